@@ -1,0 +1,140 @@
+"""The doctor command: check the installation, and a config if given, before a run needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from keel.domain.errors import GateRefusedError, UsageError
+
+if TYPE_CHECKING:
+    from keel.config.modes import RunConfig
+    from keel.domain.instrument import InstrumentId
+    from keel.preflight.check import CheckContext, CheckResult, DataNeed
+
+_WIDTH_OFF_TERMINAL: Final = 140
+_STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "na": "dim"}
+_WORDS: Final = {"pass": "pass", "warn": "warn", "fail": "fail", "na": "not applicable"}
+
+
+def doctor(
+    config: Annotated[
+        Path | None, typer.Option(help="Config of the run to check for, such as configs/config_sim.yaml.")
+    ] = None,
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show what passed in detail, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON, for programs.")] = False,
+) -> None:
+    """Check that Keel can run here: versions, folders, disk, kill switch; with --config, it and its bars too.
+
+    Each check passes, warns, fails or does not apply; what fails comes with its mend. Missing folders are
+    created. Exit code 0 if nothing failed, 3 if something did.
+    """
+    from keel.preflight.gate import failures
+
+    results = examine(config)
+    if as_json:
+        sys.stdout.write(as_json_text(results) + "\n")
+    else:
+        _print_table(results, verbose=verbose)
+    if failures(results):
+        raise typer.Exit(GateRefusedError.exit_code)
+
+
+def examine(config_path: Path | None) -> tuple[CheckResult, ...]:
+    """Run every check the config's mode needs; without a config those of a backtest with default folders."""
+    from keel.preflight.gate import DOCTOR_CHECKS, run_checks
+
+    config, error = _load(config_path)
+    mode = "sim" if config is None else config.mode
+    return run_checks(check_context(config, config_path, error), DOCTOR_CHECKS[mode])
+
+
+def gate_run(config: RunConfig) -> None:
+    """Raise GateRefusedError (exit 3) unless all holds that a run of this config's mode needs to start."""
+    from keel.preflight.gate import GATE_CHECKS, gate, run_checks
+
+    gate(run_checks(check_context(config), GATE_CHECKS[config.mode]))
+
+
+def check_context(
+    config: RunConfig | None, config_path: Path | None = None, config_error: str | None = None
+) -> CheckContext:
+    """Build what the checks look at; without a config the folders and thresholds are the defaults."""
+    from keel.config.data import DataSection
+    from keel.config.doctor import DoctorSection
+    from keel.config.run import RunSection
+    from keel.domain.compiled_cache import cache_is_warm
+    from keel.preflight.check import CheckContext
+
+    run = RunSection() if config is None else config.run
+    threshold = DoctorSection() if config is None else config.doctor
+    store = Path(DataSection.model_fields["store"].default if config is None else config.data.store)
+    return CheckContext(
+        bars_exist=lambda instrument, timeframe: _bars_exist(store, instrument, timeframe),
+        cache_is_warm=cache_is_warm,
+        config_path=config_path,
+        config_error=config_error,
+        state_dir=Path(run.state_dir),
+        artifacts_dir=Path(run.artifacts_dir),
+        logs_dir=Path(run.logs_dir),
+        store=store,
+        min_free_disk_gb=threshold.min_free_disk_gb,
+        fail_closed=config is not None and config.mode == "live",
+        data=None if config is None else _data_need(config),
+    )
+
+
+def as_json_text(results: Sequence[CheckResult]) -> str:
+    """Return the checks as a JSON list of {name, status, detail, mend}."""
+    from dataclasses import asdict
+
+    return json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False)
+
+
+def _load(path: Path | None) -> tuple[RunConfig | None, str | None]:
+    from keel.config.load import load_config
+
+    if path is None:
+        return None, None
+    try:
+        return load_config(path).config, None
+    except UsageError as error:
+        return None, str(error)
+
+
+def _data_need(config: RunConfig) -> DataNeed:
+    from keel.domain.instrument import InstrumentId
+    from keel.preflight.check import DataNeed
+
+    data, provider = config.data, config.data.active_provider
+    return DataNeed(
+        instruments=tuple(InstrumentId(data.venue, symbol) for symbol in data.symbols),
+        timeframes=(data.timeframe, *([data.reference_timeframe] if data.reference_timeframe else [])),
+        provider=None if provider is None else provider.kind,
+    )
+
+
+def _bars_exist(store: Path, instrument: InstrumentId, timeframe: str) -> bool:
+    from keel.data.store import BarStore
+
+    return BarStore(store).exists(instrument, timeframe)
+
+
+def _print_table(results: Sequence[CheckResult], *, verbose: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("check", "result", "found", "mend", title="Keel doctor", title_justify="left")
+    for result in results:
+        quiet = result.status in ("pass", "na") and not verbose
+        word = Text(_WORDS[result.status], style=_STYLES[result.status])
+        # Text, not markup: a path or a message may hold square brackets.
+        table.add_row(result.name, word, Text("" if quiet else result.detail), Text(result.mend))
+    Console(width=None if sys.stdout.isatty() else _WIDTH_OFF_TERMINAL).print(table)

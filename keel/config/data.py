@@ -1,0 +1,149 @@
+"""Section `data`: which stored bars a run reads, and who fills the store when they are missing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
+
+from keel.config.moments import Moment, epoch_ms
+from keel.config.run import Seed
+from keel.config.section import FileName, Folder, Section, Symbol, broken_rule, clip, expected
+from keel.domain.errors import UsageError
+from keel.domain.timeframe import timeframe_ms
+
+
+def _known_timeframe(value: str) -> str:
+    try:
+        timeframe_ms(value)
+    except UsageError:
+        raise expected("a count and m, h, d or w, such as 15m or 1h") from None
+    return value
+
+
+Timeframe = Annotated[str, AfterValidator(_known_timeframe)]
+"""Length of a bar."""
+
+
+def _ends_before(start: datetime) -> PydanticCustomError:
+    return broken_rule("end", f"the end must come after the start, {start:%Y-%m-%d %H:%M} UTC")
+
+
+class SyntheticProvider(Section):
+    """Hold the parameters of the seeded generator; it fills the venue `synthetic` only."""
+
+    kind: Literal["synthetic"] = Field(
+        description="Who fills the store: synthetic (seeded generator) or arch."
+    )
+    seed: Seed = Field(11, description="Seed of the generated market; whole number, 0 to 4294967295.")
+    start: Moment = Field(description="Open of the first generated bar; UTC date, or ISO time with zone.")
+    end: Moment = Field(description="End of the generated bars, exclusive; UTC date, or ISO time with zone.")
+    initial_price: float = Field(
+        30_000.0, gt=0, le=1e9, description="First price, quote currency; above 0, to 1e9."
+    )
+    annual_volatility: float = Field(
+        0.6, gt=0, le=5, description="Average volatility of a year, as a fraction (0.6 = 60%); above 0, to 5."
+    )
+
+    @model_validator(mode="after")
+    def _start_before_end(self) -> Self:
+        if self.start >= self.end:
+            raise _ends_before(self.start)
+        return self
+
+    @property
+    def start_ms(self) -> int:
+        """Return the open of the first bar, UTC epoch milliseconds."""
+        return epoch_ms(self.start)
+
+    @property
+    def end_ms(self) -> int:
+        """Return the exclusive end, UTC epoch milliseconds."""
+        return epoch_ms(self.end)
+
+
+class ArchProvider(Section):
+    """Choose the daily index bars that come with the `arch` package; it fills the venue `indices` only."""
+
+    kind: Literal["arch"] = Field(description="Who fills the store: synthetic (seeded generator) or arch.")
+
+
+Provider = Annotated[SyntheticProvider | ArchProvider, Field(discriminator="kind")]
+"""Who fills the store when bars are missing."""
+
+_VENUE_OF_KIND: Final = {"synthetic": "synthetic", "arch": "indices"}
+
+
+class DataSection(Section):
+    """Hold the choice of bars: store, venue, symbols, length and range."""
+
+    store: Folder = Field("data/bars", description="Folder of the bar store.")
+    venue: FileName = Field(
+        description="Venue whose bars are read, the store's first folder, such as binance."
+    )
+    symbols: Annotated[tuple[Symbol, ...], Strict(strict=False)] = Field(
+        min_length=1, description="Symbols traded together; a list of 1 or more, each once."
+    )
+    timeframe: Timeframe = Field(
+        description="Length of a bar: a count and m, h, d or w, such as 15m, 1h, 1d."
+    )
+    start: Moment | None = Field(
+        None,
+        description="Start, inclusive; a date is 00:00 UTC, a time needs its zone; null = first stored bar.",
+    )
+    end: Moment | None = Field(
+        None,
+        description="End, exclusive; a date is 00:00 UTC, a time needs its zone; null = last stored bar.",
+    )
+    reference_timeframe: Timeframe | None = Field(
+        None,
+        description="Finer bars that price the inside of a bar; needed by price_model reference, else null.",
+    )
+    provider: Provider | None = Field(
+        None,
+        description="Who fills the store when bars are missing; synthetic fills the venue synthetic only, "
+        "arch the venue indices only; null = missing bars are an error.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._check_symbols()
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise _ends_before(self.start)
+        if self.reference_timeframe is not None:
+            _check_finer(self.reference_timeframe, self.timeframe)
+        return self
+
+    def _check_symbols(self) -> None:
+        seen: dict[str, str] = {}
+        for symbol in self.symbols:
+            other = seen.setdefault(symbol.replace("/", "-"), symbol)
+            if other == symbol and self.symbols.count(symbol) == 1:
+                continue
+            what = (
+                "twice" if other == symbol else f"beside {clip(other)}, which is stored under the same name"
+            )
+            raise broken_rule("symbols", f"{clip(symbol)} is listed {what}: list each symbol once")
+
+    @property
+    def start_ms(self) -> int | None:
+        """Return the inclusive start, UTC epoch milliseconds, or None for the first stored bar."""
+        return None if self.start is None else epoch_ms(self.start)
+
+    @property
+    def end_ms(self) -> int | None:
+        """Return the exclusive end, UTC epoch milliseconds, or None for the last stored bar."""
+        return None if self.end is None else epoch_ms(self.end)
+
+    @property
+    def active_provider(self) -> SyntheticProvider | ArchProvider | None:
+        """Return the provider that may fill this venue; bars are never made up for a real venue."""
+        provider = self.provider
+        return provider if provider is not None and _VENUE_OF_KIND[provider.kind] == self.venue else None
+
+
+def _check_finer(fine: str, coarse: str) -> None:
+    if timeframe_ms(fine) >= timeframe_ms(coarse) or timeframe_ms(coarse) % timeframe_ms(fine):
+        raise broken_rule("reference_timeframe", f"{fine} must be finer than {coarse} and divide it evenly")

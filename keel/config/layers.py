@@ -1,0 +1,136 @@
+"""Layers of a configuration: files that extend others, then `--set` overrides; the later one wins."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from keel.config.section import clip
+from keel.config.yaml_tree import (
+    Document,
+    KeyPath,
+    looks_secret,
+    read_document,
+    read_value,
+    refuse_secret,
+    show_path,
+)
+from keel.domain.errors import ConfigError
+
+
+def read_layers(path: Path, overrides: Sequence[str]) -> Document:
+    """Return a file over all it extends, with the overrides applied. Raises ConfigError with the place."""
+    document = _read_file(path, str(path), ())
+    for override in overrides:
+        document = _apply(document, override)
+    return document
+
+
+def _read_file(path: Path, named_by: str, chain: tuple[Path, ...]) -> Document:
+    identity = path.resolve()
+    if identity in chain:
+        circle = " -> ".join(clip(p.name) for p in (*chain[chain.index(identity) :], identity))
+        raise ConfigError(f"{named_by}: extends goes in a circle: {circle}")
+    document = read_document(_read_text(path, named_by), str(path))
+    bases = _bases(document)
+    merged = Document(document.source, {}, {})
+    for where, base in bases:
+        below = Path(os.path.normpath(path.parent / base))
+        merged = _merge(merged, _read_file(below, f"{where}: extends {clip(base)}", (*chain, identity)))
+    return _merge(merged, document)
+
+
+def _read_text(path: Path, named_by: str) -> str:
+    where = named_by if named_by == str(path) else f"{named_by}: {path}"
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{where}: no such file") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{where}: is a folder, expected a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _bases(document: Document) -> list[tuple[str, str]]:
+    if "extends" not in document.values:
+        return []
+    value = document.values.pop("extends")
+    listed = value if isinstance(value, list) else [value]
+    places = [document.place(("extends", index)) for index in range(len(listed))]
+    for key in [key for key in document.places if key[0] == "extends"]:
+        del document.places[key]
+    for place, base in zip(places, listed, strict=True):
+        if not isinstance(base, str) or not base:
+            raise ConfigError(f"{place}: extends: expected a path or a list of paths, relative to this file")
+    return list(zip(places, listed, strict=True))
+
+
+def _merge(base: Document, top: Document) -> Document:
+    values, places = copy.deepcopy(base.values), dict(base.places)
+    _lay(values, places, top.values, top.places, ())
+    return Document(top.source, values, places)
+
+
+def _lay(
+    values: dict[str, Any],
+    places: dict[KeyPath, str],
+    new_values: dict[str, Any],
+    new_places: dict[KeyPath, str],
+    path: KeyPath,
+) -> None:
+    for key, new in new_values.items():
+        here = (*path, key)
+        old = values.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            places[here] = new_places[here]
+            _lay(old, places, new, new_places, here)
+            continue
+        _forget(places, here)
+        values[key] = copy.deepcopy(new)
+        places.update({p: place for p, place in new_places.items() if p[: len(here)] == here})
+
+
+def _forget(places: dict[KeyPath, str], path: KeyPath) -> None:
+    for below in [p for p in places if p[: len(path)] == path]:
+        del places[below]
+
+
+def _apply(document: Document, override: str) -> Document:
+    name, equals, text = override.partition("=")
+    keys = [key.strip() for key in name.split(".")]
+    if looks_secret(name):
+        raise refuse_secret("--set", name.strip())
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {clip(name)}: write key=value, such as --set run.seed=8")
+    where = f"--set {clip('.'.join(keys))}"
+    value = read_value(text, where)
+    values, places = copy.deepcopy(document.values), dict(document.places)
+    section = _open_section(values, places, keys, where)
+    _forget(places, tuple(keys))
+    section[keys[-1]] = value
+    places[tuple(keys)] = where
+    return Document(document.source, values, places)
+
+
+def _open_section(
+    values: dict[str, Any], places: dict[KeyPath, str], keys: list[str], where: str
+) -> dict[str, Any]:
+    section = values
+    for depth, key in enumerate(keys[:-1], start=1):
+        below = section.get(key)
+        if below is None:
+            below = section[key] = {}
+            places[tuple(keys[:depth])] = where
+        if not isinstance(below, dict):
+            shown = show_path(tuple(keys[:depth]))
+            raise ConfigError(
+                f"{where}: {shown} has no keys below it: set it whole, as in --set {shown}=value"
+            )
+        section = below
+    return section

@@ -1,0 +1,82 @@
+"""Section `market`: the calendar, the zone of the trading day and the venue's rules for each instrument."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator, model_validator
+
+from keel.config.section import Calendar, ExactDecimal, Section, Symbol, broken_rule, expected
+
+_TICK = 'Smallest price step, quote currency; a decimal such as "0.01", 0 = no grid.'
+_STEP = 'Smallest quantity step, base units; a decimal such as "0.00001", 0 = no grid.'
+_MIN_QTY = "Smallest quantity of an order, base units; 0 or more."
+_MIN_NOTIONAL = "Smallest value of an order, quote currency; 0 or more."
+_SHORTABLE = "Whether a position may go below zero; true or false, false in a cash account."
+_CAN_FLIP = "Whether one order may cross zero; true or false."
+
+
+class InstrumentRules(Section):
+    """Hold a venue's rules for an instrument (docs/execution.md, rule 8)."""
+
+    tick_size: ExactDecimal = Field(Decimal("0.01"), description=_TICK)
+    step_size: ExactDecimal = Field(Decimal("0.00001"), description=_STEP)
+    min_qty: ExactDecimal = Field(Decimal(0), description=_MIN_QTY)
+    min_notional: ExactDecimal = Field(Decimal(5), description=_MIN_NOTIONAL)
+    shortable: bool = Field(default=False, description=_SHORTABLE)
+    can_flip: bool = Field(default=False, description=_CAN_FLIP)
+
+
+class InstrumentOverride(Section):
+    """Hold what differs for one symbol; null = as in `market.instrument`."""
+
+    tick_size: ExactDecimal | None = Field(None, description=_TICK)
+    step_size: ExactDecimal | None = Field(None, description=_STEP)
+    min_qty: ExactDecimal | None = Field(None, description=_MIN_QTY)
+    min_notional: ExactDecimal | None = Field(None, description=_MIN_NOTIONAL)
+    shortable: bool | None = Field(None, description=_SHORTABLE)
+    can_flip: bool | None = Field(None, description=_CAN_FLIP)
+
+
+class MarketSection(Section):
+    """Hold when the market trades and by which rules."""
+
+    calendar: Calendar = Field(
+        "24/7",
+        description="Trading calendar: 24/7 (ratios of a year use 365 days) or a name of exchange_calendars "
+        "such as XNYS (252 days).",
+    )
+    timezone: str = Field(
+        "UTC",
+        description="Zone of the trading day and the hour of the week, a tz database name; 24/7 needs UTC.",
+    )
+    instrument: InstrumentRules = Field(InstrumentRules(), description="The venue's rules for every symbol.")
+    overrides: dict[Symbol, InstrumentOverride] = Field(
+        {}, description="Rules that differ for one symbol, by symbol; each must be in data.symbols."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise expected("a zone of the tz database such as America/New_York") from None
+        return value
+
+    @model_validator(mode="after")
+    def _round_the_clock_is_utc(self) -> Self:
+        if self.calendar == "24/7" and self.timezone != "UTC":
+            raise broken_rule("timezone", f"a 24/7 market needs timezone UTC, got {self.timezone}")
+        return self
+
+    def rules_for(self, symbol: str) -> InstrumentRules:
+        """Return the rules of one symbol: the shared ones with its overrides."""
+        override = self.overrides.get(symbol)
+        return self.instrument if override is None else self.instrument.model_copy(update=_given(override))
+
+
+def _given(override: InstrumentOverride) -> dict[str, Decimal | bool]:
+    return {key: value for key, value in override if value is not None}

@@ -1,0 +1,128 @@
+"""The whole configuration of a run, one model a mode, and the rules that join sections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from keel.config.account import AccountSection
+from keel.config.costs import (
+    FeesSection,
+    ImpactSection,
+    LatencySection,
+    SeasonalitySection,
+    SpreadSection,
+    VolatilitySection,
+)
+from keel.config.data import DataSection
+from keel.config.doctor import DoctorSection
+from keel.config.execution import ExecutionSection
+from keel.config.market import MarketSection
+from keel.config.risk import RiskSection
+from keel.config.run import RunSection
+from keel.config.section import Section, broken_rule, clip
+from keel.config.strategy import StrategySection
+
+_MODE = "Kind of run: sim, train, eval or live."
+
+
+class BaseRun(Section):
+    """Hold the sections that every mode shares."""
+
+    mode: Literal["sim", "train", "eval", "live"] = Field(description=_MODE)
+    run: RunSection = Field(RunSection(), description="Identity and folders.")
+    data: DataSection = Field(description="Which bars are read.")
+    market: MarketSection = Field(MarketSection(), description="Calendar and venue rules.")
+    strategy: StrategySection = Field(description="Who decides.")
+    account: AccountSection = Field(AccountSection(), description="Money and margin.")
+    execution: ExecutionSection = Field(ExecutionSection(), description="From decision to fill.")
+    fees: FeesSection = Field(FeesSection(), description="Fees of the venue.")
+    spread: SpreadSection = Field(SpreadSection(), description="Bid-ask spread.")
+    impact: ImpactSection = Field(ImpactSection(), description="Price impact of own orders.")
+    volatility: VolatilitySection = Field(
+        VolatilitySection(), description="Volatility factor on spread and latency."
+    )
+    latency: LatencySection = Field(LatencySection(), description="Way to the venue and back.")
+    use_seasonality: bool = Field(
+        default=True, description="Whether seasonality.spread multiplies the half-spread; true or false."
+    )
+    seasonality: SeasonalitySection = Field(SeasonalitySection(), description="Hour-of-week multipliers.")
+    risk: RiskSection = Field(RiskSection(), description="Limits of the risk guard.")
+    doctor: DoctorSection = Field(DoctorSection(), description="Checks before a run.")
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        self._check_reference_bars()
+        self._check_overrides()
+        self._check_shorts()
+        if self.execution.max_participation is None and self.impact.coefficient != 0:
+            message = "must be 0 while execution.max_participation is null: set one of the two"
+            raise broken_rule("impact.coefficient", message)
+        return self
+
+    def _check_reference_bars(self) -> None:
+        wanted = self.execution.price_model == "reference"
+        if wanted and self.data.reference_timeframe is None:
+            message = "execution.price_model reference needs finer bars: set it, to 1m for instance"
+            raise broken_rule("data.reference_timeframe", message)
+        if not wanted and self.data.reference_timeframe is not None:
+            message = f"execution.price_model {self.execution.price_model} does not use it: set it to null"
+            raise broken_rule("data.reference_timeframe", message)
+
+    def _check_overrides(self) -> None:
+        for symbol in self.market.overrides:
+            if symbol not in self.data.symbols:
+                message = f"{clip(symbol)} is not in data.symbols: add it there or remove its overrides"
+                raise broken_rule("market.overrides", message)
+
+    def _check_shorts(self) -> None:
+        shortable = any(self.market.rules_for(symbol).shortable for symbol in self.data.symbols)
+        if self.account.type == "cash" and (shortable or self.market.instrument.shortable):
+            message = "a cash account holds no shorts: set it to margin, or shortable to false under market"
+            raise broken_rule("account.type", message)
+
+
+class SimRun(BaseRun):
+    """Configure a backtest."""
+
+    mode: Literal["sim"] = Field(description=_MODE)
+
+
+class TrainRun(BaseRun):
+    """Configure a training run."""
+
+    mode: Literal["train"] = Field(description=_MODE)
+
+
+class EvalRun(BaseRun):
+    """Configure an evaluation of a trained model."""
+
+    mode: Literal["eval"] = Field(description=_MODE)
+
+
+class LiveRun(BaseRun):
+    """Configure live trading; every risk limit must be on."""
+
+    mode: Literal["live"] = Field(description=_MODE)
+
+    @model_validator(mode="after")
+    def _limits_are_on(self) -> Self:
+        for key, value in self.risk:
+            if value is None:
+                raise broken_rule(
+                    f"risk.{key}", "limits off (null) is an error in mode live: give it a value"
+                )
+        return self
+
+
+RunConfig = Annotated[SimRun | TrainRun | EvalRun | LiveRun, Field(discriminator="mode")]
+"""The configuration of a run, told apart by `mode`."""
+
+MODELS: Final[dict[str, type[SimRun] | type[TrainRun] | type[EvalRun] | type[LiveRun]]] = {
+    "sim": SimRun,
+    "train": TrainRun,
+    "eval": EvalRun,
+    "live": LiveRun,
+}
+"""The model of each mode."""

@@ -1,0 +1,22 @@
+"""The one way Keel compiles a function: strict floating point, cached by the hash of all compiled sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba import config as numba_config
+
+from keel.domain.compiled_cache import cache_folder
+
+numba_config.CACHE_DIR = str(cache_folder())
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function to machine code at its first call.
+
+    fastmath stays off, so the same operations in the same order give the same bits (docs/execution.md, rule 20);
+    a division by zero gives inf or NaN instead of raising: callers guard their divisors.
+    """
+    return numba.njit(cache=True, fastmath=False, error_model="numpy")(function)  # type: ignore[no-any-return]

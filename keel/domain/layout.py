@@ -1,0 +1,213 @@
+"""The arrays that cross into compiled code, declared once.
+
+State is three structured arrays: `RUN` (one record a run: parameters, both books' cash, latches), `SLOT` (one a run and
+instrument: venue rules, both books' positions, volatility) and `ORDER` (live orders, in id order). Market data is `BAR`
+(64 bytes: one cache line a bar), decisions are float64 weights, and what happened is written to `EVENT` (the tape, a ring)
+and `MARK` (one a row). Fields with a unit carry it in the name; prices are quote currency per base unit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+VENUE: Final = 0
+"""Index of the venue book: the truth at match time."""
+LOCAL: Final = 1
+"""Index of the local book: what responses have told us so far."""
+HOURS_PER_WEEK: Final = 168
+
+BAR_PRESENT: Final = 1
+"""Flag of a bar that exists; without it the record only carries the row's `close_ts_ms` and `day`."""
+BAR_ENDS_DAY: Final = 2
+"""Flag of the last bar of a trading day: DAY orders end at its close."""
+
+BAR: Final = np.dtype(
+    [
+        ("open", "f8"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("close", "f8"),
+        ("volume", "f8"),
+        ("open_ts_ms", "i8"),
+        ("close_ts_ms", "i8"),
+        ("day", "i4"),
+        ("minute_of_week", "i2"),
+        ("flags", "i2"),
+    ]
+)
+
+RUN: Final = np.dtype(
+    [
+        # randomness (rule 21)
+        ("seed", "u4"),
+        ("stream", "u4"),
+        # account and sizing (rules 6, 7)
+        ("every_bar", "i1"),
+        ("margin_account", "i1"),
+        ("time_in_force", "i1"),
+        ("price_model", "i1"),
+        ("allocation", "f8"),
+        ("initial_margin", "f8"),
+        ("reserve_rate", "f8"),
+        # costs (rules 11, 12)
+        ("half_spread_bps", "f8"),
+        ("impact_coefficient", "f8"),
+        ("impact_exponent", "f8"),
+        ("impact_decay", "f8"),
+        ("max_participation", "f8"),
+        ("spread_by_hour", "f8", (HOURS_PER_WEEK,)),
+        ("vol_short_alpha", "f8"),
+        ("vol_long_alpha", "f8"),
+        # latency (rule 13)
+        ("entry_ms", "f8"),
+        ("response_ms", "f8"),
+        ("jitter_ms", "f8"),
+        ("jitter_sigma", "f8"),
+        ("spike_probability", "f8"),
+        ("spike_multiplier", "f8"),
+        ("timeout_ms", "i8"),
+        ("retries", "i8"),
+        ("latency_by_hour", "f8", (HOURS_PER_WEEK,)),
+        # risk limits (rule 17); 0 = off
+        ("max_order_weight", "f8"),
+        ("max_position_weight", "f8"),
+        ("max_gross_weight", "f8"),
+        ("max_daily_loss", "f8"),
+        ("max_drawdown", "f8"),
+        ("max_orders_per_minute", "f8"),
+        ("close_order_reserve", "f8"),
+        # state
+        ("status", "i1"),
+        ("trading_state", "i1"),
+        ("kill_switch", "i1"),
+        ("day", "i4"),
+        ("row", "i8"),
+        ("first_row", "i8"),
+        ("next_order_id", "i8"),
+        ("n_orders", "i8"),
+        ("n_queued", "i8"),
+        ("tape_head", "i8"),
+        ("tape_tail", "i8"),
+        ("tape_drained", "i8"),
+        ("timeouts", "i8"),
+        ("rate_ts_ms", "i8"),
+        ("rate_tokens", "f8"),
+        ("cash", "f8", (2,)),
+        ("equity", "f8", (2,)),
+        ("last_local_equity", "f8"),
+        ("day_start_equity", "f8"),
+        ("peak_equity", "f8"),
+        ("reserved", "f8"),
+        ("projected_gross", "f8"),
+        ("halted_ts_ms", "i8"),
+    ],
+    align=True,
+)
+
+SLOT: Final = np.dtype(
+    [
+        # venue rules (rules 8, 15, 19); mantissa 0 = no grid
+        ("hash", "u4"),
+        ("shortable", "i1"),
+        ("can_flip", "i1"),
+        ("tick_mantissa", "f8"),
+        ("tick_scale", "f8"),
+        ("step_mantissa", "f8"),
+        ("step_scale", "f8"),
+        ("min_qty", "f8"),
+        ("min_notional", "f8"),
+        ("fee_rate", "f8"),
+        ("min_fee", "f8"),
+        ("fine_start", "i8"),
+        ("fine_end", "i8"),
+        # books
+        ("qty", "f8", (2,)),
+        ("avg_price", "f8", (2,)),
+        # market
+        ("mark", "f8"),
+        ("bar_row", "i8"),
+        ("bar_count", "i8"),
+        ("var_short", "f8"),
+        ("var_long", "f8"),
+        # matching
+        ("bar_filled", "f8"),
+        ("meta_qty", "f8"),
+        ("meta_volume", "f8"),
+        ("meta_side", "f8"),
+        ("meta_bar", "i8"),
+        # target
+        ("last_weight", "f8"),
+        ("target_qty", "f8"),
+        ("pursue", "i1"),
+        ("opens", "i1"),
+        ("cancelling", "i1"),
+        ("n_live", "i4"),
+        ("live_qty", "f8"),
+    ],
+    align=True,
+)
+
+ORDER: Final = np.dtype(
+    [
+        ("id", "i8"),
+        ("instrument", "i4"),
+        ("seq", "i4"),
+        ("side", "i1"),
+        ("type", "i1"),
+        ("time_in_force", "i1"),
+        ("status", "i1"),
+        ("local_final", "i1"),
+        ("cancel_requested", "i1"),
+        ("next_kind", "i1"),
+        ("matched_row", "i8"),
+        ("n_events", "i8"),
+        ("birth_ts_ms", "i8"),
+        ("submit_ts_ms", "i8"),
+        ("arrival_ts_ms", "i8"),
+        ("cancel_ts_ms", "i8"),
+        ("last_response_ts_ms", "i8"),
+        ("next_ts_ms", "i8"),
+        ("queue", "i8"),
+        ("qty", "f8"),
+        ("opening_qty", "f8"),
+        ("filled_qty", "f8"),
+        ("local_filled_qty", "f8"),
+        ("reserve_per_unit", "f8"),
+        # set by the order types that have them
+        ("limit_price", "f8"),
+        ("trigger_price", "f8"),
+        ("trail", "f8"),
+        ("expire_ts_ms", "i8"),
+        ("parent_id", "i8"),
+        ("reduce_only", "i1"),
+    ],
+    align=True,
+)
+
+EVENT: Final = np.dtype(
+    [
+        ("kind", "i1"),
+        ("reason", "i1"),
+        ("side", "i1"),
+        ("delivered", "i1"),
+        ("instrument", "i4"),
+        ("order_id", "i8"),
+        ("row", "i8"),
+        ("ts_ms", "i8"),
+        ("response_ts_ms", "i8"),
+        ("qty", "f8"),
+        ("price", "f8"),
+        ("reference_price", "f8"),
+        ("fee", "f8"),
+        ("spread_cost", "f8"),
+        ("impact_cost", "f8"),
+        ("rounding_cost", "f8"),
+    ],
+    align=True,
+)
+
+MARK: Final = np.dtype(
+    [("ts_ms", "i8"), ("equity", "f8"), ("local_equity", "f8"), ("cash", "f8"), ("gross", "f8"), ("net", "f8")]
+)

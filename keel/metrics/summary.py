@@ -1,0 +1,167 @@
+"""All figures of a run as one JSON-able tree: what metrics.json, the console table and the report show."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keel.domain.layout import BAR_PRESENT
+from keel.domain.orders import EventKind
+from keel.metrics import activity, drawdown, returns, trades
+from keel.portfolio.trades_nb import round_trips
+from keel.runs.result import RunResult
+
+MS_PER_DAY: Final = 86_400_000
+ROUND_THE_CLOCK: Final = "24/7"
+
+
+@dataclass(frozen=True, slots=True)
+class Trades:
+    """Hold a run's round trips: closed ones, and those still open at its end (arrays of TRADE)."""
+
+    closed: NDArray[np.void]
+    still_open: NDArray[np.void]
+
+
+def periods_per_year(calendar: str) -> int:
+    """Return the number of daily returns in a year: 365 for `24/7`, 252 for a calendar with sessions."""
+    return 365 if calendar == ROUND_THE_CLOCK else 252
+
+
+def run_trades(result: RunResult) -> Trades:
+    """Return the round trips of a run; open ones are marked at their instrument's last close."""
+    done = result.bars[: len(result.marks)]
+    end_ts_ms = int(result.marks["ts_ms"][-1]) if len(result.marks) else 0
+    return Trades(*round_trips(result.events, _last_closes(done), end_ts_ms))
+
+
+def run_days(result: RunResult) -> NDArray[np.int32]:
+    """Return the trading day of each mark, in days since 1970-01-01."""
+    return np.ascontiguousarray(result.bars["day"][: len(result.marks), 0])
+
+
+def summarise(result: RunResult, run_trips: Trades | None = None) -> dict[str, Any]:
+    """Return every figure of a run, nested by subject; what is not defined is None.
+
+    Rates are fractions, money is account currency, times are ISO 8601 in UTC. `run_trips` saves computing
+    `run_trades` twice. The tree depends on config, data and seed only, so equal runs give equal trees.
+    """
+    trips = run_trades(result) if run_trips is None else run_trips
+    fills = result.events[result.events["kind"] == EventKind.FILLED]
+    days = run_days(result)
+    year = periods_per_year(result.config.market.calendar)
+    costs = activity.cost_summary(fills)
+    strategy = curve_figures(result.marks, days, year)
+    years = len(returns.daily_rows(days)[1:]) / year
+    strategy["turnover"] = activity.turnover(costs["traded_notional"], result.marks["equity"], years)
+    tree = {
+        "status": result.status,
+        "period": _period(result, days, year),
+        "strategy": strategy,
+        "benchmark": curve_figures(result.benchmark, days[: len(result.benchmark)], year),
+        "costs": {"currency": result.config.account.currency, **costs},
+        "trades": trades.trade_summary(trips.closed, trips.still_open),
+        "signals": dict(result.signals),
+        "orders": {**activity.order_counts(result.events), "timeouts": result.timeouts},
+        "rejections": activity.reasons(result.events, EventKind.DENIED, EventKind.REJECTED),
+        "cancellations": activity.reasons(result.events, EventKind.CANCELED, EventKind.EXPIRED),
+        "clipped": _without_none(activity.reasons(result.events, EventKind.SUBMITTED)),
+    }
+    return _jsonable(tree)  # type: ignore[no-any-return]
+
+
+def curve_figures(marks: NDArray[np.void], days: NDArray[np.integer], year: int) -> dict[str, Any]:
+    """Return the figures of one equity curve (MARK array) whose marks fall on these trading days.
+
+    Ratios come from daily equity with `year` returns a year, drawdowns and exposure from every mark.
+    """
+    equity = np.ascontiguousarray(marks["equity"])
+    ts_ms = np.ascontiguousarray(marks["ts_ms"])
+    daily = equity[returns.daily_rows(days)]
+    daily_returns = returns.simple_returns(daily)
+    growth = returns.cagr(daily, year)
+    deepest = drawdown.max_drawdown(equity)
+    return {
+        "start_equity": float(equity[0]) if len(equity) else math.nan,
+        "end_equity": float(equity[-1]) if len(equity) else math.nan,
+        "total_return": returns.total_return(equity),
+        "cagr": growth,
+        "annual_volatility": returns.annual_volatility(daily_returns, year),
+        "sharpe": returns.sharpe(daily_returns, year),
+        "sortino": returns.sortino(daily_returns, year),
+        "calmar": returns.calmar(growth, deepest),
+        "max_drawdown": deepest,
+        **_fall_figures(drawdown.deepest_drawdown(ts_ms, equity)),
+        "longest_drawdown_days": drawdown.longest_drawdown_days(ts_ms, equity),
+        "exposure": activity.exposure(marks["gross"], equity),
+        "time_in_market": activity.time_in_market(marks["gross"]),
+    }
+
+
+def _fall_figures(fall: drawdown.Drawdown | None) -> dict[str, Any]:
+    if fall is None:
+        return {"max_drawdown_days": 0.0, "max_drawdown_peak": None, "max_drawdown_trough": None,
+                "max_drawdown_recovered": None}  # fmt: skip
+    return {
+        "max_drawdown_days": fall.days,
+        "max_drawdown_peak": iso_utc(fall.peak_ts_ms),
+        "max_drawdown_trough": iso_utc(fall.trough_ts_ms),
+        "max_drawdown_recovered": fall.recovered,
+    }
+
+
+def _period(result: RunResult, days: NDArray[np.integer], year: int) -> dict[str, Any]:
+    done = len(result.marks)
+    start, end = _bounds(result)
+    return {
+        "start": iso_utc(start) if done else None,
+        "end": iso_utc(end) if done else None,
+        "days": (end - start) / MS_PER_DAY,
+        "trading_days": len(np.unique(days)),
+        "bars": done,
+        "bars_planned": len(result.bars),
+        "timeframe": result.config.data.timeframe,
+        "symbols": list(result.symbols),
+        "periods_per_year": year,
+        "halted": None if result.halted_ts_ms is None else iso_utc(result.halted_ts_ms),
+    }
+
+
+def _bounds(result: RunResult) -> tuple[int, int]:
+    if len(result.marks) == 0:
+        return 0, 0
+    first = result.bars[0]
+    present = (first["flags"] & BAR_PRESENT) != 0
+    opened = first["open_ts_ms"][present] if np.any(present) else first["close_ts_ms"]
+    return int(np.min(opened)), int(result.marks["ts_ms"][-1])
+
+
+def _last_closes(bars: NDArray[np.void]) -> NDArray[np.float64]:
+    closes = np.zeros(bars.shape[1])
+    for i in range(bars.shape[1]):
+        present = np.flatnonzero(bars["flags"][:, i] & BAR_PRESENT)
+        if len(present):
+            closes[i] = bars["close"][present[-1], i]
+    return closes
+
+
+def iso_utc(ts_ms: int) -> str:
+    """Return a time as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _without_none(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if name != "none"}
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,80 @@
+"""From target weight to the order it needs (docs/execution.md, rules 6 and 7). Reads the local book only."""
+
+from __future__ import annotations
+
+import math
+
+from keel.domain.compile_nb import compiled
+from keel.domain.grid_nb import grid_floor_nb
+from keel.domain.layout import BAR_PRESENT, LOCAL
+
+NOTHING = 0
+"""There is nothing to send for this instrument now."""
+CANCEL_LIVE = 1
+"""Live orders stand in the way: request their cancel."""
+SEND = 2
+"""An order is needed."""
+DENY_SHORT = 3
+"""The target is short and the instrument cannot be."""
+
+_EXCESS = 1.0 + 1e-9
+
+
+@compiled
+def take_targets_nb(run, slots, bars, weights):
+    """Turn each new target weight of instruments that have a bar into the quantity to pursue."""
+    capital = run.equity[LOCAL]
+    capital = (capital if capital > 0.0 else 0.0) * run.allocation
+    for i in range(len(slots)):
+        weight = weights[i]
+        if math.isnan(weight) or not bars[i].flags & BAR_PRESENT:
+            continue
+        slot = slots[i]
+        if run.every_bar or weight != slot.last_weight:
+            slot.last_weight = weight
+            slot.target_qty = weight * capital / slot.mark
+            slot.pursue = 1
+
+
+@compiled
+def size_order_nb(slot):
+    """Return (action, side, want, closing, opening, wait) for a pursued target; quantities in base units, on the grid.
+
+    `closing` is the part that brings the position towards zero, `opening` the rest; `wait` says that the target is not
+    reached by this order and stays pursued.
+    """
+    held = slot.qty[LOCAL]
+    live = slot.live_qty
+    distance = slot.target_qty - held
+    if slot.cancelling:
+        return NOTHING, 0.0, 0.0, 0.0, 0.0, False
+    if slot.n_live > 0 and (live * distance < 0.0 or abs(live) > abs(distance) * _EXCESS):
+        return CANCEL_LIVE, 0.0, 0.0, 0.0, 0.0, False
+    need = distance - live
+    side = 1.0 if need > 0.0 else -1.0
+    want = grid_floor_nb(abs(need), slot.step_mantissa, slot.step_scale)
+    if want == 0.0:
+        slot.pursue = 0
+        return NOTHING, side, 0.0, 0.0, 0.0, False
+    return _split_nb(slot, side, want)
+
+
+@compiled
+def _split_nb(slot, side, want):
+    held = slot.qty[LOCAL]
+    room = 0.0
+    if held * side < 0.0:
+        room = abs(held) - abs(slot.live_qty) if slot.live_qty * side > 0.0 else abs(held)
+    room = room if room > 0.0 else 0.0
+    closing = want if want < room else room
+    opening = want - closing
+    wait = False
+    if opening > 0.0 and side < 0.0 and not slot.shortable:
+        if held <= 0.0 and slot.n_live == 0:
+            return DENY_SHORT, side, want, 0.0, 0.0, False
+        opening, wait = 0.0, True
+    elif opening > 0.0 and held * side < 0.0 and not slot.can_flip:
+        opening, wait = 0.0, True
+    if closing + opening == 0.0:
+        return NOTHING, side, want, 0.0, 0.0, wait
+    return SEND, side, want, closing, opening, wait

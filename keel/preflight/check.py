@@ -1,0 +1,64 @@
+"""What a check is given and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from keel.domain.instrument import InstrumentId
+
+
+class CheckStatus(StrEnum):
+    """Say how a check came out; only FAIL keeps a run from starting."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    WARN = "warn"
+    FAIL = "fail"
+    NOT_APPLICABLE = "na"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Report one check: `detail` is what was found, `mend` what to do about it, empty where nothing is."""
+
+    name: str
+    status: CheckStatus
+    detail: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataNeed:
+    """Name the bars a config asks for; `provider` is the kind that makes missing ones, None if none does."""
+
+    instruments: tuple[InstrumentId, ...]
+    timeframes: tuple[str, ...]
+    provider: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """Hold what the checks look at; app builds it from a config or, without one, from the defaults.
+
+    `config_path` is the config asked for and `config_error` why it did not load; `data` is None without a
+    config. `bars_exist(instrument, timeframe)` asks the bar store, `cache_is_warm()` the compiled code.
+    """
+
+    bars_exist: Callable[[InstrumentId, str], bool]
+    cache_is_warm: Callable[[], bool]
+    config_path: Path | None = None
+    config_error: str | None = None
+    state_dir: Path = Path("state")
+    artifacts_dir: Path = Path("artifacts")
+    logs_dir: Path = Path("logs")
+    store: Path = Path("data/bars")
+    min_free_disk_gb: float = 10.0
+    fail_closed: bool = False
+    data: DataNeed | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders a run writes to."""
+        return (self.state_dir, self.artifacts_dir, self.logs_dir, self.store)

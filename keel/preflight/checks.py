@@ -1,0 +1,179 @@
+"""The checks that doctor shows and every run's gate asks."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import tempfile
+from importlib.metadata import PackageNotFoundError, metadata, version
+from pathlib import Path
+from typing import Final
+
+from keel.domain.errors import UsageError
+from keel.preflight.check import CheckContext, CheckResult, CheckStatus, DataNeed
+from keel.risk.kill_switch import KillSwitch
+from keel.runs.disk import disk_errors_named, make_folder
+
+BYTES_PER_GB: Final = 1_000_000_000
+_SHOWN: Final = 3
+_INSTALL: Final = "run make, or: pip install -c constraints.txt -e ."
+_LEAST: Final = re.compile(r">=\s*([\w.]+)")
+_REQUIREMENT: Final = re.compile(r"^\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*(.*)$")
+
+
+def check_python(_context: CheckContext) -> CheckResult:
+    """Check that this Python is one Keel runs on."""
+    fault = python_fault(_requires_python(), platform.python_version())
+    if fault:
+        return CheckResult("python", CheckStatus.FAIL, fault, "make the environment anew with that Python")
+    return CheckResult("python", CheckStatus.PASS, f"Python {platform.python_version()}")
+
+
+def check_packages(_context: CheckContext) -> CheckResult:
+    """Check the installed packages against the least versions Keel's own metadata asks for."""
+    try:
+        required = metadata("keel").get_all("Requires-Dist") or []
+    except PackageNotFoundError:
+        return CheckResult(
+            "packages", CheckStatus.WARN, "keel itself is not installed: nothing to compare", _INSTALL
+        )
+    wanted = [line for line in required if "extra ==" not in line]
+    faults = [fault for fault in map(package_fault, wanted) if fault]
+    if faults:
+        return CheckResult("packages", CheckStatus.FAIL, "; ".join(faults), _INSTALL)
+    return CheckResult("packages", CheckStatus.PASS, f"{len(wanted)} packages are recent enough")
+
+
+def check_config(context: CheckContext) -> CheckResult:
+    """Check that the config asked for loads."""
+    if context.config_path is None:
+        return CheckResult("config", CheckStatus.NOT_APPLICABLE, "no --config given")
+    if context.config_error is not None:
+        return CheckResult("config", CheckStatus.FAIL, context.config_error, f"mend {context.config_path}")
+    return CheckResult("config", CheckStatus.PASS, f"{context.config_path} loads")
+
+
+def check_folders(context: CheckContext) -> CheckResult:
+    """Check that state, artifacts and logs take a file; create them and the bar store where missing.
+
+    A store that exists may be read-only: runs read it, only importers and providers write.
+    """
+    written = (context.state_dir, context.artifacts_dir, context.logs_dir)
+    try:
+        make_folder(context.store)
+        for folder in written:
+            make_folder(folder)
+            with disk_errors_named(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+                file.write(b"keel")
+    except UsageError as error:
+        detail, _, mend = str(error).rpartition("; ")
+        return CheckResult("folders", CheckStatus.FAIL, detail, mend)
+    return CheckResult("folders", CheckStatus.PASS, ", ".join(map(str, written)) + " take files")
+
+
+def check_disk(context: CheckContext) -> CheckResult:
+    """Check the free space where a run writes; the tightest disk counts. Sizes are 10^9 bytes."""
+    free, folder = min((_free_gb(folder), folder) for folder in context.folders)
+    found = f"{free:.1f} GB free at {folder}"
+    if free < context.min_free_disk_gb:
+        mend = "free some space, or lower doctor.min_free_disk_gb in the config"
+        return CheckResult("disk", CheckStatus.FAIL, f"{found}, {context.min_free_disk_gb:g} GB wanted", mend)
+    return CheckResult("disk", CheckStatus.PASS, found)
+
+
+def check_kill_switch(context: CheckContext) -> CheckResult:
+    """Check that nobody has pulled the kill switch."""
+    why = KillSwitch(context.state_dir, fail_closed=context.fail_closed).why_tripped()
+    if why is not None:
+        script = "python scripts/reset_kill_switch.py"
+        where = "" if context.state_dir == Path("state") else f" --state-dir {context.state_dir}"
+        mend = f'find out who pulled it and why, then: {script}{where} --reason "..."'
+        return CheckResult("kill switch", CheckStatus.FAIL, why, mend)
+    return CheckResult("kill switch", CheckStatus.PASS, "not pulled")
+
+
+def check_bars(context: CheckContext) -> CheckResult:
+    """Check that the bars the config asks for are stored, or that a provider makes them at the first run."""
+    if context.data is None:
+        return CheckResult("bars", CheckStatus.NOT_APPLICABLE, "no config to say which")
+    missing = _missing(context, context.data)
+    if not missing:
+        return CheckResult("bars", CheckStatus.PASS, f"all in {context.store}")
+    shown = ", ".join(missing[:_SHOWN]) + (
+        f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    )
+    if context.data.provider is not None:
+        made = f"{shown}: the {context.data.provider} provider makes them at the first run"
+        return CheckResult("bars", CheckStatus.PASS, made)
+    mend = "import them: python scripts/import_bars.py --help"
+    return CheckResult("bars", CheckStatus.FAIL, f"not in {context.store}: {shown}", mend)
+
+
+def check_compiled(context: CheckContext) -> CheckResult:
+    """Check whether the simulator is compiled already; a cold one only costs time."""
+    if context.cache_is_warm():
+        return CheckResult("compiled code", CheckStatus.PASS, "ready")
+    mend = "nothing to do, or compile ahead with make demo"
+    return CheckResult("compiled code", CheckStatus.WARN, "the first run compiles for about 20 s", mend)
+
+
+def check_exchange(_context: CheckContext) -> CheckResult:
+    """Check what trading live needs; this version has none of it, so the check refuses."""
+    mend = "use mode: sim"
+    return CheckResult("exchange", CheckStatus.FAIL, "this version does not trade live", mend)
+
+
+def python_fault(required: str, found: str) -> str | None:
+    """Return what is wrong with a Python version, given a requirement such as `>=3.11`, or None."""
+    least = _LEAST.search(required)
+    return (
+        f"Python {found}, at least {least[1]} is needed"
+        if least and _numbers(found) < _numbers(least[1])
+        else None
+    )
+
+
+def package_fault(requirement: str) -> str | None:
+    """Return what is wrong with an installed package, given a requirement such as `numpy>=2.4`, or None.
+
+    Only the least version counts; of a version its leading numbers are compared.
+    """
+    match = _REQUIREMENT.match(requirement.partition(";")[0])
+    if match is None:
+        return None
+    name, least = match[1], _LEAST.search(match[2])
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return f"{name} is missing"
+    if least and _numbers(found) < _numbers(least[1]):
+        return f"{name} is {found}, at least {least[1]} is needed"
+    return None
+
+
+def _requires_python() -> str:
+    try:
+        return str(metadata("keel")["Requires-Python"])
+    except (PackageNotFoundError, KeyError):
+        return ""
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    leading = re.match(r"\d+(?:\.\d+)*", text)
+    numbers = [int(part) for part in leading[0].split(".")] if leading else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _free_gb(folder: Path) -> float:
+    present = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(present).free / BYTES_PER_GB
+
+
+def _missing(context: CheckContext, need: DataNeed) -> list[str]:
+    wanted = [(instrument, timeframe) for instrument in need.instruments for timeframe in need.timeframes]
+    return [
+        f"{instrument} {frame}" for instrument, frame in wanted if not context.bars_exist(instrument, frame)
+    ]

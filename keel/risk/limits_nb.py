@@ -1,0 +1,128 @@
+"""What is allowed (docs/execution.md, rule 17): latches at each close, then a verdict on every order before it is sent."""
+
+from __future__ import annotations
+
+from keel.domain.compile_nb import compiled
+from keel.domain.grid_nb import grid_floor_nb
+from keel.domain.layout import LOCAL
+from keel.domain.orders import Reason, TradingState
+from keel.portfolio.books_nb import gross_nb, margin_rate_nb
+
+_MS_PER_MINUTE = 60000
+
+
+@compiled
+def update_latches_nb(run, day, ts_ms, first):
+    """Start a new day where one begins, then latch REDUCING on the daily loss and HALTED on the drawdown."""
+    equity = run.equity[LOCAL]
+    if first:
+        run.day = day
+    elif day != run.day:
+        run.day = day
+        run.day_start_equity = run.last_local_equity
+        if run.trading_state == TradingState.REDUCING:
+            run.trading_state = TradingState.ACTIVE
+    if equity > run.peak_equity:
+        run.peak_equity = equity
+    if run.max_daily_loss > 0.0 and run.day_start_equity > 0.0 and run.trading_state == TradingState.ACTIVE:
+        if 1.0 - equity / run.day_start_equity >= run.max_daily_loss:
+            run.trading_state = TradingState.REDUCING
+    if run.max_drawdown > 0.0 and run.peak_equity > 0.0 and run.trading_state != TradingState.HALTED:
+        if 1.0 - equity / run.peak_equity >= run.max_drawdown:
+            run.trading_state = TradingState.HALTED
+            run.halted_ts_ms = ts_ms
+    run.last_local_equity = equity
+
+
+@compiled
+def free_funds_nb(run, slots):
+    """Return what new orders may still reserve by the local book, quote currency (rule 7)."""
+    if not run.margin_account:
+        return run.cash[LOCAL] - run.reserved
+    return run.equity[LOCAL] - run.initial_margin * gross_nb(slots, LOCAL) - run.reserved
+
+
+@compiled
+def check_order_nb(run, slots, slot, side, closing, opening, ts_ms):
+    """Return (qty, opening_qty, reason): what of an order may go out now; qty 0 is a denial for that reason.
+
+    A quantity above 0 with a reason other than NONE was clipped by that limit. Order of the rules: kill switch, halt,
+    rate, then size limits, which never touch the closing part.
+    """
+    if run.kill_switch:
+        return 0.0, 0.0, Reason.KILL_SWITCH
+    if run.trading_state == TradingState.HALTED:
+        return 0.0, 0.0, Reason.HALTED
+    clip = Reason.NONE
+    if run.trading_state == TradingState.REDUCING and opening > 0.0:
+        if closing == 0.0:
+            return 0.0, 0.0, Reason.REDUCING
+        opening, clip = 0.0, Reason.REDUCING
+    if not _rate_allows_nb(run, opening, ts_ms):
+        if run.trading_state == TradingState.ACTIVE:
+            run.trading_state = TradingState.REDUCING
+        return 0.0, 0.0, Reason.ORDER_RATE
+    opening, clip = _clip_to_limits_nb(run, slot, side, closing, opening, clip)
+    opening, clip = _clip_to_funds_nb(run, slots, slot, closing, opening, clip)
+    qty = grid_floor_nb(closing + opening, slot.step_mantissa, slot.step_scale)
+    too_small = _too_small_nb(slot, qty)
+    if too_small != Reason.NONE:
+        return 0.0, 0.0, clip if clip != Reason.NONE else too_small
+    opened = qty - closing
+    return qty, opened if opened > 0.0 else 0.0, clip
+
+
+@compiled
+def _rate_allows_nb(run, opening, ts_ms):
+    if run.max_orders_per_minute <= 0.0:
+        return True
+    refilled = run.rate_tokens + (ts_ms - run.rate_ts_ms) * run.max_orders_per_minute / _MS_PER_MINUTE
+    run.rate_tokens = refilled if refilled < run.max_orders_per_minute else run.max_orders_per_minute
+    run.rate_ts_ms = ts_ms
+    needed = 1.0 + run.close_order_reserve if opening > 0.0 else 1.0
+    return run.rate_tokens >= needed
+
+
+@compiled
+def _clip_nb(opening, clip, cap, reason):
+    if opening > 0.0 and cap < opening:
+        return cap if cap > 0.0 else 0.0, reason
+    return opening, clip
+
+
+@compiled
+def _clip_to_limits_nb(run, slot, side, closing, opening, clip):
+    capital = run.equity[LOCAL]
+    capital = (capital if capital > 0.0 else 0.0) * run.allocation
+    if run.max_order_weight > 0.0:
+        opening, clip = _clip_nb(opening, clip, run.max_order_weight * capital / slot.mark, Reason.MAX_ORDER)
+    if run.max_position_weight > 0.0:
+        held = side * (slot.qty[LOCAL] + slot.live_qty)
+        held = held if held > 0.0 else 0.0
+        cap = run.max_position_weight * capital / slot.mark - held
+        opening, clip = _clip_nb(opening, clip, cap, Reason.MAX_POSITION)
+    if run.max_gross_weight > 0.0:
+        cap = (run.max_gross_weight * capital - run.projected_gross + closing * slot.mark) / slot.mark
+        opening, clip = _clip_nb(opening, clip, cap, Reason.MAX_GROSS)
+    return opening, clip
+
+
+@compiled
+def _clip_to_funds_nb(run, slots, slot, closing, opening, clip):
+    if opening <= 0.0:
+        return opening, clip
+    margin = margin_rate_nb(run)
+    free = free_funds_nb(run, slots)
+    if run.margin_account:
+        free = free + margin * closing * slot.mark
+    cap = (free - slot.min_fee) / (slot.mark * (1.0 + run.reserve_rate) * (margin + slot.fee_rate))
+    return _clip_nb(opening, clip, cap, Reason.BUYING_POWER)
+
+
+@compiled
+def _too_small_nb(slot, qty):
+    if qty <= 0.0 or qty < slot.min_qty:
+        return Reason.MIN_QTY
+    if qty * slot.mark < slot.min_notional:
+        return Reason.MIN_NOTIONAL
+    return Reason.NONE

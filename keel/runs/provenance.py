@@ -1,0 +1,80 @@
+"""What code made a run: its revision, the hash of its sources, the versions it ran with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+_PACKAGES: Final = ("keel", "numpy", "numba", "polars", "pyarrow", "TA-Lib")
+_GIT_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRevision:
+    """Name the code of a run; `git_revision` and `dirty` are None outside a git checkout of Keel."""
+
+    git_revision: str | None
+    dirty: bool | None
+    source_hash: str
+
+
+def code_revision(package: Path = _PACKAGE) -> CodeRevision:
+    """Return the revision of the package folder `package`; never fails for want of git or a checkout."""
+    revision = dirty = None
+    if _is_checkout(package.parent):
+        revision = _git(package.parent, "rev-parse", "HEAD") or None
+        status = _git(package.parent, "status", "--porcelain", "--untracked-files=normal")
+        dirty = None if status is None else bool(status)
+    return CodeRevision(revision, dirty, source_hash(package))
+
+
+def source_hash(package: Path = _PACKAGE) -> str:
+    """Return the SHA-256 (64 hex digits) over the names and contents of all `*.py` below a package folder."""
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(package).as_posix()}:{len(content)}:".encode() + content)
+    return digest.hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python, the platform and the packages that shape a result, or `missing`."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    return versions | {name: _version(name) for name in _PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _is_checkout(folder: Path) -> bool:
+    # An installed Keel may lie in an environment inside somebody else's checkout: only its own top counts.
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    return bool(top) and Path(top or "").resolve() == folder.resolve()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    # GIT_DIR and its kin, set inside a git hook, would point at another repository.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = [git, "--no-optional-locks", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed program, no shell
+            command, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, env=environ, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,35 @@
+"""What a run hands to metrics, report and the artifact folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from keel.config.modes import RunConfig
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Hold the arrays of one run, finished or cut short.
+
+    `status` is done, interrupted, kill_switch, halted or bankrupt. `bars` is BAR of shape (rows, instruments);
+    `marks` (venue book) and `benchmark` (equal-weight buy and hold at the same costs) are MARK of the rows done;
+    `events` is EVENT in chronological order; `signals` counts buy, sell and hold; `timeouts` counts lost responses;
+    `halted_ts_ms` is when risk halted the run, if it did.
+    """
+
+    run_id: str
+    config: RunConfig
+    symbols: tuple[str, ...]
+    status: str
+    bars: NDArray[np.void]
+    marks: NDArray[np.void]
+    benchmark: NDArray[np.void]
+    events: NDArray[np.void]
+    signals: dict[str, int]
+    timeouts: int
+    halted_ts_ms: int | None

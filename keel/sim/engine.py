@@ -1,0 +1,179 @@
+"""The simulator as Python sees it: arrays in, marks and events out. Every mode drives this one class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keel.domain.layout import BAR, EVENT, LOCAL, MARK, ORDER, RUN
+from keel.domain.orders import RunStatus
+from keel.sim import kernel_nb
+
+_BARS_PER_CHUNK: Final = 400_000
+"""Bars between two looks at the kill switch: about 10 ms of work, well under the 50 ms of rule 18."""
+
+Records = NDArray[np.void]
+
+
+class Simulator:
+    """Hold one run's bars, state and results, and play it: whole (`run`) or a row at a time (`advance`, `decide`).
+
+    `bars` is BAR of shape (rows, N); `run` is RUN of shape (1,) with parameters and starting cash set; `slots` is SLOT of
+    shape (N,); `fine` is BAR of shape (M,) for the reference price model. State is set up here; the arrays given are
+    copied, except the bars. Raises ValueError for arrays that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        bars: Records,
+        run: Records,
+        slots: Records,
+        fine: Records | None = None,
+        *,
+        first_row: int = 0,
+        order_room: int = 64,
+        tape_room: int = 4096,
+    ) -> None:
+        if bars.ndim != 2 or bars.shape[1] != len(slots) or not 0 <= first_row < len(bars):
+            raise ValueError(f"bars of shape {bars.shape} do not fit {len(slots)} instruments from row {first_row}")
+        self._bars = bars
+        self._fine = np.zeros(0, BAR) if fine is None else fine
+        self._run = run.copy()
+        self._slots = slots.copy()
+        self._orders = np.zeros(order_room, ORDER)
+        self._tape = np.zeros(tape_room, EVENT)
+        self._marks = np.zeros(len(bars), MARK)
+        self._drained: list[Records] = []
+        self._start(first_row)
+
+    def _start(self, first_row: int) -> None:
+        run = self._run[0]
+        cash = float(run["cash"][0])
+        run["cash"][LOCAL] = cash
+        run["equity"][:] = cash
+        for field in ("last_local_equity", "day_start_equity", "peak_equity"):
+            run[field] = cash
+        run["row"] = run["first_row"] = first_row
+        run["rate_tokens"] = run["max_orders_per_minute"]
+        run["rate_ts_ms"] = self._bars[first_row, 0]["close_ts_ms"]
+
+    def run(self, targets: NDArray[np.float64], pause: Callable[[int], bool] | None = None) -> None:
+        """Play all rows with target weights of shape (rows, N), NaN for no new target.
+
+        `pause` is called with the number of rows played about every 10 ms of work; it returns False to stop there.
+        """
+        for row in self._chunks(targets):
+            if pause is not None and not pause(row):
+                return
+
+    def _chunks(self, targets: NDArray[np.float64]) -> Iterator[int]:
+        step = max(1, _BARS_PER_CHUNK // len(self._slots))
+        while self.status is RunStatus.RUNNING and self.row < len(self._bars):
+            stop = min(len(self._bars), self.row + step)
+            while self.row < stop and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
+                self._make_room()
+                kernel_nb.run_nb(
+                    self._bars, self._fine, targets, self._marks, self._run, self._slots, self._orders, self._tape, stop
+                )
+            yield self.row
+
+    def advance(self) -> bool:
+        """Play the venue's side of the next row; False at the end of the bars or once the run has stopped."""
+        while self.row < len(self._bars) and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
+            if kernel_nb.advance_nb(
+                self._bars, self._fine, self._marks, self._run, self._slots, self._orders, self._tape
+            ):
+                return True
+            self._make_room()
+        return False
+
+    def decide(self, weights: NDArray[np.float64]) -> None:
+        """Take the weights decided at the close of the row last played, shape (N,), and send the orders they need."""
+        kernel_nb.decide_nb(
+            self._bars, weights, self._run, self._slots, self._orders, self._tape, self.row - 1
+        )
+
+    def finish(self) -> None:
+        """End the run: what is still open is cancelled, positions stay. Nothing can be played afterwards."""
+        while len(self._tape) < int(self._run[0]["tape_tail"] - self._run[0]["tape_head"]) + len(self._orders):
+            self._grow_tape()
+        self._drain()
+        kernel_nb.finish_nb(self._bars, self._run, self._slots, self._orders, self._tape)
+        self._drain()
+        if self.status is RunStatus.RUNNING:
+            self._run[0]["status"] = RunStatus.DONE
+
+    def trip_kill_switch(self) -> None:
+        """Deny every order from here on (rule 17)."""
+        self._run[0]["kill_switch"] = 1
+
+    @property
+    def row(self) -> int:
+        """Return how far the run has come: the next row to play."""
+        return int(self._run[0]["row"])
+
+    @property
+    def status(self) -> RunStatus:
+        """Return how the run stands."""
+        return RunStatus(int(self._run[0]["status"]))
+
+    @property
+    def run_record(self) -> Any:
+        """Return the live RUN record: read it, never write it."""
+        return self._run[0]
+
+    @property
+    def slot_records(self) -> Records:
+        """Return the live SLOT records, one an instrument: read them, never write them."""
+        return self._slots
+
+    @property
+    def marks(self) -> Records:
+        """Return the MARK records of the rows played."""
+        return self._marks[int(self._run[0]["first_row"]) : self.row]
+
+    @property
+    def events(self) -> Records:
+        """Return all EVENT records so far, in the order they happened."""
+        self._drain()
+        return np.concatenate(self._drained) if self._drained else np.zeros(0, EVENT)
+
+    def _drain(self) -> None:
+        run = self._run[0]
+        first, last = int(run["tape_drained"]), int(run["tape_tail"])
+        if last > first:
+            self._drained.append(self._tape[np.arange(first, last) & (len(self._tape) - 1)])
+            run["tape_drained"] = last
+
+    def _make_room(self) -> None:
+        """Drain the tape, and double whatever is still too small for the next row."""
+        self._drain()
+        run = self._run[0]
+        live = int(run["n_orders"])
+        if live + len(self._slots) > len(self._orders):
+            grown = np.zeros(max(2 * len(self._orders), live + len(self._slots)), ORDER)
+            grown[:live] = self._orders[:live]
+            self._orders = grown
+        while len(self._tape) - int(run["tape_tail"] - run["tape_head"]) < 3 * live + len(self._slots):
+            self._grow_tape()
+        if self.status is RunStatus.NO_ROOM:
+            run["status"] = RunStatus.RUNNING
+
+    def _grow_tape(self) -> None:
+        run = self._run[0]
+        waiting = np.arange(int(min(run["tape_head"], run["tape_drained"])), int(run["tape_tail"]))
+        grown = np.zeros(2 * len(self._tape), EVENT)
+        grown[waiting & (len(grown) - 1)] = self._tape[waiting & (len(self._tape) - 1)]
+        self._tape = grown
+
+
+def set_up_run(initial_cash: float) -> Records:
+    """Return a RUN array of shape (1,) holding only its starting cash and flat seasonality."""
+    run = np.zeros(1, RUN)
+    run["cash"][0, :] = initial_cash
+    run["spread_by_hour"] = 1.0
+    run["latency_by_hour"] = 1.0
+    return run

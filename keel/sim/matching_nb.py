@@ -1,0 +1,109 @@
+"""What the venue does with an order: take it in or reject it, fill it, end it (docs/execution.md, rules 7, 9-12)."""
+
+from __future__ import annotations
+
+from keel.domain.compile_nb import compiled
+from keel.domain.grid_nb import grid_ceil_nb, grid_floor_nb
+from keel.domain.layout import VENUE
+from keel.domain.orders import OrderStatus, Reason
+from keel.portfolio.books_nb import margin_rate_nb
+from keel.sim.costs_nb import half_spread_nb, hour_of_week_nb, impact_nb
+from keel.sim.intrabar_nb import fraction_nb, reference_price_nb
+
+_SLACK = 1e-9
+"""Relative rounding that the venue's funds check forgives."""
+
+
+@compiled
+def admit_order_nb(run, slots, orders, order):
+    """Return NONE if the venue takes the order at its arrival, else the reason for its rejection."""
+    slot = slots[order.instrument]
+    if order.side < 0 and (not run.margin_account or not slot.shortable):
+        free = _free_position_nb(run, slot, orders, order)
+        if order.qty > free + _SLACK * (1.0 + abs(free)):
+            return Reason.INSUFFICIENT_POSITION
+    if run.margin_account:
+        need, free = _margin_needed_nb(run, slots, orders, order)
+    elif order.side > 0:
+        need = order.qty * slot.mark * (1.0 + slot.fee_rate) + slot.min_fee
+        free = _free_cash_nb(run, slots, orders, order)
+    else:
+        return Reason.NONE
+    return Reason.INSUFFICIENT_FUNDS if need > free + _SLACK * abs(free) else Reason.NONE
+
+
+@compiled
+def _free_position_nb(run, slot, orders, order):
+    free = slot.qty[VENUE]
+    for at in range(run.n_orders):
+        other = orders[at]
+        if other.status == OrderStatus.WORKING and other.instrument == order.instrument and other.side < 0:
+            free = free - (other.qty - other.filled_qty)
+    return free
+
+
+@compiled
+def _free_cash_nb(run, slots, orders, order):
+    free = run.cash[VENUE]
+    for at in range(run.n_orders):
+        other = orders[at]
+        if other.status == OrderStatus.WORKING and other.side > 0 and other.id != order.id:
+            held = slots[other.instrument]
+            free = free - (other.qty - other.filled_qty) * held.mark * (1.0 + held.fee_rate)
+    return free
+
+
+@compiled
+def _margin_needed_nb(run, slots, orders, order):
+    slot = slots[order.instrument]
+    closable = -order.side * slot.qty[VENUE]
+    closable = closable if closable < order.qty else order.qty
+    opened = order.qty - (closable if closable > 0.0 else 0.0)
+    if opened <= 0.0:
+        return 0.0, 0.0
+    margin = margin_rate_nb(run)
+    free = run.cash[VENUE]
+    for i in range(len(slots)):
+        free = free + slots[i].qty[VENUE] * slots[i].mark
+    for i in range(len(slots)):
+        free = free - margin * abs(slots[i].qty[VENUE]) * slots[i].mark
+    for at in range(run.n_orders):
+        other = orders[at]
+        if other.status == OrderStatus.WORKING and other.id != order.id:
+            left = other.qty - other.filled_qty
+            left = left if left < other.opening_qty else other.opening_qty
+            held = slots[other.instrument]
+            free = free - left * held.mark * (margin + held.fee_rate)
+    return opened * slot.mark * (margin + slot.fee_rate) + slot.min_fee, free
+
+
+@compiled
+def match_order_nb(run, slot, order, bar, fine, ts_ms):
+    """Return (qty, price, reference price, half-spread, impact) of the fill at `ts_ms`; qty 0 is no fill."""
+    qty = _available_nb(run, slot, order, bar, ts_ms)
+    if qty <= 0.0:
+        return 0.0, 0.0, 0.0, 0.0, 0.0
+    reference = reference_price_nb(run, slot, bar, fine, order.side, ts_ms)
+    half = half_spread_nb(run, slot, hour_of_week_nb(bar, ts_ms), reference)
+    impact = impact_nb(run, slot, order.side, qty, bar.volume, reference)
+    price = _round_against_us_nb(slot, order.side, reference + order.side * (half + impact))
+    return qty, price, reference, half, impact
+
+
+@compiled
+def _available_nb(run, slot, order, bar, ts_ms):
+    left = order.qty - order.filled_qty
+    if run.max_participation <= 0.0:
+        return left
+    if not bar.volume > 0.0:
+        return 0.0
+    offered = run.max_participation * bar.volume * (1.0 - fraction_nb(bar, ts_ms)) - slot.bar_filled
+    return grid_floor_nb(left if left < offered else offered, slot.step_mantissa, slot.step_scale)
+
+
+@compiled
+def _round_against_us_nb(slot, side, price):
+    if side > 0:
+        return grid_ceil_nb(price, slot.tick_mantissa, slot.tick_scale)
+    price = grid_floor_nb(price, slot.tick_mantissa, slot.tick_scale)
+    return price if price > 0.0 else slot.tick_mantissa / slot.tick_scale

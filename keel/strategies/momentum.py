@@ -1,0 +1,42 @@
+"""Time-series momentum."""
+
+from __future__ import annotations
+
+import numpy as np
+import talib
+from numpy.typing import NDArray
+from pydantic import Field
+
+from keel.strategies.panel import BarPanel, Series
+from keel.strategies.port import StrategyParams, VectorStrategy
+
+
+class Momentum(VectorStrategy):
+    """Hold an instrument while its return over the last `lookback` bars is above `threshold`.
+
+    Each instrument gets an equal share of equity: 1/N when long, 0 or, with `allow_short`, -1/N when the return is below
+    -threshold. Source: Moskowitz, Ooi, Pedersen, Time Series Momentum, J. Financial Economics 104(2), 2012.
+    """
+
+    class Params(StrategyParams):
+        """Set the lookback in bars and the return that must be exceeded."""
+
+        lookback: int = Field(252, ge=1, description="bars over which the return is measured")
+        threshold: float = Field(0.0, ge=0.0, description="return that must be exceeded, as a fraction")
+        allow_short: bool = Field(False, description="hold -1/N after a fall of more than the threshold")
+
+    params: Params
+
+    def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
+        """Return 1/N where the lookback's return is above the threshold."""
+        return bars.each(self._side) / bars.n
+
+    def _side(self, one: Series) -> NDArray[np.float64]:
+        close = one.close
+        if len(close) <= self.params.lookback:
+            return np.zeros(len(close))
+        change = talib.ROCP(close, timeperiod=self.params.lookback)
+        side = np.where(change > self.params.threshold, 1.0, 0.0)
+        if self.params.allow_short:
+            side[change < -self.params.threshold] = -1.0
+        return side

@@ -1,0 +1,53 @@
+"""Moving-average crossover."""
+
+from __future__ import annotations
+
+import numpy as np
+import talib
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from keel.strategies.panel import BarPanel, Series
+from keel.strategies.port import StrategyParams, VectorStrategy
+
+
+class MovingAverageCrossover(VectorStrategy):
+    """Hold an instrument while its short simple moving average is above the long one.
+
+    Each instrument gets an equal share of equity: 1/N when long, 0 or, with `allow_short`, -1/N when not. Flat until the
+    long average exists. Source: Brock, Lakonishok, LeBaron, Simple Technical Trading Rules, J. Finance 47(5), 1992.
+    """
+
+    class Params(StrategyParams):
+        """Set the two windows, in bars."""
+
+        short: int = Field(20, ge=1, description="bars of the short average")
+        long: int = Field(50, ge=2, description="bars of the long average")
+        allow_short: bool = Field(False, description="hold -1/N instead of 0 while the short average is below")
+
+        @model_validator(mode="after")
+        def _short_is_shorter(self) -> MovingAverageCrossover.Params:
+            if self.short >= self.long:
+                raise ValueError(f"short ({self.short}) must be below long ({self.long})")
+            return self
+
+    params: Params
+
+    def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
+        """Return 1/N where the short average is above the long one."""
+        return bars.each(self._side) / bars.n
+
+    def _side(self, one: Series) -> NDArray[np.float64]:
+        close = one.close
+        if len(close) < self.params.long:
+            return np.zeros(len(close))
+        gap = _mean(close, self.params.short) - _mean(close, self.params.long)
+        below = -1.0 if self.params.allow_short else 0.0
+        side = np.where(gap > 0.0, 1.0, below)
+        side[np.isnan(gap)] = 0.0
+        return side
+
+
+def _mean(close: NDArray[np.float64], bars: int) -> NDArray[np.float64]:
+    # TA-Lib starts at two bars; the mean of one is the bar itself.
+    return close if bars == 1 else talib.SMA(close, timeperiod=bars)

@@ -1,0 +1,122 @@
+"""Bars as strategies see them: columns over time and instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keel.domain.layout import BAR_PRESENT
+
+Column = NDArray[np.float64]
+
+
+class BarPanel:
+    """View bars of shape (rows, N) by column, without copying. Missing bars are NaN with volume 0."""
+
+    def __init__(self, bars: NDArray[np.void], symbols: tuple[str, ...]) -> None:
+        self._bars = bars
+        self.symbols = symbols
+
+    def __len__(self) -> int:
+        return len(self._bars)
+
+    @property
+    def n(self) -> int:
+        """Return the number of instruments."""
+        return len(self.symbols)
+
+    @property
+    def open(self) -> Column:
+        """Return opening prices, shape (rows, N)."""
+        return self._bars["open"]
+
+    @property
+    def high(self) -> Column:
+        """Return highs, shape (rows, N)."""
+        return self._bars["high"]
+
+    @property
+    def low(self) -> Column:
+        """Return lows, shape (rows, N)."""
+        return self._bars["low"]
+
+    @property
+    def close(self) -> Column:
+        """Return closing prices, shape (rows, N)."""
+        return self._bars["close"]
+
+    @property
+    def volume(self) -> Column:
+        """Return volumes in base units, shape (rows, N)."""
+        return self._bars["volume"]
+
+    @property
+    def close_ts_ms(self) -> NDArray[np.int64]:
+        """Return the decision times, UTC epoch milliseconds, shape (rows,)."""
+        return self._bars["close_ts_ms"][:, 0]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Return where a bar exists, shape (rows, N)."""
+        return (self._bars["flags"] & BAR_PRESENT) != 0
+
+    def index(self, symbol: str) -> int:
+        """Return the column of a symbol. Raises KeyError, naming the symbols there are."""
+        if symbol not in self.symbols:
+            raise KeyError(f"{symbol!r} is not among this run's symbols: {', '.join(self.symbols)}")
+        return self.symbols.index(symbol)
+
+    def until(self, row: int) -> BarPanel:
+        """Return the panel as it stood at the close of `row`, that row included."""
+        return BarPanel(self._bars[: row + 1], self.symbols)
+
+    def each(self, decide: Callable[[Series], Column]) -> Column:
+        """Apply `decide` to each instrument's own bars (missing rows left out) and return (rows, N) values.
+
+        A row without a bar carries the value of the row before (0 at the start). NaN from an indicator that is still
+        warming up becomes 0: flat.
+        """
+        out = np.zeros((len(self), self.n))
+        for i in range(self.n):
+            rows = np.flatnonzero(self.present[:, i])
+            values = np.nan_to_num(np.asarray(decide(Series(self._bars[rows, i])), dtype=np.float64), nan=0.0)
+            last = np.searchsorted(rows, np.arange(len(self)), side="right") - 1
+            out[:, i] = np.where(last >= 0, values[np.maximum(last, 0)] if len(values) else 0.0, 0.0)
+        return out
+
+
+class Series:
+    """Hold one instrument's own bars as contiguous columns, each of shape (bars,)."""
+
+    def __init__(self, bars: NDArray[np.void]) -> None:
+        self._bars = bars
+
+    def _column(self, name: str) -> Column:
+        return np.ascontiguousarray(self._bars[name])
+
+    @property
+    def open(self) -> Column:
+        """Return opening prices."""
+        return self._column("open")
+
+    @property
+    def high(self) -> Column:
+        """Return highs."""
+        return self._column("high")
+
+    @property
+    def low(self) -> Column:
+        """Return lows."""
+        return self._column("low")
+
+    @property
+    def close(self) -> Column:
+        """Return closing prices."""
+        return self._column("close")
+
+    @property
+    def volume(self) -> Column:
+        """Return volumes in base units."""
+        return self._column("volume")

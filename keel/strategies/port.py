@@ -1,0 +1,74 @@
+"""The Strategy port: what Keel asks of a strategy, in its two forms.
+
+A *vectorised* strategy sees all bars at once and returns all target weights; row k may depend on rows 0 … k only. An
+*event-driven* strategy is called at each close and sees the past alone. Both say what to hold, as a fraction of equity
+for each instrument; sizing, risk and execution are the engine's.
+
+    class AboveItsMean(VectorStrategy):
+        class Params(StrategyParams):
+            bars: int = 20
+
+        params: Params
+
+        def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
+            return bars.each(lambda one: (one.close > mean(one.close, self.params.bars)).astype(float)) / bars.n
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from keel.domain.account import AccountView
+from keel.strategies.panel import BarPanel
+
+
+class StrategyParams(BaseModel):
+    """Be the base of a strategy's own parameters: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Strategy(ABC):
+    """Be a strategy; subclass VectorStrategy or EventStrategy and declare `Params`."""
+
+    Params: ClassVar[type[StrategyParams]] = StrategyParams
+
+    def __init__(self, params: StrategyParams) -> None:
+        self.params = params
+
+
+class VectorStrategy(Strategy):
+    """Decide all bars at once."""
+
+    @abstractmethod
+    def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
+        """Return target weights of shape (rows, N), fractions of equity; row k from bars 0 … k only.
+
+        Give 0 to be flat and repeat the last weight to hold. NaN, inf and any other shape are refused.
+        """
+
+
+class Context:
+    """Stand at one close: the past in `bars`, the account in `account`; say what to hold with `set_target`."""
+
+    def __init__(self, bars: BarPanel, account: AccountView, weights: NDArray[np.float64]) -> None:
+        self.bars = bars
+        self.account = account
+        self._weights = weights
+
+    def set_target(self, symbol: str, weight: float) -> None:
+        """Ask for a position of `weight` (fraction of equity; negative is short). Raises KeyError for a strange symbol."""
+        self._weights[self.bars.index(symbol)] = weight
+
+
+class EventStrategy(Strategy):
+    """Decide one close at a time."""
+
+    @abstractmethod
+    def on_bar(self, context: Context) -> None:
+        """Look at the context and set targets; an instrument without a new target keeps its last one."""

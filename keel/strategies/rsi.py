@@ -1,0 +1,55 @@
+"""Relative strength index, traded as mean reversion."""
+
+from __future__ import annotations
+
+import numpy as np
+import talib
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from keel.strategies.panel import BarPanel, Series
+from keel.strategies.port import StrategyParams, VectorStrategy
+
+
+class RelativeStrengthIndex(VectorStrategy):
+    """Buy when Wilder's RSI falls below `oversold`; hold until it rises above `overbought`.
+
+    Each instrument gets an equal share of equity: 1/N while held, else 0, or -1/N with `allow_short` from above
+    `overbought` until below `oversold`. Source: Wilder, New Concepts in Technical Trading Systems, 1978.
+    """
+
+    class Params(StrategyParams):
+        """Set the period in bars and the two thresholds of the index (0 to 100)."""
+
+        period: int = Field(14, ge=2, description="bars of Wilder's smoothing")
+        oversold: float = Field(30.0, gt=0.0, lt=100.0, description="index below which to buy")
+        overbought: float = Field(70.0, gt=0.0, lt=100.0, description="index above which to sell")
+        allow_short: bool = Field(False, description="hold -1/N instead of 0 after overbought")
+
+        @model_validator(mode="after")
+        def _thresholds_are_apart(self) -> RelativeStrengthIndex.Params:
+            if self.oversold >= self.overbought:
+                raise ValueError(f"oversold ({self.oversold}) must be below overbought ({self.overbought})")
+            return self
+
+    params: Params
+
+    def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
+        """Return 1/N from oversold until overbought."""
+        return bars.each(self._side) / bars.n
+
+    def _side(self, one: Series) -> NDArray[np.float64]:
+        close = one.close
+        if len(close) <= self.params.period:
+            return np.zeros(len(close))
+        index = talib.RSI(close, timeperiod=self.params.period)
+        change = np.full(len(close), np.nan)
+        change[index < self.params.oversold] = 1.0
+        change[index > self.params.overbought] = -1.0 if self.params.allow_short else 0.0
+        return _hold(change)
+
+
+def _hold(change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Carry the last value that is not NaN forward; 0 before the first."""
+    last = np.maximum.accumulate(np.where(np.isnan(change), -1, np.arange(len(change))))
+    return np.where(last >= 0, change[np.maximum(last, 0)], 0.0)

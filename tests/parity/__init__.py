@@ -1,0 +1,1 @@
+"""The kernel against an independent reference, bit for bit."""
