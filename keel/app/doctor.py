@@ -32,8 +32,9 @@ def doctor(
 ) -> None:
     """Check that Keel can run here: versions, folders, disk, kill switch; with --config, it and its bars too.
 
-    Each check passes, warns, fails or does not apply; what fails comes with its mend. Missing folders are
-    created. Exit code 0 if nothing failed, 3 if something did.
+    What fails or warns comes with its mend. Missing folders are created.
+
+    Exit code 0 if nothing failed, 3 if something did.
     """
     from keel.preflight.gate import failures
 

@@ -19,8 +19,9 @@ def reset_kill_switch(
 ) -> None:
     """Remove the kill switch's flag and record who did it, when and why in kill_switch.log beside it.
 
-    No running process resumes: what the switch stopped is started again by hand. Pull the switch with:
-    touch state/kill_switch.flag
+    No running process resumes: what the switch stopped is started again by hand.
+
+    Pull the switch with: touch state/kill_switch.flag
     """
     from keel.risk.kill_switch import KillSwitch
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT
 from keel.domain.timeframe import MS_PER_DAY
 
 _PRICES: Final = ("open", "high", "low", "close")
-_NEVER: Final = np.iinfo(np.int64).max
+_BLOCK: Final = 1 << 16
+"""Rows whose times are worked out at once: the steps between stay in cache and out of the memory peak."""
+_Place: TypeAlias = slice | NDArray[np.intp]
 
 
 def align(bars: Sequence[StoredBars], timezone: str) -> NDArray[Any]:
@@ -30,15 +32,15 @@ def align(bars: Sequence[StoredBars], timezone: str) -> NDArray[Any]:
     _refuse_mixture(bars)
     closes = [one.table["close_ts_ms"].to_numpy() for one in bars]
     rows = _union(closes)
+    whole = [one.size == rows.size for one in closes]
+    places = [
+        slice(None) if full else np.searchsorted(rows, one) for full, one in zip(whole, closes, strict=True)
+    ]
     out = np.zeros((rows.size, len(bars)), dtype=BAR)
-    opens = np.full(rows.size, _NEVER, dtype=np.int64)
+    _fill_times(out, _first_opens(bars, places, rows.size), rows, timezone)
+    _mark_day_ends(out, timezone, round_the_clock=bars[0].calendar == ROUND_THE_CLOCK)
     for i, one in enumerate(bars):
-        at = slice(None) if closes[i].size == rows.size else np.searchsorted(rows, closes[i])
-        opens[at] = np.minimum(opens[at], one.table["open_ts_ms"].to_numpy())
-    _fill_times(out, opens, rows, timezone, round_the_clock=bars[0].calendar == ROUND_THE_CLOCK)
-    for i, one in enumerate(bars):
-        whole = closes[i].size == rows.size
-        _fill_prices(out[:, i], one, slice(None) if whole else np.searchsorted(rows, closes[i]), whole=whole)
+        _fill_prices(out[:, i], one, places[i], whole=whole[i])
     return out
 
 
@@ -82,26 +84,34 @@ def _union(closes: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.unique(np.concatenate(closes))
 
 
-def _fill_times(
-    out: NDArray[Any],
-    opens: NDArray[np.int64],
-    closes: NDArray[np.int64],
-    timezone: str,
-    *,
-    round_the_clock: bool,
-) -> None:
-    local = local_ms(opens, timezone)
-    day = days(local)
-    ends = np.empty(day.size, dtype=bool)
-    np.not_equal(day[1:], day[:-1], out=ends[:-1])
-    ends[-1] = not round_the_clock or local_ms(closes[-1:], timezone)[0] % MS_PER_DAY == 0
-    for name, values in (("open_ts_ms", opens), ("close_ts_ms", closes), ("day", day)):
-        out[name] = values[:, None]
-    out["minute_of_week"] = minutes_of_week(local)[:, None]
-    out["flags"] = np.where(ends, BAR_ENDS_DAY, 0)[:, None]
+def _first_opens(bars: Sequence[StoredBars], places: Sequence[_Place], rows: int) -> NDArray[np.int64]:
+    if len(bars) == 1:
+        return bars[0].table["open_ts_ms"].to_numpy()
+    opens = np.full(rows, np.iinfo(np.int64).max, dtype=np.int64)
+    for one, at in zip(bars, places, strict=True):
+        opens[at] = np.minimum(opens[at], one.table["open_ts_ms"].to_numpy())
+    return opens
 
 
-def _fill_prices(out: NDArray[Any], bars: StoredBars, at: slice | NDArray[np.intp], *, whole: bool) -> None:
+def _fill_times(out: NDArray[Any], opens: NDArray[np.int64], closes: NDArray[np.int64], timezone: str) -> None:
+    for start in range(0, opens.size, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        local = local_ms(opens[part], timezone)
+        out["open_ts_ms"][part] = opens[part, None]
+        out["close_ts_ms"][part] = closes[part, None]
+        out["day"][part] = days(local)[:, None]
+        out["minute_of_week"][part] = minutes_of_week(local)[:, None]
+
+
+def _mark_day_ends(out: NDArray[Any], timezone: str, *, round_the_clock: bool) -> None:
+    day = out["day"][:, 0]
+    last_close = np.array(out["close_ts_ms"][-1:, 0])
+    out["flags"][:-1][day[1:] != day[:-1]] = BAR_ENDS_DAY
+    if not round_the_clock or local_ms(last_close, timezone)[0] % MS_PER_DAY == 0:
+        out["flags"][-1] = BAR_ENDS_DAY
+
+
+def _fill_prices(out: NDArray[Any], bars: StoredBars, at: _Place, *, whole: bool) -> None:
     for name in _PRICES:
         if not whole:
             out[name] = np.nan

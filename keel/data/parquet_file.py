@@ -13,19 +13,23 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from keel.data.bars import PRICE_KINDS, PriceKind, StoredBars, in_column_order
+from keel.data.bars import COLUMNS, PRICE_KINDS, PriceKind, StoredBars, in_column_order
 from keel.data.check import check_bars, check_schema
 from keel.domain.errors import DataError
 from keel.domain.instrument import InstrumentId
 from keel.domain.timeframe import utc_text
 
 _METADATA: Final = ("feed", "price_kind", "venue", "symbol", "timeframe", "calendar", "timezone")
+_POLARS_TYPES: Final = {"int64": pl.Int64(), "double": pl.Float64()}
 _ENCODING: Final[dict[str, Any]] = {
     # small enough that a month of minutes does not read the years around it
     "row_group_size": 1 << 17,
-    "compression": "zstd",
-    "compression_level": 1,
+    "compression": "lz4",
     "use_dictionary": False,
+    # the bytes of a price that change little lie together: smaller files, read twice as fast
+    "column_encoding": {
+        name: "DELTA_BINARY_PACKED" if dtype == pl.Int64() else "BYTE_STREAM_SPLIT" for name, dtype in COLUMNS.items()
+    },
     "write_page_checksum": True,
 }
 
@@ -64,7 +68,7 @@ def read_file(path: Path, start_ms: int | None = None, end_ms: int | None = None
     """
     with _opened(path) as file:
         metadata = _metadata(file, path)
-        check_schema(_as_polars(file.schema_arrow.empty_table()).schema, str(path))
+        check_schema(_schema(file), str(path))
         bars = _stored_bars(metadata, _rows(file, start_ms, end_ms))
         if bars.table.height == 0 and file.metadata.num_rows:
             raise DataError(_no_bars_in_range(file, path, start_ms, end_ms))
@@ -76,7 +80,7 @@ def read_header(path: Path) -> StoredBars:
     """Read what a file says of its bars, without a row. Raises DataError if it is damaged or not Keel's."""
     with _opened(path) as file:
         metadata = _metadata(file, path)
-        return _stored_bars(metadata, _as_polars(file.schema_arrow.empty_table()))
+        return _stored_bars(metadata, pl.DataFrame(schema=_schema(file)))
 
 
 @contextmanager
@@ -143,6 +147,11 @@ def _no_bars_in_range(file: pq.ParquetFile, path: Path, start_ms: int | None, en
         f"{path}: no bar opens {asked}; its bars open {utc_text(stamps[0].min)} .. {utc_text(stamps[-1].max)}: "
         f"change data.start and data.end, or import more"
     )
+
+
+def _schema(file: pq.ParquetFile) -> pl.Schema:
+    # by hand: an empty arrow table, which polars could convert, would import pandas
+    return pl.Schema({field.name: _POLARS_TYPES.get(str(field.type), pl.Unknown()) for field in file.schema_arrow})
 
 
 def _as_polars(table: pa.Table) -> pl.DataFrame:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from keel.data.bars import StoredBars
+from keel.data.check import check_bars
 from keel.data.merge import merge
 from keel.data.parquet_file import read_file, read_header, write_file
 from keel.domain.errors import DataError
@@ -56,14 +58,27 @@ class BarStore:
 
     def append(self, bars: StoredBars) -> int:
         """Add bars that are not stored yet; return how many. Raises DataError where an overlapping row differs."""
-        if not self.exists(bars.instrument_id, bars.timeframe):
-            self.write(bars)
-            return bars.table.height
-        old = self.read(bars.instrument_id, bars.timeframe)
-        merged = merge(old, bars, f"bars for {self.path(bars.instrument_id, bars.timeframe)}")
-        added = merged.table.height - old.table.height
-        if added:
-            self.write(merged)
+        where = f"bars for {self.path(bars.instrument_id, bars.timeframe)}"
+        return self.append_all({where: bars})[where]
+
+    def append_all(self, sources: Mapping[str, StoredBars]) -> dict[str, int]:
+        """Add bars of several sources, by the name errors call each; return how many rows each added.
+
+        Everything is merged and checked before anything is written: on DataError the store is as it was, except that a
+        failed write leaves the instruments written before it.
+        """
+        merged: dict[tuple[InstrumentId, str], StoredBars] = {}
+        added = {}
+        for where, bars in sources.items():
+            key = bars.instrument_id, bars.timeframe
+            old = merged.get(key) or (self.read(*key) if self.exists(*key) else None)
+            check_bars(bars.table, where)
+            merged[key] = bars if old is None else merge(old, bars, where)
+            added[where] = merged[key].table.height - (0 if old is None else old.table.height)
+        changed = {(sources[where].instrument_id, sources[where].timeframe) for where, rows in added.items() if rows}
+        for key, bars in merged.items():
+            if key in changed:
+                self.write(bars)
         return added
 
     def read(

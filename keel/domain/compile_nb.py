@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-from numba import config as numba_config
 
 from keel.domain.compiled_cache import cache_folder
 
-numba_config.CACHE_DIR = str(cache_folder())
+# numba's settings are attributes made at import, which its types do not declare.
+numba.config.CACHE_DIR = str(cache_folder())
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -19,4 +19,4 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     fastmath stays off, so the same operations in the same order give the same bits (docs/execution.md, rule 20);
     a division by zero gives inf or NaN instead of raising: callers guard their divisors.
     """
-    return numba.njit(cache=True, fastmath=False, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return numba.njit(cache=True, fastmath=False, error_model="numpy")(function)

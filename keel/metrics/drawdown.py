@@ -31,6 +31,7 @@ class Drawdown:
         return (self.end_ts_ms - self.peak_ts_ms) / MS_PER_DAY
 
 
+@np.errstate(over="ignore")
 def drawdown_series(equity: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return `equity / highest equity so far - 1` at each mark; NaN while the highest is not positive."""
     peak = np.maximum.accumulate(equity)
@@ -42,7 +43,8 @@ def drawdown_series(equity: NDArray[np.float64]) -> NDArray[np.float64]:
 def max_drawdown(equity: NDArray[np.float64]) -> float:
     """Return the deepest fall from a peak as a fraction, zero or negative; NaN for fewer than two marks."""
     series = drawdown_series(equity)
-    return float(np.min(series)) if len(series) >= 2 else math.nan
+    depth = float(np.min(series)) if len(series) >= 2 else math.nan
+    return depth if math.isfinite(depth) else math.nan
 
 
 def deepest_drawdown(ts_ms: NDArray[np.int64], equity: NDArray[np.float64]) -> Drawdown | None:

@@ -9,7 +9,7 @@ defined (too few days, no spread, a lost account) is NaN, never infinite and nev
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ def daily_rows(days: NDArray[np.integer]) -> NDArray[np.intp]:
     return ends if ends[0] == 0 else np.append(0, ends)
 
 
+@np.errstate(over="ignore")
 def simple_returns(equity: Floats) -> Floats:
     """Return `equity[i] / equity[i - 1] - 1`, one fewer than given; a curve that was not positive before its end has none."""
     if len(equity) < 2 or not np.all(equity[:-1] > 0.0):
@@ -38,11 +39,12 @@ def simple_returns(equity: Floats) -> Floats:
     return np.asarray(equity[1:] / equity[:-1] - 1.0)
 
 
+@np.errstate(over="ignore")
 def total_return(equity: Floats) -> float:
     """Return `last / first - 1`, a fraction; NaN for fewer than two points."""
     if len(equity) < 2 or equity[0] <= 0.0:
         return math.nan
-    return float(equity[-1] / equity[0] - 1.0)
+    return _finite(equity[-1] / equity[0] - 1.0)
 
 
 def cagr(daily_equity: Floats, periods_per_year: int) -> float:
@@ -59,13 +61,15 @@ def cagr(daily_equity: Floats, periods_per_year: int) -> float:
     return math.expm1(exponent) if exponent < 700.0 else math.nan
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def annual_volatility(returns: Floats, periods_per_year: int) -> float:
     """Return the sample deviation (n - 1) of daily returns × √periods_per_year, a fraction; NaN for fewer than two."""
     if len(returns) < 2:
         return math.nan
-    return float(np.std(returns, ddof=1)) * math.sqrt(periods_per_year)
+    return _finite(np.std(returns, ddof=1) * math.sqrt(periods_per_year))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def sharpe(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> float:
     """Return mean / deviation of daily excess returns × √periods_per_year (Sharpe 1994).
 
@@ -77,9 +81,10 @@ def sharpe(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> fl
     deviation = float(np.std(excess, ddof=1))
     if deviation <= _NO_SPREAD * float(np.max(np.abs(excess))):
         return math.nan
-    return float(np.mean(excess)) / deviation * math.sqrt(periods_per_year)
+    return _finite(float(np.mean(excess)) / deviation * math.sqrt(periods_per_year))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def sortino(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> float:
     """Return mean daily excess return × √periods_per_year / √mean(min(excess, 0)²) (Sortino and Price 1994).
 
@@ -91,7 +96,7 @@ def sortino(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> f
     downside = math.sqrt(float(np.mean(np.square(np.minimum(excess, 0.0)))))
     if downside <= _NO_SPREAD * float(np.max(np.abs(excess))):
         return math.nan
-    return float(np.mean(excess)) / downside * math.sqrt(periods_per_year)
+    return _finite(float(np.mean(excess)) / downside * math.sqrt(periods_per_year))
 
 
 def calmar(annual_growth: float, max_drawdown: float) -> float:
@@ -99,6 +104,7 @@ def calmar(annual_growth: float, max_drawdown: float) -> float:
     return annual_growth / -max_drawdown if max_drawdown < 0.0 else math.nan
 
 
+@np.errstate(over="ignore")
 def monthly_returns(days: NDArray[np.integer], equity: Floats) -> list[tuple[int, int, float]]:
     """Return `(year, month, return)` of each calendar month seen, from the daily equity of `daily_rows`.
 
@@ -117,3 +123,7 @@ def monthly_returns(days: NDArray[np.integer], equity: Floats) -> list[tuple[int
         (1970 + int(month) // 12, int(month) % 12 + 1, float(value))
         for month, value in zip(months[ends], change - 1.0, strict=True)
     ]
+
+
+def _finite(value: float | np.floating[Any]) -> float:
+    return float(value) if math.isfinite(value) else math.nan

@@ -17,6 +17,7 @@ from keel.runs.disk import disk_errors_named, make_folder
 
 BYTES_PER_GB: Final = 1_000_000_000
 _SHOWN: Final = 3
+_CONFIG_HELP: Final = "correct it; configs/config_template.yaml explains every key"
 _INSTALL: Final = "run make, or: pip install -c constraints.txt -e ."
 _LEAST: Final = re.compile(r">=\s*([\w.]+)")
 _REQUIREMENT: Final = re.compile(r"^\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*(.*)$")
@@ -50,7 +51,7 @@ def check_config(context: CheckContext) -> CheckResult:
     if context.config_path is None:
         return CheckResult("config", CheckStatus.NOT_APPLICABLE, "no --config given")
     if context.config_error is not None:
-        return CheckResult("config", CheckStatus.FAIL, context.config_error, f"mend {context.config_path}")
+        return CheckResult("config", CheckStatus.FAIL, context.config_error, _CONFIG_HELP)
     return CheckResult("config", CheckStatus.PASS, f"{context.config_path} loads")
 
 

@@ -1,7 +1,7 @@
 """What the report's charts draw, as a JSON-able tree of a few thousand points whatever the length of the run.
 
-Numbers travel as base64 of little-endian float64 (`t`, UTC milliseconds) and float32 (values): a third of the size of
-decimal text, and read at once. Colours and layout are the page's business (`report.js`).
+Numbers travel as base64 of little-endian float64 (`t` in UTC milliseconds): shorter than decimal text, exact, and read
+at once. Colours and layout are the page's business (`report.js`).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def chart_data(result: RunResult, trades: Trades) -> dict[str, Any]:
 def equity_points(result: RunResult, stretches: int = EQUITY_STRETCHES) -> dict[str, Any]:
     """Return packed equity and drawdown curves of strategy and benchmark at shared times."""
     curves = equity_curves(result, stretches)
-    packed: dict[str, Any] = {name: _pack(values, "<f4") for name, values in curves.items() if name != "t"}
-    return {"t": _pack(curves["t"], "<f8"), **packed, "rows": len(result.marks), "shown": len(curves["t"])}
+    packed: dict[str, Any] = {name: _pack(values) for name, values in curves.items()}
+    return {**packed, "rows": len(result.marks), "shown": len(curves["t"])}
 
 
 def equity_curves(result: RunResult, stretches: int) -> dict[str, NDArray[np.float64]]:
@@ -81,7 +81,8 @@ def _prices(result: RunResult) -> list[dict[str, Any]]:
     stretches = max(100, PRICE_POINTS // 2 // max(1, len(chosen)))
     markers = max(50, MOST_MARKERS // 2 // max(1, len(chosen)))
     return [
-        _price(result, i, fills[fills["instrument"] == i], min(stretches, 1500), min(markers, 1500)) for i in chosen
+        _price(result, i, fills[fills["instrument"] == i], min(stretches, 1500), min(markers, 1500))
+        for i in chosen
     ]
 
 
@@ -102,8 +103,8 @@ def _price(
     sells = _markers(fills[fills["side"] < 0], markers)
     return {
         "symbol": result.symbols[instrument],
-        "t": _pack(done["close_ts_ms"][present[rows]], "<f8"),
-        "close": _pack(close[rows], "<f4"),
+        "t": _pack(done["close_ts_ms"][present[rows]]),
+        "close": _pack(close[rows]),
         "buys": buys,
         "sells": sells,
         "rows": len(close),
@@ -115,9 +116,9 @@ def _price(
 
 def _markers(fills: NDArray[np.void], most: int) -> dict[str, Any]:
     shown = fills[spread_rows(fills["ts_ms"], most)]
-    packed = {name: _pack(shown[name], "<f4") for name in ("price", "qty")}
-    return {"t": _pack(shown["ts_ms"], "<f8"), **packed, "shown": len(shown)}
+    packed = {name: _pack(shown[name]) for name in ("price", "qty")}
+    return {"t": _pack(shown["ts_ms"]), **packed, "shown": len(shown)}
 
 
-def _pack(values: NDArray[Any], dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")
+def _pack(values: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode("ascii")

@@ -6,6 +6,7 @@
   var instrument = 0;
   var CONFIG = {
     displaylogo: false, responsive: true,
+    showSendToCloud: false, plotlyServerURL: "", // the library would offer to upload the chart
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
   };
   // A finger that scrolls past a chart must scroll the page.
@@ -18,14 +19,13 @@
     var hex = parseInt(colour(name).slice(1), 16);
     return "rgba(" + [(hex >> 16) & 255, (hex >> 8) & 255, hex & 255, alpha].join(",") + ")";
   }
-  function unpack(text, Type) {
+  function unpack(text) {
     var raw = atob(text);
     var bytes = new Uint8Array(raw.length);
     for (var i = 0; i < raw.length; i += 1) { bytes[i] = raw.charCodeAt(i); }
-    return new Type(bytes.buffer);
+    return bytes;
   }
-  function times(text) { return Array.from(unpack(text, Float64Array)); }
-  function values(text) { return Array.from(unpack(text, Float32Array)); }
+  function values(text) { return Array.from(new Float64Array(unpack(text).buffer)); }
   function whole(number) { return number.toLocaleString("en"); }
 
   function axis(extra) {
@@ -50,21 +50,21 @@
 
   function drawEquity() {
     var e = data.equity;
-    if (!e.shown) { return message("equity", "No marks: the run ended before its first bar closed."); }
-    var t = times(e.t);
-    function curve(key, name, tint, dash, width, extra) {
+    if (e.shown < 2) { return message("equity", "The run ended before there was a curve to draw."); }
+    var t = values(e.t);
+    function curve(key, name, tint, width, extra) {
       return Object.assign({
         type: "scatter", mode: "lines", x: t, y: values(e[key]), name: name,
-        line: { color: colour(tint), width: width, dash: dash },
+        line: { color: colour(tint), width: width },
       }, extra);
     }
     var money = { hovertemplate: "%{y:,.2f}" };
     var fall = { yaxis: "y2", showlegend: false, hovertemplate: "%{y:.2%}" };
     var traces = [
-      curve("benchmark", "Buy and hold", "benchmark", "solid", 1.25, money),
-      curve("strategy", "Strategy", "strategy", "solid", 1.75, money),
-      curve("benchmark_drawdown", "Buy and hold drawdown", "benchmark", "solid", 1, fall),
-      curve("strategy_drawdown", "Drawdown", "loss", "solid", 1,
+      curve("benchmark", "Buy and hold", "benchmark", 1.25, money),
+      curve("strategy", "Strategy", "strategy", 1.75, money),
+      curve("benchmark_drawdown", "Buy and hold drawdown", "benchmark", 0.75, Object.assign({ opacity: 0.7 }, fall)),
+      curve("strategy_drawdown", "Drawdown", "loss", 1,
         Object.assign({ fill: "tozeroy", fillcolor: faded("loss", 0.18) }, fall)),
     ];
     return Plotly.react("equity", traces, layout({
@@ -78,11 +78,11 @@
 
   function drawPrice() {
     var p = data.prices[instrument];
-    if (!p || !p.shown) { return message("price", "No bars of this instrument were reached."); }
+    if (!p || p.shown < 2) { return message("price", "The run ended before there were prices to draw."); }
     function markers(side, name, symbol, tint) {
       return {
-        type: "scatter", mode: "markers", x: times(side.t), y: values(side.price), customdata: values(side.qty),
-        name: name, hovertemplate: "%{customdata:,.6~g} at %{y:,.6~g}",
+        type: "scatter", mode: "markers", x: values(side.t), y: values(side.price), customdata: values(side.qty),
+        name: name, hovertemplate: "%{customdata:,.10~g} at %{y:,.10~g}",
         marker: { symbol: symbol, color: colour(tint), size: 9, line: { color: colour("bg"), width: 1 } },
       };
     }
@@ -92,8 +92,8 @@
       : p.fills ? ", with all " + whole(p.fills) + " fills." : ". Nothing was traded here.";
     document.getElementById("price-note").textContent = note;
     return Plotly.react("price", [
-      { type: "scatter", mode: "lines", x: times(p.t), y: values(p.close), name: "Close",
-        line: { color: colour("price"), width: 1.1 }, hovertemplate: "%{y:,.6~g}" },
+      { type: "scatter", mode: "lines", x: values(p.t), y: values(p.close), name: "Close",
+        line: { color: colour("price"), width: 1.1 }, hovertemplate: "%{y:,.10~g}" },
       markers(p.buys, "Buy", "triangle-up", "gain"),
       markers(p.sells, "Sell", "triangle-down", "loss"),
     ], layout({
@@ -159,7 +159,7 @@
 
   // The library is carried compressed: it takes a third of the room and is unpacked in a few milliseconds.
   function loadLibrary() {
-    var bytes = new Uint8Array(unpack(document.getElementById("plotly").textContent.trim(), Uint8Array));
+    var bytes = unpack(document.getElementById("plotly").textContent.trim());
     var plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(plain).text().then(function (code) {
       var script = document.createElement("script");

@@ -16,6 +16,11 @@ def money(value: float | None) -> str:
     return _signed(f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.2f}")
 
 
+def amount(value: float | None) -> str:
+    """Write an amount for reading, not for adding up: whole units from a thousand."""
+    return money(value) if value is None or abs(value) < 1e3 else _signed(f"{value:,.0f}")
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """Write a fraction as per cent."""
     if value is None:
@@ -27,12 +32,17 @@ def percent(value: float | None, digits: int = 2) -> str:
 def gain(value: float | None) -> str:
     """Write a fraction as per cent with its sign, plus included."""
     text = percent(value)
-    return f"+{text}" if value is not None and value > 0 else text
+    return f"+{text}" if value is not None and value > 0 and text.strip("0.%") else text
 
 
 def ratio(value: float | None) -> str:
     """Write a plain number with two decimals."""
     return MISSING if value is None else _signed(f"{value:,.2f}")
+
+
+def times(value: float | None) -> str:
+    """Write a multiple."""
+    return MISSING if value is None else f"{ratio(value)}×"
 
 
 def bps(value: float | None) -> str:
@@ -76,4 +86,7 @@ def label(name: str) -> str:
 
 
 def _signed(text: str) -> str:
-    return MINUS + text[1:] if text.startswith("-") else text
+    """Write a proper minus, and none on a number that rounds to zero."""
+    if not text.startswith("-"):
+        return text
+    return MINUS + text[1:] if any(digit in text for digit in "123456789") else text[1:]

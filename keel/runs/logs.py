@@ -29,6 +29,8 @@ TRADES_LOG: Final = "trades.log"
 
 _LINE: Final = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S"
+_ODD: Final = "backslashreplace"
+"""What becomes of a character that UTF-8 lacks: half of a file name, say, must not cost the line."""
 
 
 class RedactingFormatter(logging.Formatter):
@@ -49,7 +51,7 @@ class LogFile(logging.FileHandler):
 
     def __init__(self, path: Path, level: int, line: str = _LINE) -> None:
         with disk_errors_named(path):
-            super().__init__(path, mode="a", encoding="utf-8")
+            super().__init__(path, mode="a", encoding="utf-8", errors=_ODD)
         self.setLevel(level)
         self.setFormatter(RedactingFormatter(line))
         self.path = path
@@ -82,14 +84,14 @@ class LogFile(logging.FileHandler):
 
 @dataclass(frozen=True, slots=True)
 class RunLogs:
-    """Name the logs of a run; write through `logging.getLogger("keel…")` and, for fills, `write_fills`."""
+    """Name the logs of a run; write through `logging.getLogger("keel…")` and `write_fills`."""
 
     run_id: str
     run_path: Path
     trades_path: Path
 
     def write_fills(self, fills: pl.DataFrame) -> None:
-        """Append one line per row of `fills_frame` to trades.log: in one write, for there may be a million."""
+        """Append one line per row of `fills_frame` to trades.log: at once, for there may be a million."""
         lines = fill_lines(fills, self.run_id)
         if not len(lines):
             return
@@ -101,15 +103,16 @@ class RunLogs:
 
 @contextmanager
 def run_logs(logs_dir: Path, run_id: str) -> Iterator[RunLogs]:
-    """Open the logs of a run below `logs_dir`; on leaving, close them and put the logger back as it was.
+    """Open the logs of a run below `logs_dir`; at the end close them and restore the logger.
 
-    <run_id>.log takes INFO and above from every logger below `keel`, errors.log takes ERROR and above with the
-    run id. Raises UsageError where a file cannot be opened.
+    <run_id>.log takes INFO and above from every logger below `keel`, errors.log takes ERROR and above with
+    the run id. Raises UsageError where a file cannot be opened.
     """
     make_folder(logs_dir)
     with ExitStack() as stack:
         ours = stack.enter_context(closing(LogFile(logs_dir / f"{run_id}.log", logging.INFO)))
-        errors = stack.enter_context(closing(LogFile(logs_dir / ERRORS_LOG, logging.ERROR, _line_of(run_id))))
+        shared = LogFile(logs_dir / ERRORS_LOG, logging.ERROR, _line_of(run_id))
+        errors = stack.enter_context(closing(shared))
         with disk_errors_named(logs_dir / TRADES_LOG):
             (logs_dir / TRADES_LOG).touch()
         stack.enter_context(_attached([ours, errors]))
@@ -149,7 +152,7 @@ def fill_lines(fills: pl.DataFrame, run_id: str) -> pl.Series:
 
 
 def _append(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", errors=_ODD) as file:
         file.write(text + "\n")
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 REDACTED: Final = "[redacted]"
@@ -63,7 +63,9 @@ def redact_command(argv: Sequence[str], environ: Mapping[str, str] | None = None
 
 def _spellings(value: str) -> set[str]:
     forms = {value, value.strip(), *(line.strip() for line in value.splitlines())}
-    forms |= {json.dumps(form)[1:-1] for form in forms} | {quote(form, safe="") for form in forms}
+    forms |= {json.dumps(form)[1:-1] for form in forms} | {
+        quote(form, safe="", errors="surrogateescape") for form in forms
+    }
     return {form for form in forms if len(form) >= _SHORTEST_SECRET}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.domain.layout import BAR, EVENT, LOCAL, MARK, ORDER, RUN
+from keel.domain.account import AccountView
+from keel.domain.layout import BAR, EVENT, LOCAL, MARK, ORDER
 from keel.domain.orders import RunStatus
 from keel.sim import kernel_nb
 
@@ -121,14 +122,21 @@ class Simulator:
         return RunStatus(int(self._run[0]["status"]))
 
     @property
-    def run_record(self) -> Any:
+    def run_record(self) -> np.void:
         """Return the live RUN record: read it, never write it."""
-        return self._run[0]
+        record: np.void = self._run[0]
+        return record
 
-    @property
-    def slot_records(self) -> Records:
-        """Return the live SLOT records, one an instrument: read them, never write them."""
-        return self._slots
+    def account_view(self) -> AccountView:
+        """Return a snapshot of the local book."""
+        run, slots = self._run[0], self._slots
+        return AccountView(
+            equity=float(run["equity"][LOCAL]),
+            cash=float(run["cash"][LOCAL]),
+            position_qty=slots["qty"][:, LOCAL].copy(),
+            average_price=slots["avg_price"][:, LOCAL].copy(),
+            mark_price=slots["mark"].copy(),
+        )
 
     @property
     def marks(self) -> Records:
@@ -168,12 +176,3 @@ class Simulator:
         grown = np.zeros(2 * len(self._tape), EVENT)
         grown[waiting & (len(grown) - 1)] = self._tape[waiting & (len(self._tape) - 1)]
         self._tape = grown
-
-
-def set_up_run(initial_cash: float) -> Records:
-    """Return a RUN array of shape (1,) holding only its starting cash and flat seasonality."""
-    run = np.zeros(1, RUN)
-    run["cash"][0, :] = initial_cash
-    run["spread_by_hour"] = 1.0
-    run["latency_by_hour"] = 1.0
-    return run

@@ -21,7 +21,7 @@ def latency_ms_nb(run, slot, order, bar, ts_ms, base_ms, purpose, draw):
     latency = latency * run.latency_by_hour[hour_of_week_nb(bar, ts_ms)] * volatility_factor_nb(slot)
     if second < run.spike_probability:
         latency = latency * run.spike_multiplier
-    return int(math.ceil(latency))
+    return math.ceil(latency)
 
 
 @compiled

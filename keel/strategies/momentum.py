@@ -23,7 +23,7 @@ class Momentum(VectorStrategy):
 
         lookback: int = Field(252, ge=1, description="bars over which the return is measured")
         threshold: float = Field(0.0, ge=0.0, description="return that must be exceeded, as a fraction")
-        allow_short: bool = Field(False, description="hold -1/N after a fall of more than the threshold")
+        allow_short: bool = Field(default=False, description="hold -1/N after a fall of more than the threshold")
 
     params: Params
 

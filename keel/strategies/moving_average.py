@@ -23,7 +23,7 @@ class MovingAverageCrossover(VectorStrategy):
 
         short: int = Field(20, ge=1, description="bars of the short average")
         long: int = Field(50, ge=2, description="bars of the long average")
-        allow_short: bool = Field(False, description="hold -1/N instead of 0 while the short average is below")
+        allow_short: bool = Field(default=False, description="hold -1/N instead of 0 while the short average is below")
 
         @model_validator(mode="after")
         def _short_is_shorter(self) -> MovingAverageCrossover.Params:

@@ -60,7 +60,8 @@ class BarPanel:
     @property
     def present(self) -> NDArray[np.bool_]:
         """Return where a bar exists, shape (rows, N)."""
-        return (self._bars["flags"] & BAR_PRESENT) != 0
+        there: NDArray[np.bool_] = (self._bars["flags"] & BAR_PRESENT) != 0
+        return there
 
     def index(self, symbol: str) -> int:
         """Return the column of a symbol. Raises KeyError, naming the symbols there are."""
@@ -80,10 +81,10 @@ class BarPanel:
         """
         out = np.zeros((len(self), self.n))
         for i in range(self.n):
-            rows = np.flatnonzero(self.present[:, i])
-            values = np.nan_to_num(np.asarray(decide(Series(self._bars[rows, i])), dtype=np.float64), nan=0.0)
-            last = np.searchsorted(rows, np.arange(len(self)), side="right") - 1
-            out[:, i] = np.where(last >= 0, values[np.maximum(last, 0)] if len(values) else 0.0, 0.0)
+            present = self.present[:, i]
+            own = self._bars[:, i] if present.all() else self._bars[present, i]
+            values = np.append(0.0, np.nan_to_num(decide(Series(own)), nan=0.0))
+            out[:, i] = values[np.cumsum(present)]
         return out
 
 

@@ -16,7 +16,9 @@ for each instrument; sizing, risk and execution are the engine's.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -33,7 +35,7 @@ class StrategyParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Strategy(ABC):
+class Strategy:
     """Be a strategy; subclass VectorStrategy or EventStrategy and declare `Params`."""
 
     Params: ClassVar[type[StrategyParams]] = StrategyParams
@@ -42,7 +44,7 @@ class Strategy(ABC):
         self.params = params
 
 
-class VectorStrategy(Strategy):
+class VectorStrategy(Strategy, ABC):
     """Decide all bars at once."""
 
     @abstractmethod
@@ -56,17 +58,29 @@ class VectorStrategy(Strategy):
 class Context:
     """Stand at one close: the past in `bars`, the account in `account`; say what to hold with `set_target`."""
 
-    def __init__(self, bars: BarPanel, account: AccountView, weights: NDArray[np.float64]) -> None:
+    def __init__(
+        self, bars: BarPanel, account: Callable[[], AccountView], weights: NDArray[np.float64]
+    ) -> None:
         self.bars = bars
-        self.account = account
+        self._account = account
         self._weights = weights
 
+    @property
+    def account(self) -> AccountView:
+        """Return the account as the local book shows it now."""
+        return self._account()
+
     def set_target(self, symbol: str, weight: float) -> None:
-        """Ask for a position of `weight` (fraction of equity; negative is short). Raises KeyError for a strange symbol."""
+        """Ask for a position of `weight` (fraction of equity; negative is short).
+
+        Raises KeyError for a symbol that is not in the run and ValueError for NaN or inf.
+        """
+        if not math.isfinite(weight):
+            raise ValueError(f"the weight for {symbol} is {weight}: give a finite fraction of equity, 0 to be flat")
         self._weights[self.bars.index(symbol)] = weight
 
 
-class EventStrategy(Strategy):
+class EventStrategy(Strategy, ABC):
     """Decide one close at a time."""
 
     @abstractmethod

@@ -24,7 +24,7 @@ class RelativeStrengthIndex(VectorStrategy):
         period: int = Field(14, ge=2, description="bars of Wilder's smoothing")
         oversold: float = Field(30.0, gt=0.0, lt=100.0, description="index below which to buy")
         overbought: float = Field(70.0, gt=0.0, lt=100.0, description="index above which to sell")
-        allow_short: bool = Field(False, description="hold -1/N instead of 0 after overbought")
+        allow_short: bool = Field(default=False, description="hold -1/N instead of 0 after overbought")
 
         @model_validator(mode="after")
         def _thresholds_are_apart(self) -> RelativeStrengthIndex.Params:

@@ -69,8 +69,11 @@ class Seasonality:
     depth: int = 0
     stride: int = 1
 
+    def at(self, hour: int) -> float:
+        return (100 + self.depth * (hour * self.stride % 5 - 2)) / 100
+
     def by_hour(self) -> tuple[float, ...]:
-        return tuple((100 + self.depth * (hour * self.stride % 5 - 2)) / 100 for hour in range(HOURS_PER_WEEK))
+        return tuple(self.at(hour) for hour in range(HOURS_PER_WEEK))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def update_variances(state: State, market: Market, close: float) -> None:
 def half_spread(state: State, instrument: int, ts_ms: int, reference: float) -> float:
     """Return half the spread in quote currency (rule 11)."""
     hour = hour_of_week(newest_bar(state, instrument), ts_ms)
-    seasonal = state.case.spread_seasonality.by_hour()[hour]
+    seasonal = state.case.spread_seasonality.at(hour)
     factor = volatility_factor(state.markets[instrument])
     return min(state.case.half_spread_bps * seasonal * factor, 2500) / 10000 * reference
 
@@ -101,7 +101,7 @@ def _latency_ms(state: State, order: Order, base_ms: float, ts_ms: int, purpose:
     if case.jitter_ms > 0:
         x = base_ms + case.jitter_ms * math.exp(case.jitter_sigma * normal_quantile_nb(u1))
     hour = hour_of_week(newest_bar(state, order.instrument), ts_ms)
-    x = x * case.latency_seasonality.by_hour()[hour] * volatility_factor(state.markets[order.instrument])
+    x = x * case.latency_seasonality.at(hour) * volatility_factor(state.markets[order.instrument])
     if u2 < case.spike_probability:
         x = x * case.spike_multiplier
     return math.ceil(x)

@@ -11,7 +11,8 @@ import polars as pl
 
 from keel.data.bars import StoredBars
 from keel.data.importers.columns import Target, bars_from_columns, refuse_missing
-from keel.domain.errors import DataError
+from keel.domain.errors import DataError, UsageError
+from keel.domain.instrument import InstrumentId
 
 _YAHOO_COLUMNS: Final[Mapping[str, str]] = {
     "timestamp": "Date",
@@ -25,7 +26,7 @@ _FREQTRADE_COLUMNS: Final[Mapping[str, str]] = {
     "timestamp": "date",
     **{name: name for name in ("open", "high", "low", "close", "volume")},
 }
-_FREQTRADE_NAME: Final = re.compile(r"([^_]+)_(.+)-(\d+[mhdw])")
+_FREQTRADE_NAME: Final = re.compile(r"([^_]+)_([^_]+)-(\d+[mhdw])")
 
 
 def read_csv(path: Path, mapping: Mapping[str, str], target: Target) -> StoredBars:
@@ -59,10 +60,18 @@ def read_yahoo(path: Path, target: Target) -> StoredBars:
     return read_csv(path, _YAHOO_COLUMNS, target)
 
 
-def freqtrade_name(path: Path) -> tuple[str, str] | None:
-    """Read symbol and timeframe from a freqtrade file name such as `BTC_USDT-1h.feather`, or None for another name."""
-    match = _FREQTRADE_NAME.fullmatch(path.stem)
-    return (f"{match[1]}/{match[2]}", match[3]) if match else None
+def freqtrade_target(
+    path: Path, venue: str, symbol: str | None, timeframe: str | None, feed: str = "freqtrade"
+) -> Target:
+    """Say whose bars a freqtrade file holds, by its name (`BTC_USDT-1h.feather`) where symbol or timeframe is not given.
+
+    Raises UsageError if neither tells.
+    """
+    named = _FREQTRADE_NAME.fullmatch(path.stem)
+    if named is None and not (symbol and timeframe):
+        raise UsageError(f"{path}: its name is not like BTC_USDT-1h.feather: state --symbol and --timeframe")
+    base, quote, length = named.groups() if named else ("", "", "")
+    return Target(InstrumentId(venue, symbol or f"{base}/{quote}"), timeframe or length, feed, "raw")
 
 
 def _read(path: Path, load: Callable[[], pl.DataFrame]) -> pl.DataFrame:

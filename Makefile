@@ -1,0 +1,65 @@
+# Two commands do all the set-up: `make demo` (what a backtest needs) and `make test` (what the tests need, too).
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports soak bench bench-env clean
+
+help:  ## Show what make can do.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo  ## Backtest a strategy on twenty years of real daily bars and show where the report is.
+	$(BIN)/python scripts/doctor.py --config configs/config_backtest_stocks.yaml
+	$(BIN)/python script_backtest.py --config configs/config_backtest_stocks.yaml
+
+test: $(VENV)/.dev  ## Run the tests.
+	$(BIN)/python -m pytest -n 2
+
+check: lint types imports test  ## Run all that CI runs: lint, types, import rules, tests.
+
+lint: $(VENV)/.dev  ## Check style and formatting.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## Check types.
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## Check that imports run downward only.
+	$(BIN)/lint-imports
+
+soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
+	$(BIN)/python -m pytest -n 2 -m soak
+
+bench: $(VENV)/.demo bench-env  ## Measure Keel beside its peer; one JSON object a line.
+	$(BIN)/python benchmarks/bench.py
+
+bench-env: $(VENV)/.bench  ## Install the benchmark's peer in an environment of its own.
+
+clean:  ## Remove environments, caches and compiled code; data, state, artifacts and logs stay.
+	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $${KEEL_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/keel}
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Keel needs Python 3.11 or newer; name one with PYTHON=python3.12 make ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing what a backtest needs (a minute or two, once) ..."
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing what the tests need (a minute or two, once) ..."
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.python benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	@touch $@

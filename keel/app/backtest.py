@@ -1,0 +1,136 @@
+"""The backtest command: gate, bars, simulation, results."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from keel.domain.errors import GateRefusedError, HaltTradingError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from keel.config.load import LoadedConfig
+    from keel.config.modes import RunConfig
+    from keel.runs.manifest import DataRecord
+    from keel.runs.result import RunResult
+
+_LOG: Final = logging.getLogger(__name__)
+
+INTERRUPTED_EXIT_CODE: Final = 130
+"""What shells expect of a program that Ctrl+C ended."""
+
+_EXIT_CODES: Final = {
+    "done": 0,
+    "interrupted": INTERRUPTED_EXIT_CODE,
+    "kill_switch": GateRefusedError.exit_code,
+    "halted": HaltTradingError.exit_code,
+    "bankrupt": HaltTradingError.exit_code,
+}
+
+
+def backtest(
+    config: Annotated[Path, typer.Option(help="Config of the run, mode: sim.")],
+    *,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key for this run; may be given many times."),
+    ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the resolved config, with every default, and stop.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print metrics and the run's folder as JSON instead of tables.")
+    ] = False,
+) -> None:
+    """Simulate a strategy on stored bars, with costs, latency and risk limits, and write a report.
+
+    Nothing is sent anywhere: a backtest never connects to an exchange. The result stands in artifacts/<run id>/:
+    report.html to look at, metrics.json, fills, orders and equity to compute with, manifest.json to repeat it.
+
+    Examples:
+
+        python script_backtest.py --config configs/config_backtest_stocks.yaml
+
+        python script_backtest.py --config configs/config_sim.yaml --set strategy.params.short=10 --set run.seed=3
+
+    Exit code 0: done. 2: config, data or usage is wrong. 3: doctor or the kill switch refused, or stopped the run.
+    4: stopped by a risk limit, or out of money. 130: stopped by Ctrl+C; the result so far is kept.
+    """
+    from keel.config.load import dump_yaml, load_config
+
+    loaded = load_config(config, set_ or [], expect_mode="sim")
+    if print_config:
+        sys.stdout.write(dump_yaml(loaded.config))
+        return
+    status = _run(loaded, as_json=as_json)
+    if status != "done":
+        raise typer.Exit(_EXIT_CODES[status])
+
+
+def _run(loaded: LoadedConfig, *, as_json: bool) -> str:
+    from keel.app.console import progress_bar
+    from keel.app.doctor import gate_run
+    from keel.app.results import write_results
+    from keel.runs.folder import RunFolder, new_run_id
+    from keel.runs.hashing import config_hash
+    from keel.runs.logs import run_logs
+    from keel.runs.manifest import begin_manifest
+
+    config, started = loaded.config, datetime.now(UTC)
+    gate_run(config)
+    run_id = new_run_id(config.run.name, config_hash(loaded.resolved), started)
+    with RunFolder.create(Path(config.run.artifacts_dir), run_id) as folder:
+        with run_logs(Path(config.run.logs_dir), folder.run_id) as logs, progress_bar(quiet=as_json) as progress:
+            result, records = _simulate(config, folder.run_id, progress)
+            manifest = begin_manifest(folder.run_id, loaded.resolved, records, sys.argv, started)
+            step = progress.add_task("writing results", total=None)
+            metrics = write_results(folder, result, manifest, logs)
+            progress.remove_task(step)
+        _tell(result, metrics, folder.final_path, as_json=as_json)
+    return result.status
+
+
+def _simulate(config: RunConfig, run_id: str, progress: Progress) -> tuple[RunResult, tuple[DataRecord, ...]]:
+    from keel.app.console import Watch, compile_if_cold
+    from keel.app.wiring import wire_backtest
+    from keel.backtest.run import run_backtest
+    from keel.data.provide import ensure_bars
+    from keel.data.store import BarStore
+    from keel.risk.kill_switch import KillSwitch
+
+    for made in ensure_bars(config.data, config.market.calendar, BarStore(Path(config.data.store))):
+        _say(f"Put {made.bars.table.height:,} {made.bars.timeframe} bars of {made.bars.instrument_id} into the store.")
+    compile_if_cold(progress, _say)
+    task = progress.add_task("reading bars", total=None)
+    inputs, records = wire_backtest(config)
+    _LOG.info("run %s: %d rows of %s", run_id, len(inputs.bars), ", ".join(inputs.symbols))
+    progress.update(task, description="simulating", total=len(inputs.bars))
+    watch = Watch(KillSwitch(Path(config.run.state_dir)), progress, task)
+    with watch.stopping_gracefully():
+        result = run_backtest(inputs, run_id, watch)
+    progress.remove_task(task)
+    _LOG.info("run %s: %s after %d rows, %d events", run_id, result.status, len(result.marks), len(result.events))
+    return result, records
+
+
+def _tell(result: RunResult, metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"run_id": result.run_id, "folder": str(folder), **metrics}, indent=2) + "\n")
+        return
+    from rich.console import Console
+
+    from keel.report.summary import print_summary
+
+    print_summary(Console(), metrics, result.config.run.name, folder)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    _LOG.info("%s", line)

@@ -1,0 +1,41 @@
+"""The commands of `python -m keel`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="One engine from backtest to training to live. Runs are started by the entry scripts, such as script_backtest.py.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Look at what a config file may hold.")
+app.add_typer(config_app, name="config")
+
+
+@config_app.command()
+def schema(
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, such as configs/schema.json; without it, print.")
+    ] = None,
+) -> None:
+    """Write the JSON Schema of config files, so that an editor completes keys and marks mistakes.
+
+    The shipped configs point editors to configs/schema.json.
+    """
+    from keel.config.load import json_schema
+    from keel.runs.disk import disk_errors_named
+
+    text = json.dumps(json_schema(), indent=2) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+        return
+    with disk_errors_named(out):
+        out.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"wrote {out}\n")

@@ -1,0 +1,39 @@
+"""Write a run's results into its folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keel.config.load import dump_yaml
+from keel.metrics.summary import run_trades, summarise
+from keel.runs.folder import RunFolder
+from keel.runs.frames import equity_frame, fills_frame, orders_frame
+from keel.runs.hashing import canonical_hash
+from keel.runs.logs import RunLogs
+from keel.runs.manifest import RunManifest
+from keel.runs.result import RunResult
+
+
+def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, logs: RunLogs) -> dict[str, Any]:
+    """Write config, metrics, equity, fills, orders, report and picture, show the folder, and return the metrics.
+
+    Raises UsageError where the disk refuses; nothing half-written is left then.
+    """
+    from keel.report.html import render_html
+    from keel.report.png import render_png
+
+    trades = run_trades(result)
+    metrics = summarise(result, trades)
+    finished = manifest.finish(result.status, canonical_hash(metrics, result.events))
+    config_yaml = dump_yaml(result.config)
+    fills = fills_frame(result.events, result.symbols)
+    folder.write_text("config.yaml", config_yaml)
+    folder.write_json("metrics.json", metrics)
+    folder.write_parquet("equity.parquet", equity_frame(result.marks))
+    folder.write_parquet("fills.parquet", fills)
+    folder.write_parquet("orders.parquet", orders_frame(result.events, result.symbols))
+    folder.write_text("report.html", render_html(result, metrics, trades, config_yaml, finished.as_json()))
+    folder.write_bytes("equity.png", render_png(result, metrics))
+    folder.finish(finished)
+    logs.write_fills(fills)
+    return metrics

@@ -1,0 +1,78 @@
+"""From a strategy to target weights, refused where they cannot be meant."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keel.domain.errors import UsageError
+from keel.strategies.panel import BarPanel
+from keel.strategies.port import Strategy, VectorStrategy
+
+_LOG: Final = logging.getLogger(__name__)
+
+Weights = NDArray[np.float64]
+
+
+def decide_all(strategy: VectorStrategy, bars: BarPanel) -> Weights:
+    """Return a vectorised strategy's weights, shape (rows, N), checked for shape and for NaN or inf.
+
+    Raises UsageError, naming the strategy and the first bad row.
+    """
+    try:
+        weights = strategy.target_weights(bars)
+    except Exception as error:
+        raise strategy_failed(strategy, error, "while deciding") from error
+    if not isinstance(weights, np.ndarray) or weights.shape != (len(bars), bars.n):
+        found = f"shape {weights.shape}" if isinstance(weights, np.ndarray) else type(weights).__name__
+        raise UsageError(
+            f"{name_of(strategy)}.target_weights returned {found}: return an array of shape "
+            f"({len(bars)}, {bars.n}), one row a bar and one column an instrument"
+        )
+    try:
+        checked = np.ascontiguousarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name_of(strategy)}.target_weights returned {weights.dtype}: return numbers") from None
+    bad = np.argwhere(~np.isfinite(checked))
+    if len(bad):
+        row, i = (int(at) for at in bad[0])
+        raise UsageError(
+            f"{name_of(strategy)}.target_weights returned {checked[row, i]} for {bars.symbols[i]} at row {row} "
+            f"({_time(bars, row)}): give 0 to be flat, or repeat the last weight to hold"
+        )
+    return checked
+
+
+def strategy_failed(strategy: Strategy, error: Exception, when: str) -> UsageError:
+    """Return the one-line error for a strategy that raised; the traceback goes to the run's log."""
+    _LOG.error("strategy %s failed %s", name_of(strategy), when, exc_info=error)
+    return UsageError(
+        f"strategy {name_of(strategy)} failed {when}: {type(error).__name__}: {error}; its traceback is in logs/errors.log"
+    )
+
+
+def name_of(strategy: Strategy) -> str:
+    """Return `module:Class`, as the config names it."""
+    return f"{type(strategy).__module__}:{type(strategy).__qualname__}"
+
+
+def count_signals(weights: Weights, present: NDArray[np.bool_]) -> dict[str, int]:
+    """Count decisions that raise (buy), lower (sell) or keep (hold) a weight; bars that are missing do not count.
+
+    `weights` has shape (rows, N); NaN is no new target: hold. Before the first bar every weight is 0.
+    """
+    buys = sells = 0
+    for i in range(weights.shape[1]):
+        given = weights[present[:, i], i]
+        change = np.diff(given[~np.isnan(given)], prepend=0.0)
+        buys += int(np.count_nonzero(change > 0.0))
+        sells += int(np.count_nonzero(change < 0.0))
+    return {"buy": buys, "sell": sells, "hold": int(np.count_nonzero(present)) - buys - sells}
+
+
+def _time(bars: BarPanel, row: int) -> str:
+    stamp = np.datetime64(int(bars.close_ts_ms[row]), "ms")
+    return f"{stamp.astype('datetime64[s]')} UTC"

@@ -1,0 +1,128 @@
+"""A backtest: bars and a strategy in, a RunResult out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keel.backtest.decisions import Weights, count_signals, decide_all, strategy_failed
+from keel.config.modes import RunConfig
+from keel.domain.instrument import Instrument
+from keel.domain.orders import RunStatus, TimeInForce, TradingState
+from keel.runs.result import RunResult
+from keel.sim.engine import Simulator
+from keel.sim.parameters import run_records, slot_records
+from keel.strategies.panel import BarPanel
+from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
+
+KeepGoing = Callable[[int], str | None]
+"""Called with the rows played so far; returns None to go on, or the status the run ends with: interrupted, kill_switch."""
+
+
+@dataclass(frozen=True)
+class BacktestInputs:
+    """Hold what a backtest reads. `bars` is BAR (rows, N); `fine` is BAR (M,) with each instrument's range in it."""
+
+    config: RunConfig
+    instruments: tuple[Instrument, ...]
+    strategy: Strategy
+    bars: NDArray[np.void]
+    fine: NDArray[np.void]
+    fine_starts: NDArray[np.int64]
+    fine_ends: NDArray[np.int64]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the instruments' symbols, in the configured order."""
+        return tuple(instrument.id.symbol for instrument in self.instruments)
+
+    @property
+    def panel(self) -> BarPanel:
+        """Return the bars as strategies see them."""
+        return BarPanel(self.bars, self.symbols)
+
+
+def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> RunResult:
+    """Simulate the strategy and, at the same costs, buy and hold; return both. Raises UsageError for a bad strategy."""
+    simulator = _simulator(inputs, run_records(inputs.config), len(inputs.bars))
+    weights, stopped = _play(inputs, simulator, keep_going)
+    simulator.finish()
+    rows = simulator.row
+    halted = simulator.run_record["trading_state"] == TradingState.HALTED
+    return RunResult(
+        run_id=run_id,
+        config=inputs.config,
+        symbols=inputs.symbols,
+        status=stopped or _status(simulator, halted=halted),
+        bars=inputs.bars,
+        marks=simulator.marks,
+        benchmark=_buy_and_hold(inputs, rows),
+        events=simulator.events,
+        signals=count_signals(weights[:rows], inputs.panel.present[:rows]),
+        timeouts=int(simulator.run_record["timeouts"]),
+        halted_ts_ms=int(simulator.run_record["halted_ts_ms"]) if halted else None,
+    )
+
+
+def _simulator(inputs: BacktestInputs, run: NDArray[np.void], rows: int) -> Simulator:
+    slots = slot_records(inputs.config, inputs.instruments)
+    slots["fine_start"], slots["fine_end"] = inputs.fine_starts, inputs.fine_ends
+    return Simulator(inputs.bars[:rows], run, slots, inputs.fine)
+
+
+def _status(simulator: Simulator, *, halted: bool) -> str:
+    if simulator.status is RunStatus.BANKRUPT:
+        return "bankrupt"
+    return "halted" if halted else "done"
+
+
+def _play(inputs: BacktestInputs, simulator: Simulator, keep_going: KeepGoing) -> tuple[Weights, str | None]:
+    if isinstance(inputs.strategy, EventStrategy):
+        return _play_events(inputs, inputs.strategy, simulator, keep_going)
+    if not isinstance(inputs.strategy, VectorStrategy):
+        raise TypeError(f"{inputs.strategy} is neither a VectorStrategy nor an EventStrategy")
+    weights = decide_all(inputs.strategy, inputs.panel)
+    stopped: list[str] = []
+
+    def pause(row: int) -> bool:
+        stopped.extend(filter(None, [keep_going(row)]))
+        return not stopped
+
+    simulator.run(weights if inputs.config.execution.enabled else np.full_like(weights, np.nan), pause)
+    return weights, stopped[0] if stopped else None
+
+
+def _play_events(
+    inputs: BacktestInputs, strategy: EventStrategy, simulator: Simulator, keep_going: KeepGoing
+) -> tuple[Weights, str | None]:
+    panel = inputs.panel
+    weights = np.full((len(panel), panel.n), np.nan)
+    while simulator.advance() and simulator.status is RunStatus.RUNNING:
+        row = simulator.row - 1
+        try:
+            strategy.on_bar(Context(panel.until(row), simulator.account_view, weights[row]))
+        except Exception as error:
+            raise strategy_failed(strategy, error, f"at row {row}") from error
+        if inputs.config.execution.enabled:
+            simulator.decide(weights[row])
+        if stopped := keep_going(row):
+            return weights, stopped
+    return weights, None
+
+
+def _buy_and_hold(inputs: BacktestInputs, rows: int) -> NDArray[np.void]:
+    """Return the marks of equal-weight buy and hold over the first rows: same costs and latency, no risk limits."""
+    run = run_records(inputs.config)
+    for limit in ("max_order_weight", "max_position_weight", "max_gross_weight", "max_daily_loss", "max_drawdown"):
+        run[limit] = 0.0
+    run["max_orders_per_minute"] = 0.0
+    run["every_bar"] = False
+    run["time_in_force"] = TimeInForce.GTC
+    simulator = _simulator(inputs, run, rows)
+    n = len(inputs.instruments)
+    simulator.run(np.broadcast_to(1.0 / n, (rows, n)).copy())
+    simulator.finish()
+    return simulator.marks

@@ -1,0 +1,99 @@
+"""The summary table a run ends with in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from keel.report import rows, text
+
+COLUMN: Final = 56
+"""Width of each table, in characters."""
+WIDE: Final = 2 * COLUMN + 4
+"""Console width from which the tables stand side by side."""
+
+
+def print_summary(console: Console, summary: rows.Summary, name: str, folder: Path | None = None) -> None:
+    """Print a run's figures, strategy beside buy and hold; `summary` is what `summarise` returns.
+
+    On a narrow console the tables stand one under the other; nothing is cut at 80. `folder` is where the artifacts are.
+    """
+    left = [_compared(summary)]
+    right = [_costs(summary), _pairs("Trades", rows.trade_rows(summary))]
+    lower = [_pairs("Signals", rows.signal_rows(summary)), _pairs("Orders", rows.order_rows(summary))]
+    console.print(_heading(summary, name))
+    if console.width >= WIDE:
+        console.print(_beside(Group(*left, *lower), Group(*right, *_reasons(summary))))
+    else:
+        console.print(Group(*left, *right, *lower, *_reasons(summary)))
+    if folder is not None:
+        console.print(Text.assemble(("Results  ", "dim"), str(folder)), soft_wrap=True)
+
+
+def _heading(summary: rows.Summary, name: str) -> RenderableType:
+    period = summary["period"]
+    finished = summary["status"] == "done"
+    lines = Text()
+    lines.append(name, style="bold")
+    lines.append("  ")
+    lines.append(rows.status_text(summary), style="green" if finished else "bold yellow")
+    if not finished:
+        lines.append(
+            f" ({text.count(period['bars'])} of {text.count(period['bars_planned'])} bars)", style="yellow"
+        )
+    detail = (
+        rows.symbols_text(summary),
+        period["timeframe"],
+        rows.period_text(summary),
+        f"{text.count(period['bars'])} bars",
+    )
+    return Padding(Group(lines, Text("  ·  ".join(detail), style="dim")), (1, 0, 1, 0))
+
+
+def _beside(left: RenderableType, right: RenderableType) -> Table:
+    grid = Table.grid(padding=(0, 4, 0, 0))
+    grid.add_column()
+    grid.add_column()
+    grid.add_row(left, right)
+    return grid
+
+
+def _compared(summary: rows.Summary) -> RenderableType:
+    return _table(("Figure", "Strategy", "Buy and hold"), rows.comparison_rows(summary), total=False)
+
+
+def _costs(summary: rows.Summary) -> RenderableType:
+    return _table(("Cost", summary["costs"]["currency"], "bps"), rows.cost_rows(summary), total=True)
+
+
+def _pairs(title: str, body: Sequence[rows.Row]) -> RenderableType:
+    return _table((title, ""), body, total=False)
+
+
+def _reasons(summary: rows.Summary) -> list[RenderableType]:
+    body = rows.reason_rows(summary)
+    if not body:
+        return []
+    lines = [(f"{what}: {why[0].lower()}{why[1:]}", number) for what, why, number in body]
+    return [_pairs("Orders refused or cut", lines)]
+
+
+def _table(head: Sequence[str], body: Sequence[rows.Row], *, total: bool) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", width=COLUMN)
+    for i, name in enumerate(head):
+        table.add_column(
+            Text(name), justify="left" if i == 0 else "right", ratio=len(head) - 1 if i == 0 else 1
+        )
+    for i, line in enumerate(body):
+        style = "bold" if total and i == len(body) - 1 else ""
+        table.add_row(
+            *(Text(cell, style="bold" if j == 1 else "") for j, cell in enumerate(line)), style=style
+        )
+    return Padding(table, (0, 0, 1, 0))

@@ -1,0 +1,142 @@
+"""Run a `Case` on the compiled simulator: its arrays in, an `Outcome` out.
+
+Derived parameters (fee rates, variance weights, impact decay) are worked out here a second time, from rules 11 and 15.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, LOCAL, RUN, SLOT, VENUE
+from keel.domain.orders import EventKind, Reason, TradingState
+from keel.sim.engine import Simulator
+
+from .case import Bar, Case
+from .reference import Outcome
+from .reference_state import Book, Event, Mark
+
+SAME_NAME = (
+    "seed stream every_bar margin_account time_in_force price_model allocation initial_margin reserve_rate half_spread_bps "
+    "impact_coefficient impact_exponent max_participation entry_ms response_ms jitter_ms jitter_sigma spike_probability "
+    "spike_multiplier timeout_ms retries max_order_weight max_position_weight max_gross_weight max_daily_loss max_drawdown "
+    "max_orders_per_minute close_order_reserve kill_switch"
+).split()
+"""Fields that a Case and the RUN record both have."""
+
+COSTS = ("qty", "price", "reference_price", "fee", "spread_cost", "impact_cost", "rounding_cost")
+
+
+def run_at_once(case: Case) -> Outcome:
+    """Simulate in the long form: one call for all rows."""
+    simulator = _simulator(case)
+    simulator.run(_targets(case))
+    simulator.finish()
+    return _outcome(simulator)
+
+
+def run_in_steps(case: Case) -> Outcome:
+    """Simulate in the step form: the venue's side of a row, then a decision."""
+    simulator = _simulator(case)
+    targets = _targets(case)
+    while simulator.advance():
+        simulator.decide(targets[simulator.row])
+    simulator.finish()
+    return _outcome(simulator)
+
+
+def run_in_a_small_room(case: Case) -> Outcome:
+    """Simulate with hardly any memory to begin with, so that every array has to grow."""
+    simulator = _simulator(case, order_room=2, tape_room=16)
+    simulator.run(_targets(case))
+    simulator.finish()
+    return _outcome(simulator)
+
+
+def _simulator(case: Case, **rooms: int) -> Simulator:
+    return Simulator(_bars(case), _run(case), _slots(case), _fine(case), **rooms)
+
+
+def _fill_bar(record: np.void, bar: Bar) -> None:
+    for name in ("open", "high", "low", "close", "volume", "open_ts_ms", "close_ts_ms", "minute_of_week"):
+        record[name] = getattr(bar, name)
+    record["flags"] |= BAR_PRESENT
+
+
+def _bars(case: Case) -> np.ndarray:
+    bars = np.zeros((len(case.rows), len(case.instruments)), dtype=BAR)
+    for name in ("open", "high", "low", "close"):
+        bars[name] = np.nan
+    for k, row in enumerate(case.rows):
+        bars[k]["close_ts_ms"], bars[k]["day"] = row.close_ts_ms, row.day
+        bars[k]["flags"] = BAR_ENDS_DAY if row.ends_day else 0
+        for i, bar in enumerate(row.bars):
+            if bar is not None:
+                _fill_bar(bars[k, i], bar)
+    return bars
+
+
+def _fine(case: Case) -> np.ndarray:
+    every = [bar for rules in case.instruments for bar in rules.fine]
+    fine = np.zeros(len(every), dtype=BAR)
+    for record, bar in zip(fine, every, strict=True):
+        _fill_bar(record, bar)
+    return fine
+
+
+def _run(case: Case) -> np.ndarray:
+    run = np.zeros(1, dtype=RUN)
+    for name in SAME_NAME:
+        run[name] = getattr(case, name)
+    run["impact_decay"] = math.log(2) / case.impact_half_life_bars
+    run["vol_short_alpha"] = 2 / (case.vol_short_bars + 1)
+    run["vol_long_alpha"] = 2 / (case.vol_long_bars + 1)
+    run["spread_by_hour"][0, :] = case.spread_seasonality.by_hour()
+    run["latency_by_hour"][0, :] = case.latency_seasonality.by_hour()
+    run["cash"][0, :] = case.initial_cash
+    return run
+
+
+def _slots(case: Case) -> np.ndarray:
+    slots = np.zeros(len(case.instruments), dtype=SLOT)
+    fine_start = 0
+    for slot, rules in zip(slots, case.instruments, strict=True):
+        slot["hash"] = rules.stable_hash
+        slot["tick_mantissa"], slot["tick_scale"] = rules.tick.mantissa, rules.tick.scale
+        slot["step_mantissa"], slot["step_scale"] = rules.step.mantissa, rules.step.scale
+        slot["fee_rate"] = rules.taker_bps / 10000 * (1 - rules.discount)
+        for name in ("shortable", "can_flip", "min_qty", "min_notional", "min_fee"):
+            slot[name] = getattr(rules, name)
+        slot["fine_start"], slot["fine_end"] = fine_start, fine_start + len(rules.fine)
+        fine_start += len(rules.fine)
+    return slots
+
+
+def _targets(case: Case) -> np.ndarray:
+    return np.array([[np.nan if w is None else w for w in row.targets] for row in case.rows], dtype=np.float64)
+
+
+def _outcome(simulator: Simulator) -> Outcome:
+    run = simulator.run_record
+    return Outcome(
+        events=list(_events(simulator.events)),
+        marks=[Mark(*mark.tolist()) for mark in simulator.marks],
+        status=simulator.status,
+        timeouts=int(run["timeouts"]),
+        trading_state=TradingState(int(run["trading_state"])),
+        venue_cash=float(run["cash"][VENUE]),
+        local_cash=float(run["cash"][LOCAL]),
+    )
+
+
+def _events(tape: np.ndarray) -> Iterator[Event]:
+    for record in tape:
+        yield Event(
+            kind=EventKind(int(record["kind"])),
+            reason=Reason(int(record["reason"])),
+            delivered=bool(record["delivered"]),
+            **{name: int(record[name]) for name in ("side", "instrument", "order_id", "row", "ts_ms", "response_ts_ms")},
+            **{name: float(record[name]) for name in COSTS},
+        )

@@ -1,0 +1,131 @@
+"""Keel's execution rules in plain Python, written from docs/execution.md alone.
+
+It shares no line with the compiled simulator except `keel/domain/rng_nb.py`, so a rule misread on one side shows up as a
+difference. Slow and readable is its job: start at `simulate`, which is rule 14 from top to bottom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keel.domain.orders import EventKind, RunStatus, TradingState
+
+from .case import Case
+from .reference_books import apply_fill, equity, gross_value, net_value
+from .reference_costs import update_variances
+from .reference_decision import decide
+from .reference_state import Book, Event, Mark, State
+from .reference_venue import cancel_what_is_left, expire_day_orders, run_venue
+
+FINAL_KINDS = (EventKind.REJECTED, EventKind.CANCELED, EventKind.EXPIRED)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hold what a simulation left behind; both sides of the parity test produce one."""
+
+    events: list[Event]
+    marks: list[Mark]
+    status: RunStatus
+    timeouts: int
+    trading_state: TradingState
+    venue: Book
+    local: Book
+
+
+def simulate(case: Case) -> Outcome:
+    """Simulate a case from its first row to its end (rules 14, 16)."""
+    state = State.start(case)
+    for k, row in enumerate(case.rows):
+        state.row_index = k
+        _open_bars(state)
+        run_venue(state)
+        expire_day_orders(state)
+        _mark_to_close(state)
+        bankrupt = equity(state.venue, state.markets) <= 0
+        _deliver_responses(state)
+        local_equity = equity(state.local, state.markets)
+        _update_latches(state, local_equity)
+        _record_marks(state, local_equity)
+        if bankrupt:
+            state.status = RunStatus.BANKRUPT
+            break
+        decide(state, row.targets)
+    else:
+        state.status = RunStatus.DONE
+    cancel_what_is_left(state)
+    return Outcome(
+        events=state.events,
+        marks=state.marks,
+        status=state.status,
+        timeouts=state.timeouts,
+        trading_state=state.trading_state,
+        venue=state.venue,
+        local=state.local,
+    )
+
+
+def _open_bars(state: State) -> None:
+    """Count each instrument's new bar (rule 14.1)."""
+    for market, bar in zip(state.markets, state.row.bars, strict=True):
+        if bar is not None:
+            market.bar = bar
+            market.bar_count += 1
+            market.bar_filled = 0.0
+
+
+def _mark_to_close(state: State) -> None:
+    """Update variances, then marks (rule 14.4)."""
+    for market, bar in zip(state.markets, state.row.bars, strict=True):
+        if bar is not None:
+            if market.bar_count > 1:
+                update_variances(state, market, bar.close)
+            market.mark = bar.close
+
+
+def _deliver_responses(state: State) -> None:
+    """Apply to the local book what has been heard by D(k), in the order in which it happened (rules 5, 14.6)."""
+    for event in state.events:
+        if event.delivered or event.response_ts_ms > state.row.close_ts_ms:
+            continue
+        event.delivered = True
+        order = state.orders[event.order_id]
+        if event.kind == EventKind.FILLED:
+            step = state.case.instruments[event.instrument].step
+            apply_fill(state.local, event.instrument, step, event.side, event.qty, event.price, event.fee)
+            order.local_filled = order.local_filled + event.qty
+        if event.kind in FINAL_KINDS or order.local_filled >= order.qty * (1 - 1e-12):
+            order.local_final = True
+
+
+def _update_latches(state: State, local_equity: float) -> None:
+    """Roll the day, then test the daily loss and the drawdown (rule 17)."""
+    case = state.case
+    if state.row.day != state.day:
+        state.day = state.row.day
+        state.day_start = state.last_local_equity
+        if state.trading_state == TradingState.REDUCING:
+            state.trading_state = TradingState.ACTIVE
+    state.peak = max(state.peak, local_equity)
+    if case.max_daily_loss > 0 and state.trading_state == TradingState.ACTIVE and state.day_start > 0:
+        if 1 - local_equity / state.day_start >= case.max_daily_loss:
+            state.trading_state = TradingState.REDUCING
+    if case.max_drawdown > 0 and state.trading_state != TradingState.HALTED and state.peak > 0:
+        if 1 - local_equity / state.peak >= case.max_drawdown:
+            state.trading_state = TradingState.HALTED
+    state.last_local_equity = local_equity
+
+
+def _record_marks(state: State, local_equity: float) -> None:
+    """Record the row (rule 14.8)."""
+    venue, markets = state.venue, state.markets
+    state.marks.append(
+        Mark(
+            ts_ms=state.row.close_ts_ms,
+            equity=equity(venue, markets),
+            local_equity=local_equity,
+            cash=venue.cash,
+            gross=gross_value(venue, markets),
+            net=net_value(venue, markets),
+        )
+    )
