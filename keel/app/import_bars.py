@@ -13,10 +13,12 @@ import typer
 
 if TYPE_CHECKING:
     from keel.data.bars import StoredBars
+    from keel.data.store import BarStore
 
 _EXAMPLES = """
-Bars are stored as data/bars/VENUE/SYMBOL/TIMEFRAME.parquet. Rows already stored are skipped if equal and refused if they
-differ; a bad row is refused by its number, and then nothing of any file is stored.
+Bars are stored as data/bars/VENUE/SYMBOL/TIMEFRAME.parquet. \
+Rows already stored are skipped if equal and refused if they differ. \
+A bad row is refused by its number, and then nothing of any file is stored.
 
 [bold]Examples[/bold]
 
@@ -24,12 +26,13 @@ python scripts/import_bars.py freqtrade BTC_USDT-1h.feather --venue binance
 
 python scripts/import_bars.py yahoo stocks/*.csv
 
-python scripts/import_bars.py csv btc.csv --venue binance --symbol BTC/USDT --timeframe 1h
+python scripts/import_bars.py csv btc.csv --venue binance --symbol BTC/USDT --timeframe 1h \
 --columns timestamp=open_time,volume=vol --timezone UTC
 
 python scripts/import_bars.py arch
 
-python scripts/import_bars.py synthetic --symbol SYNBTC/USDT --timeframe 1h --start 2021-01-01 --end 2024-01-01
+python scripts/import_bars.py synthetic --symbol SYNBTC/USDT --timeframe 1h \
+--start 2021-01-01 --end 2024-01-01
 """
 
 app = typer.Typer(
@@ -43,12 +46,8 @@ _Files: TypeAlias = Annotated[list[Path], typer.Argument(help="Files to import."
 _Store: TypeAlias = Annotated[Path, typer.Option(help="Folder of the bar store.")]
 _Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 _Symbol: TypeAlias = Annotated[str, typer.Option(help="Symbol to store, such as BTC/USDT.", show_default=False)]
-_Timeframe: TypeAlias = Annotated[
-    str, typer.Option(help="Length of a bar, such as 1m, 1h or 1d.", show_default=False)
-]
-_Venue: TypeAlias = Annotated[
-    str, typer.Option(help="Where it trades: the store's first folder.", show_default=False)
-]
+_Timeframe: TypeAlias = Annotated[str, typer.Option(help="Length of a bar, such as 1m, 1h or 1d.", show_default=False)]
+_Venue: TypeAlias = Annotated[str, typer.Option(help="Where it trades: the store's first folder.", show_default=False)]
 _Feed: TypeAlias = Annotated[str, typer.Option(help="Who made the bars; kept in the file and in every result.")]
 _Kind: TypeAlias = Annotated[
     Literal["raw", "split", "total"],
@@ -213,9 +212,7 @@ def import_synthetic(
     _show(rows, as_json=as_json)
 
 
-def _import(
-    sources: Iterable[Any], read: Callable[[Any], StoredBars], store: Path, *, as_json: bool
-) -> None:
+def _import(sources: Iterable[Any], read: Callable[[Any], StoredBars], store: Path, *, as_json: bool) -> None:
     """Read and check every source, then store them all, then print what became of each."""
     from keel.data.store import BarStore
 
@@ -233,7 +230,7 @@ def _with_progress(items: list[Any], *, quiet: bool) -> Iterable[Any]:
     return track(items, "Reading", console=console, transient=True, disable=quiet or not console.is_terminal)
 
 
-def _summary(store: Any, bars: StoredBars, added: int) -> dict[str, Any]:
+def _summary(store: BarStore, bars: StoredBars, added: int) -> dict[str, Any]:
     from keel.domain.timeframe import utc_text
 
     return {
@@ -258,7 +255,16 @@ def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(title=f"Bars read from {len(rows)} source{'s' * (len(rows) != 1)}")
-    for heading in ("instrument", "timeframe", "bars", "added", "first open", "last open", "without volume", "prices"):
+    for heading in (
+        "instrument",
+        "timeframe",
+        "bars",
+        "added",
+        "first open",
+        "last open",
+        "without volume",
+        "prices",
+    ):
         table.add_column(heading, justify="right" if heading in ("bars", "added", "without volume") else "left")
     for row in rows:
         counts = [f"{row[name]:,}" for name in ("bars", "added")]

@@ -10,12 +10,10 @@ import typer
 
 
 def reset_kill_switch(
-    reason: Annotated[
-        str, typer.Option(help="What happened and why it is safe to run again; kept on record.")
-    ],
-    state_dir: Annotated[
-        Path, typer.Option(help="State folder of the run: run.state_dir in its config.")
-    ] = Path("state"),
+    reason: Annotated[str, typer.Option(help="What happened and why it is safe to run again; kept on record.")],
+    state_dir: Annotated[Path, typer.Option(help="State folder of the run: run.state_dir in its config.")] = Path(
+        "state"
+    ),
 ) -> None:
     """Remove the kill switch's flag and record who did it, when and why in kill_switch.log beside it.
 

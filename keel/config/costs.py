@@ -27,9 +27,7 @@ class FeesSection(Section):
         json_schema_extra={"maximum": _MAX_TAKER_BPS},
     )
     discount: float = Field(0.0, ge=0, lt=1, description="Part of the fee forgiven, fraction; 0 to below 1.")
-    minimum: float = Field(
-        0.0, ge=0, le=1e6, description="Least fee of an order, account currency; 0 to 1e6."
-    )
+    minimum: float = Field(0.0, ge=0, le=1e6, description="Least fee of an order, account currency; 0 to 1e6.")
 
     @field_validator("taker_bps")
     @classmethod
@@ -40,9 +38,7 @@ class FeesSection(Section):
             message = f"{much}: did you mean {likely:g} ({likely / 100:g}%)?"
             raise broken_rule("", message)
         if 0 < value < _LEAST_TAKER_BPS:
-            message = (
-                f"{value:g} looks like a fraction, bps are meant: 0.001 = 10 bps, so write {value * 10_000:g}"
-            )
+            message = f"{value:g} looks like a fraction, bps are meant: 0.001 = 10 bps, so write {value * 10_000:g}"
             raise broken_rule("", message)
         return value
 
@@ -102,9 +98,7 @@ class LatencySection(Section):
     )
     jitter_sigma: float = Field(0.5, ge=0, le=3, description="Spread of the random part, log units; 0 to 3.")
     spike_probability: float = Field(0.001, ge=0, le=1, description="Chance of a spike each way; 0 to 1.")
-    spike_multiplier: float = Field(
-        10.0, ge=1, le=1000, description="Factor on the latency in a spike; 1 to 1000."
-    )
+    spike_multiplier: float = Field(10.0, ge=1, le=1000, description="Factor on the latency in a spike; 1 to 1000.")
     timeout_ms: int = Field(
         5000,
         ge=0,

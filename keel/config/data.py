@@ -34,15 +34,11 @@ def _ends_before(start: datetime) -> PydanticCustomError:
 class SyntheticProvider(Section):
     """Hold the parameters of the seeded generator; it fills the venue `synthetic` only."""
 
-    kind: Literal["synthetic"] = Field(
-        description="Who fills the store: synthetic (seeded generator) or arch."
-    )
+    kind: Literal["synthetic"] = Field(description="Who fills the store: synthetic (seeded generator) or arch.")
     seed: Seed = Field(11, description="Seed of the generated market; whole number, 0 to 4294967295.")
     start: Moment = Field(description="Open of the first generated bar; UTC date, or ISO time with zone.")
     end: Moment = Field(description="End of the generated bars, exclusive; UTC date, or ISO time with zone.")
-    initial_price: float = Field(
-        30_000.0, gt=0, le=1e9, description="First price, quote currency; above 0, to 1e9."
-    )
+    initial_price: float = Field(30_000.0, gt=0, le=1e9, description="First price, quote currency; above 0, to 1e9.")
     annual_volatility: float = Field(
         0.6, gt=0, le=5, description="Average volatility of a year, as a fraction (0.6 = 60%); above 0, to 5."
     )
@@ -80,15 +76,11 @@ class DataSection(Section):
     """Hold the choice of bars: store, venue, symbols, length and range."""
 
     store: Folder = Field("data/bars", description="Folder of the bar store.")
-    venue: FileName = Field(
-        description="Venue whose bars are read, the store's first folder, such as binance."
-    )
+    venue: FileName = Field(description="Venue whose bars are read, the store's first folder, such as binance.")
     symbols: Annotated[tuple[Symbol, ...], Strict(strict=False)] = Field(
         min_length=1, description="Symbols traded together; a list of 1 or more, each once."
     )
-    timeframe: Timeframe = Field(
-        description="Length of a bar: a count and m, h, d or w, such as 15m, 1h, 1d."
-    )
+    timeframe: Timeframe = Field(description="Length of a bar: a count and m, h, d or w, such as 15m, 1h, 1d.")
     start: Moment | None = Field(
         None,
         description="Start, inclusive; a date is 00:00 UTC, a time needs its zone; null = first stored bar.",
@@ -122,9 +114,7 @@ class DataSection(Section):
             other = seen.setdefault(symbol.replace("/", "-"), symbol)
             if other == symbol and self.symbols.count(symbol) == 1:
                 continue
-            what = (
-                "twice" if other == symbol else f"beside {clip(other)}, which is stored under the same name"
-            )
+            what = "twice" if other == symbol else f"beside {clip(other)}, which is stored under the same name"
             raise broken_rule("symbols", f"{clip(symbol)} is listed {what}: list each symbol once")
 
     @property

@@ -118,9 +118,7 @@ def _apply(document: Document, override: str) -> Document:
     return Document(document.source, values, places)
 
 
-def _open_section(
-    values: dict[str, Any], places: dict[KeyPath, str], keys: list[str], where: str
-) -> dict[str, Any]:
+def _open_section(values: dict[str, Any], places: dict[KeyPath, str], keys: list[str], where: str) -> dict[str, Any]:
     section = values
     for depth, key in enumerate(keys[:-1], start=1):
         below = section.get(key)
@@ -129,8 +127,6 @@ def _open_section(
             places[tuple(keys[:depth])] = where
         if not isinstance(below, dict):
             shown = show_path(tuple(keys[:depth]))
-            raise ConfigError(
-                f"{where}: {shown} has no keys below it: set it whole, as in --set {shown}=value"
-            )
+            raise ConfigError(f"{where}: {shown} has no keys below it: set it whole, as in --set {shown}=value")
         section = below
     return section

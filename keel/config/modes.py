@@ -40,9 +40,7 @@ class BaseRun(Section):
     fees: FeesSection = Field(FeesSection(), description="Fees of the venue.")
     spread: SpreadSection = Field(SpreadSection(), description="Bid-ask spread.")
     impact: ImpactSection = Field(ImpactSection(), description="Price impact of own orders.")
-    volatility: VolatilitySection = Field(
-        VolatilitySection(), description="Volatility factor on spread and latency."
-    )
+    volatility: VolatilitySection = Field(VolatilitySection(), description="Volatility factor on spread and latency.")
     latency: LatencySection = Field(LatencySection(), description="Way to the venue and back.")
     use_seasonality: bool = Field(
         default=True, description="Whether seasonality.spread multiplies the half-spread; true or false."
@@ -110,9 +108,7 @@ class LiveRun(BaseRun):
     def _limits_are_on(self) -> Self:
         for key, value in self.risk:
             if value is None:
-                raise broken_rule(
-                    f"risk.{key}", "limits off (null) is an error in mode live: give it a value"
-                )
+                raise broken_rule(f"risk.{key}", "limits off (null) is an error in mode live: give it a value")
         return self
 
 

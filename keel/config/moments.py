@@ -47,7 +47,7 @@ def _in_utc(moment: datetime) -> datetime:
 def _render_moment(moment: datetime) -> str:
     if moment.timetz() == _EPOCH.timetz():
         return moment.date().isoformat()
-    return moment.isoformat().replace("+00:00", "Z")
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
 
 def epoch_ms(moment: datetime) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from keel.config.keys import keys_beside, nearest_key
+from keel.config.keys import keys_beside, known_keys, nearest_key
 from keel.config.section import clip
 from keel.config.yaml_tree import Document, KeyPath, show_path
 from keel.domain.errors import ConfigError
@@ -76,6 +76,8 @@ def _below(value: object, part: str | int) -> object:
 
 
 def _right_key(model: type[BaseModel], path: KeyPath) -> str:
+    if tuple(map(str, path)) in known_keys(model):
+        return "it belongs to another kind: remove it"
     nearest = nearest_key(model, path)
     if nearest is not None:
         return f"nearest right key is '{nearest}'"
@@ -90,11 +92,7 @@ def _describe(model: type[BaseModel], path: KeyPath) -> str:
             return "it has no default"
         fields = below.model_fields
     info = next((info for name, info in fields.items() if (info.alias or name) == path[-1]), None)
-    return (
-        f"it has no default ({info.description.rstrip('.')})"
-        if info and info.description
-        else "it has no default"
-    )
+    return f"it has no default ({info.description.rstrip('.')})" if info and info.description else "it has no default"
 
 
 def _message(one: ErrorDetails) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
 
-from keel.config.section import Section
+from pydantic import Field, model_validator
+
+from keel.config.section import Section, broken_rule
 
 
 class RiskSection(Section):
@@ -42,5 +44,14 @@ class RiskSection(Section):
         5,
         ge=0,
         le=1_000_000,
-        description="Orders a minute kept for closing positions when the rate is used up; 0 to 1000000.",
+        description="Part of max_orders_per_minute that only closing orders may use, below it; whole number, "
+        "0 to 1000000.",
     )
+
+    @model_validator(mode="after")
+    def _rate_leaves_room_to_open(self) -> Self:
+        rate = self.max_orders_per_minute
+        if rate is not None and rate <= self.close_order_reserve:
+            message = f"must be above close_order_reserve ({self.close_order_reserve}), or no position could be opened"
+            raise broken_rule("max_orders_per_minute", message)
+        return self

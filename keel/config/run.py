@@ -27,6 +27,4 @@ class RunSection(Section):
     )
     artifacts_dir: Folder = Field("artifacts", description="Folder that gets one folder of results a run.")
     logs_dir: Folder = Field("logs", description="Folder of disposable text logs.")
-    state_dir: Folder = Field(
-        "state", description="Folder of what survives restarts, the kill switch among it."
-    )
+    state_dir: Folder = Field("state", description="Folder of what survives restarts, the kill switch among it.")

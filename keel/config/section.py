@@ -34,9 +34,7 @@ def expected(what: str) -> PydanticCustomError:
 
 def clip(text: str) -> str:
     """Return text fit for one line of a message: unprintable characters escaped, at most 60 characters."""
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: MAX_SHOWN + 1]
-    )
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: MAX_SHOWN + 1])
     return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
 
 
@@ -76,9 +74,7 @@ ExactDecimal = Annotated[
     Decimal,
     BeforeValidator(_parse_decimal),
     PlainSerializer(_plain, return_type=str, when_used="json"),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d*\.?\d*$"}]}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d*\.?\d*$"}]}),
 ]
 """A decimal of zero or more, kept exactly; written as a quoted string or a number."""
 
@@ -109,9 +105,7 @@ Calendar = Annotated[
 ClassPath = Annotated[
     str,
     AfterValidator(
-        _matching(
-            r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", "module:Class such as keel.strategies.momentum:Momentum"
-        )
+        _matching(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", "module:Class such as keel.strategies.momentum:Momentum")
     ),
 ]
 """Where a plug-in class is found: `module:Class`."""

@@ -24,9 +24,7 @@ KeyPath = tuple[str | int, ...]
 MAX_VALUES: Final = 200_000
 """Most values a document may hold once its aliases are spelled out."""
 
-_SECRET: Final = re.compile(
-    r"api[_-]?key|secret|passw|passphrase|token|private[_-]?key|credential", re.IGNORECASE
-)
+_SECRET: Final = re.compile(r"api[_-]?key|secret|passw|passphrase|token|private[_-]?key|credential", re.IGNORECASE)
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _CORE: Final = "tag:yaml.org,2002:"
 
@@ -82,9 +80,7 @@ def looks_secret(text: str) -> bool:
 def refuse_secret(where: str, key: str) -> ConfigError:
     """Return the refusal of a secret; the key is named only as far as it cannot hold the value itself."""
     shown = clip(key) if re.fullmatch(r"[\w.-]+", key) else "a key that looks like one"
-    return ConfigError(
-        f"{where}: {shown}: secrets come from the environment only: remove it from the configuration"
-    )
+    return ConfigError(f"{where}: {shown}: secrets come from the environment only: remove it from the configuration")
 
 
 def read_document(text: str, source: str) -> Document:
@@ -93,9 +89,7 @@ def read_document(text: str, source: str) -> Document:
     if node is None or (node.tag == _CORE + "null" and not node.value):
         raise ConfigError(f"{source}: the file is empty: write at least mode, data and strategy")
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(
-            f"{source}:{_line(node)}: expected keys at the top, such as mode: sim, got {_kind(node)}"
-        )
+        raise ConfigError(f"{source}:{_line(node)}: expected keys at the top, such as mode: sim, got {_kind(node)}")
     builder = _Builder(lambda line: f"{source}:{line}")
     return Document(source, builder.build_top(node), builder.places)
 
@@ -113,17 +107,13 @@ def _compose(text: str, place: Callable[[int], str], source: str) -> yaml.Node |
         raise _syntax_error(error, text, place, source) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(
-            f"{place(line)}: unprintable character U+{error.character:04X}: remove it"
-        ) from None
+        raise ConfigError(f"{place(line)}: unprintable character U+{error.character:04X}: remove it") from None
     except RecursionError:
         raise ConfigError(f"{source}: nested too deeply to read") from None
     return node
 
 
-def _syntax_error(
-    error: yaml.MarkedYAMLError, text: str, place: Callable[[int], str], source: str
-) -> ConfigError:
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int], str], source: str) -> ConfigError:
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return ConfigError(f"{source}: not valid YAML: {error.problem}")

@@ -23,19 +23,18 @@ _Place: TypeAlias = slice | NDArray[np.intp]
 def align(bars: Sequence[StoredBars], timezone: str) -> NDArray[Any]:
     """Lay bars of several instruments side by side: BAR records (rows, instruments), C-contiguous.
 
-    A row is one close: rows are the sorted union of `close_ts_ms`. An instrument without that bar has NaN prices, volume
-    0 and no BAR_PRESENT, but the row's times, day and minute of week. `day` is days since 1970-01-01 of the row's first
-    open in `timezone`, `minute_of_week` counts from Monday 00:00 there. BAR_ENDS_DAY is on every record of a day's last
-    row; on the very last row only if it closes at midnight in the zone or the calendar is not 24/7, because a round the
-    clock day that is cut short has not ended. Raises DataError for bars that one run cannot hold.
+    A row is one close: rows are the sorted union of `close_ts_ms`. An instrument without that bar has NaN
+    prices, volume 0 and no BAR_PRESENT, but the row's times, day and minute of week. `day` is days since
+    1970-01-01 of the row's first open in `timezone`, `minute_of_week` counts from Monday 00:00 there.
+    BAR_ENDS_DAY is on every record of a day's last row; on the very last row only if it closes at midnight
+    in the zone or the calendar is not 24/7, because a round the clock day that is cut short has not ended.
+    Raises DataError for bars that one run cannot hold.
     """
     _refuse_mixture(bars)
     closes = [one.table["close_ts_ms"].to_numpy() for one in bars]
     rows = _union(closes)
     whole = [one.size == rows.size for one in closes]
-    places = [
-        slice(None) if full else np.searchsorted(rows, one) for full, one in zip(whole, closes, strict=True)
-    ]
+    places = [slice(None) if full else np.searchsorted(rows, one) for full, one in zip(whole, closes, strict=True)]
     out = np.zeros((rows.size, len(bars)), dtype=BAR)
     _fill_times(out, _first_opens(bars, places, rows.size), rows, timezone)
     _mark_day_ends(out, timezone, round_the_clock=bars[0].calendar == ROUND_THE_CLOCK)
@@ -47,8 +46,8 @@ def align(bars: Sequence[StoredBars], timezone: str) -> NDArray[Any]:
 def fine_bars(bars: Sequence[StoredBars]) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Lay bars one instrument after another: BAR records (all bars,), and where each instrument starts and ends.
 
-    Each instrument's part is sorted by time. Days are those of the zone the bars are stored with; no BAR_ENDS_DAY is set:
-    the coarser bars decide the day. Raises DataError if there is none.
+    Each instrument's part is sorted by time. Days are those of the zone the bars are stored with; no
+    BAR_ENDS_DAY is set: the coarser bars decide the day. Raises DataError if there is none.
     """
     if not bars:
         raise DataError("there are no bars: name at least one symbol")
@@ -72,7 +71,7 @@ def _refuse_mixture(bars: Sequence[StoredBars]) -> None:
         for kind in ("timeframe", "calendar"):
             if (mine := getattr(one, kind)) != (its := getattr(first, kind)):
                 raise DataError(
-                    f"{one.instrument_id} has {kind} {mine} but {first.instrument_id} has {its}: one run takes one {kind}"
+                    f"{one.instrument_id} has {kind} {mine}, {first.instrument_id} has {its}: one run takes one {kind}"
                 )
     if len(set(names)) < len(names):
         raise DataError(f"{', '.join(map(str, names))}: an instrument stands twice in the list; name it once")

@@ -34,10 +34,11 @@ ROUND_THE_CLOCK: Final = "24/7"
 class StoredBars:
     """Hold one instrument's bars of one timeframe with what is known about their origin.
 
-    `table` has `REQUIRED_COLUMNS`, then any of `EXTRA_COLUMNS`, sorted by `open_ts_ms`, unique; times are UTC epoch
-    milliseconds, a bar is [open, close), prices are quote currency per base unit, volume is base units. `feed` names
-    who made the bars; `price_kind` is `raw`, `split` (adjusted for splits) or `total` (for dividends too); `calendar`
-    is `24/7` or an exchange_calendars name and `timezone` the IANA zone its days are counted in.
+    `table` has `REQUIRED_COLUMNS`, then any of `EXTRA_COLUMNS`, sorted by `open_ts_ms`, unique; times are
+    UTC epoch milliseconds, a bar is [open, close), prices are quote currency per base unit, volume is base
+    units. `feed` names who made the bars; `price_kind` is `raw`, `split` (adjusted for splits) or `total`
+    (for dividends too); `calendar` is `24/7` or an exchange_calendars name and `timezone` the IANA zone its
+    days are counted in.
     """
 
     instrument_id: InstrumentId
@@ -61,7 +62,7 @@ class StoredBars:
         }
 
     def content_hash(self) -> str:
-        """Return the sha256 of metadata and columns (little-endian, in `COLUMNS` order), whatever the file's encoding."""
+        """Return the sha256 of metadata and columns, little-endian, in `COLUMNS` order, however the file is encoded."""
         names = [name for name in COLUMNS if name in self.table.columns]
         digest = hashlib.sha256(json.dumps([self.metadata(), names], sort_keys=True).encode())
         for name in names:

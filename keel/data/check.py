@@ -21,9 +21,10 @@ _PRICES = ("open", "high", "low", "close")
 def check_bars(table: pl.DataFrame, where: str) -> None:
     """Refuse a table with a bad bar. Rows are counted from 1, `where` names the file.
 
-    Raises DataError naming `where`, the first bad row and its UTC time for: NaN, inf, a price at or below zero, negative
-    volume, high < low, open or close outside [low, high], duplicate, unsorted or overlapping stamps, close_ts <= open_ts;
-    and naming the column where one is missing, of another type, or has no value.
+    Raises DataError naming `where`, the first bad row and its UTC time for: NaN, inf, a price at or below
+    zero, negative volume, high < low, open or close outside [low, high], duplicate, unsorted or overlapping
+    stamps, close_ts <= open_ts; and naming the column where one is missing, of another type, or has no
+    value.
     """
     check_schema(table.schema, where)
     _refuse_gaps(table, where)
@@ -44,9 +45,7 @@ def check_bars(table: pl.DataFrame, where: str) -> None:
 def check_schema(schema: pl.Schema, where: str) -> None:
     """Refuse columns that are not those of bars. Raises DataError naming `where` and the column."""
     if missing := [name for name in REQUIRED_COLUMNS if name not in schema]:
-        raise DataError(
-            f"{where}: no column {', '.join(missing)}: these are no bars Keel has written; import them"
-        )
+        raise DataError(f"{where}: no column {', '.join(missing)}: these are no bars Keel has written; import them")
     for name, dtype in schema.items():
         if name not in COLUMNS:
             raise DataError(f"{where}: column {name} is none of a bar's; bars have {', '.join(COLUMNS)}")
@@ -59,9 +58,7 @@ def _refuse_gaps(table: pl.DataFrame, where: str) -> None:
         raise DataError(f"{where}: there is a header but no bar below it")
     for name in table.columns:
         if table[name].null_count():
-            raise DataError(
-                f"{where}: row {int(table[name].is_null().arg_max() or 0) + 1}: {name} has no value"
-            )
+            raise DataError(f"{where}: row {int(table[name].is_null().arg_max() or 0) + 1}: {name} has no value")
 
 
 def _faults(columns: _Columns) -> Iterator[tuple[_Mask, str]]:

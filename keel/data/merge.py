@@ -11,10 +11,10 @@ from keel.domain.timeframe import utc_text
 
 
 def merge(old: StoredBars, new: StoredBars, where: str) -> StoredBars:
-    """Return the bars of both, sorted. Rows that are in both must be equal; the order of arguments changes nothing else.
+    """Return the bars of both, sorted; rows that are in both must be equal. The order of the two changes nothing else.
 
-    Raises DataError, beginning with `where`, if the metadata or columns differ, or naming the row of `new` (from 1)
-    whose values differ from those stored.
+    Raises DataError, beginning with `where`, if the metadata or columns differ, or naming the row of `new`
+    (from 1) whose values differ from those stored.
     """
     _refuse_other_origin(old, new, where)
     stored, opens = old.table["open_ts_ms"].to_numpy(), new.table["open_ts_ms"].to_numpy()
@@ -23,17 +23,15 @@ def merge(old: StoredBars, new: StoredBars, where: str) -> StoredBars:
     rows = np.flatnonzero(known)
     _refuse_other_values(old.table[at[rows]], new.table[rows], rows, where)
     table = pl.concat([old.table, new.table.filter(pl.Series(~known))]).sort("open_ts_ms")
-    return StoredBars(
-        old.instrument_id, old.timeframe, old.feed, old.price_kind, old.calendar, old.timezone, table
-    )
+    return StoredBars(old.instrument_id, old.timeframe, old.feed, old.price_kind, old.calendar, old.timezone, table)
 
 
 def _refuse_other_origin(old: StoredBars, new: StoredBars, where: str) -> None:
     for key, value in old.metadata().items():
         if (other := new.metadata()[key]) != value:
             raise DataError(
-                f"{where}: {key} is {other!r} but the stored bars of {old.instrument_id} {old.timeframe} have {value!r}; "
-                f"one file holds one origin: import into another venue name or store"
+                f"{where}: {key} is {other!r} but the stored bars of {old.instrument_id} {old.timeframe} have "
+                f"{value!r}; one file holds one origin: import into another venue name or store"
             )
     if old.table.columns != new.table.columns:
         raise DataError(

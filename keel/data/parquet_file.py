@@ -37,8 +37,8 @@ _ENCODING: Final[dict[str, Any]] = {
 def write_file(path: Path, bars: StoredBars) -> None:
     """Write bars to a file beside `path`, then rename it over `path`.
 
-    Raises DataError for a bad bar and when the write fails, a full disk included: then the file that was there is whole
-    and nothing lies beside it.
+    Raises DataError for a bad bar and when the write fails, a full disk included: then the file that was
+    there is whole and nothing lies beside it.
     """
     check_bars(bars.table, str(path))
     metadata = {key.encode(): value.encode() for key, value in bars.metadata().items()}
@@ -63,8 +63,8 @@ def write_file(path: Path, bars: StoredBars) -> None:
 def read_file(path: Path, start_ms: int | None = None, end_ms: int | None = None) -> StoredBars:
     """Read the bars that open in [start_ms, end_ms), epoch milliseconds, None = unbounded.
 
-    Raises DataError if the file is damaged, is not Keel's, breaks a rule of `check_bars`, or has no bar in the range
-    (then its own range is named).
+    Raises DataError if the file is damaged, is not Keel's, breaks a rule of `check_bars`, or has no bar in
+    the range (then its own range is named).
     """
     with _opened(path) as file:
         metadata = _metadata(file, path)
@@ -89,9 +89,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path}: damaged, or no Parquet file: {_reason(error)}; import the bars again"
-        ) from error
+        raise DataError(f"{path}: damaged, or no Parquet file: {_reason(error)}; import the bars again") from error
 
 
 def _metadata(file: pq.ParquetFile, path: Path) -> dict[str, str]:
@@ -124,9 +122,7 @@ def _stored_bars(metadata: dict[str, str], table: pl.DataFrame) -> StoredBars:
 def _rows(file: pq.ParquetFile, start_ms: int | None, end_ms: int | None) -> pl.DataFrame:
     """Read only the row groups that reach into the range, then cut off the rows outside it."""
     every = range(file.metadata.num_row_groups)
-    groups = [
-        i for i in every if _reaches_into(file.metadata.row_group(i).column(0).statistics, start_ms, end_ms)
-    ]
+    groups = [i for i in every if _reaches_into(file.metadata.row_group(i).column(0).statistics, start_ms, end_ms)]
     table = _as_polars(file.read_row_groups(groups, use_threads=False))
     if start_ms is not None:
         table = table.filter(pl.col("open_ts_ms") >= start_ms)
@@ -135,7 +131,7 @@ def _rows(file: pq.ParquetFile, start_ms: int | None, end_ms: int | None) -> pl.
     return table
 
 
-def _reaches_into(stamps: Any, start_ms: int | None, end_ms: int | None) -> bool:
+def _reaches_into(stamps: pq.Statistics, start_ms: int | None, end_ms: int | None) -> bool:
     return (start_ms is None or stamps.max >= start_ms) and (end_ms is None or stamps.min < end_ms)
 
 

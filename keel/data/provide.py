@@ -22,11 +22,12 @@ class Provided:
 
 
 def ensure_bars(data: DataSection, calendar: str, store: BarStore) -> list[Provided]:
-    """Put the bars a run asks for into the store if its provider can make them and they are not there; say what was done.
+    """Put the bars a run asks for into the store where its provider can make them and they are missing.
 
-    Without a provider for the venue nothing happens: reading then tells what is missing. Stored bars are kept, except
-    made-up ones of other parameters, which can always be made again. Raises UsageError for a calendar, timeframe or symbol
-    the provider does not have, DataError if bars of another feed lie where made-up ones should.
+    Returns what was done. Without a provider for the venue nothing happens: reading then tells what is
+    missing. Stored bars are kept, except made-up ones of other parameters, which can always be made again.
+    Raises UsageError for a calendar, timeframe or symbol the provider does not have, DataError if bars of
+    another feed lie where made-up ones should.
     """
     provider = data.active_provider
     if provider is None:
@@ -54,7 +55,7 @@ def put_synthetic(
             return None
         if not feed.startswith(FEED.partition("/")[0]):
             raise DataError(
-                f"{store.path(instrument_id, timeframe)}: holds bars of feed {feed!r}; made-up bars do not replace them: "
+                f"{store.path(instrument_id, timeframe)}: holds bars of feed {feed!r}; made-up bars replace no others: "
                 f"choose another symbol"
             )
         reason = "other parameters"
@@ -64,20 +65,28 @@ def put_synthetic(
 
 
 def _provide(
-    provider: SyntheticProvider | ArchProvider, instrument_id: InstrumentId, timeframe: str, calendar: str, store: BarStore
+    provider: SyntheticProvider | ArchProvider,
+    instrument_id: InstrumentId,
+    timeframe: str,
+    calendar: str,
+    store: BarStore,
 ) -> Provided | None:
     if isinstance(provider, SyntheticProvider):
         if calendar != ROUND_THE_CLOCK:
             raise UsageError(f"market.calendar {calendar}: made-up bars never close; write calendar: 24/7")
         market = SyntheticMarket(
-            provider.seed, provider.start_ms, provider.end_ms, provider.initial_price, provider.annual_volatility
+            provider.seed,
+            provider.start_ms,
+            provider.end_ms,
+            provider.initial_price,
+            provider.annual_volatility,
         )
         return put_synthetic(store, instrument_id, timeframe, market)
     if store.exists(instrument_id, timeframe):
         return None
     if (calendar, timeframe) != (ARCH_CALENDAR, ARCH_TIMEFRAME):
         raise UsageError(
-            f"the arch package has bars of calendar {ARCH_CALENDAR} and timeframe {ARCH_TIMEFRAME} (venue {ARCH_VENUE}), "
+            f"the arch package has bars of calendar {ARCH_CALENDAR} and timeframe {ARCH_TIMEFRAME}, venue {ARCH_VENUE}, "
             f"not {calendar} and {timeframe}: change market.calendar and data.timeframe"
         )
     bars = read_arch(instrument_id.symbol)

@@ -26,8 +26,8 @@ _LISTED: Final = 12
 class BarStore:
     """Keep bars under `root`: `<venue>/<symbol with / as ->/<timeframe>.parquet`.
 
-    A file is written beside its place and renamed over it, so a reader sees the old bars or the new ones, never half.
-    One writer at a time an instrument: of two appends at once the later replaces the earlier.
+    A file is written beside its place and renamed over it, so a reader sees the old bars or the new ones,
+    never half. One writer at a time an instrument: of two appends at once the later replaces the earlier.
     """
 
     root: Path
@@ -37,12 +37,8 @@ class BarStore:
         timeframe_ms(timeframe)
         for kind, name in (("venue", instrument_id.venue), ("symbol", instrument_id.symbol)):
             if not _SAFE_NAME.fullmatch(name) or (kind == "venue" and "/" in name):
-                raise DataError(
-                    f"{kind} {name!r} cannot name bars: write letters and digits, parted by . _ : = - or /"
-                )
-        return (
-            self.root / instrument_id.venue / instrument_id.symbol.replace("/", "-") / f"{timeframe}.parquet"
-        )
+                raise DataError(f"{kind} {name!r} cannot name bars: write letters and digits, parted by . _ : = - or /")
+        return self.root / instrument_id.venue / instrument_id.symbol.replace("/", "-") / f"{timeframe}.parquet"
 
     def exists(self, instrument_id: InstrumentId, timeframe: str) -> bool:
         """Say whether the store has bars of this instrument and timeframe."""
@@ -64,8 +60,8 @@ class BarStore:
     def append_all(self, sources: Mapping[str, StoredBars]) -> dict[str, int]:
         """Add bars of several sources, by the name errors call each; return how many rows each added.
 
-        Everything is merged and checked before anything is written: on DataError the store is as it was, except that a
-        failed write leaves the instruments written before it.
+        Everything is merged and checked before anything is written: on DataError the store is as it was,
+        except that a failed write leaves the instruments written before it.
         """
         merged: dict[tuple[InstrumentId, str], StoredBars] = {}
         added = {}
@@ -90,8 +86,8 @@ class BarStore:
     ) -> StoredBars:
         """Read the bars that open in [start_ms, end_ms), UTC epoch milliseconds, None = unbounded.
 
-        Raises DataError naming what the store has instead, or the stored range if no bar lies in the one asked for, or
-        the file if it is damaged, not Keel's, or breaks a rule of `check_bars`.
+        Raises DataError naming what the store has instead, or the stored range if no bar lies in the one
+        asked for, or the file if it is damaged, not Keel's, or breaks a rule of `check_bars`.
         """
         path = self._stored_path(instrument_id, timeframe)
         bars = read_file(path, start_ms, end_ms)

@@ -1,13 +1,15 @@
 """A seeded market that does not exist: bars for trying Keel out, with the statistical habits of real ones.
 
-One path of minutes is simulated, and every timeframe is an aggregate of it, so 1m bars of a seed are the inside of its 1h
-bars. The log price is a martingale with jumps: no strategy has an edge on it. docs/data.md gives the formulas.
+One path of minutes is simulated, and every timeframe is an aggregate of it, so 1m bars of a seed are the
+inside of its 1h bars. The log price is a martingale with jumps: no strategy has an edge on it. docs/data.md
+gives the formulas.
 
-Sources: regimes, Hamilton (Econometrica 57, 1989); log-AR(1) volatility, Taylor (Modelling Financial Time Series, 1986);
-jumps, Merton (J. Financial Economics 3, 1976); intraday and weekly seasonality, Andersen and Bollerslev (J. Empirical
-Finance 4, 1997); volume driven by the same information flow as variance, Clark (Econometrica 41, 1973) and Tauchen and
-Pitts (Econometrica 51, 1983); extremes within a minute by the law of a Brownian bridge's maximum, Glasserman (Monte Carlo
-Methods in Financial Engineering, 2003, section 6.4).
+Sources: regimes, Hamilton (Econometrica 57, 1989); log-AR(1) volatility, Taylor (Modelling Financial Time
+Series, 1986); jumps, Merton (J. Financial Economics 3, 1976); intraday and weekly seasonality, Andersen and
+Bollerslev (J. Empirical Finance 4, 1997); volume driven by the same information flow as variance, Clark
+(Econometrica 41, 1973) and Tauchen and Pitts (Econometrica 51, 1983); extremes within a minute by the law
+of a Brownian bridge's maximum, Glasserman (Monte Carlo Methods in Financial Engineering, 2003, section
+6.4).
 """
 
 from __future__ import annotations
@@ -61,8 +63,8 @@ _MONDAY_OFFSET_HOURS: Final = 72
 class SyntheticMarket:
     """Say which market to make up: times are UTC epoch milliseconds, `annual_volatility` a fraction a year of 365 days.
 
-    `start_ms` is a whole hour and bars are counted from it; the part of a bar left before `end_ms` is not made. A later
-    `end_ms` adds bars and changes none.
+    `start_ms` is a whole hour and bars are counted from it; the part of a bar left before `end_ms` is not
+    made. A later `end_ms` adds bars and changes none.
     """
 
     seed: int
@@ -83,8 +85,8 @@ class SyntheticMarket:
 def generate_bars(instrument_id: InstrumentId, timeframe: str, market: SyntheticMarket) -> StoredBars:
     """Make the bars of one symbol, round the clock, prices on a grid of 0.01, the same for the same seed and symbol.
 
-    Symbols of one seed are independent. Raises UsageError for a symbol that does not start with SYN (nobody shall take
-    these bars for real) and for a period without a whole bar.
+    Symbols of one seed are independent. Raises UsageError for a symbol that does not start with SYN (nobody
+    shall take these bars for real) and for a period without a whole bar.
     """
     if not instrument_id.symbol.startswith(SYMBOL_PREFIX):
         raise UsageError(
@@ -128,7 +130,7 @@ def _whole_bars(market: SyntheticMarket, length_ms: int) -> int:
 
 
 class _MinutePath:
-    """Draw a market minute by minute, in blocks of whole weeks, so that memory stays flat and a longer run a longer path."""
+    """Draw a market minute by minute, in blocks of whole weeks: a later end adds minutes and changes none."""
 
     def __init__(self, instrument_id: InstrumentId, market: SyntheticMarket) -> None:
         seeds = np.random.SeedSequence([market.seed, instrument_id.stable_hash])

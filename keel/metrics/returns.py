@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _NO_SPREAD: Final = 1e-12
-"""Deviation, as a part of the largest return, below which returns differ by rounding only."""
+"""Deviation, as a part of the largest return, and drawdown, below which there is only rounding."""
 
 
 def daily_rows(days: NDArray[np.integer]) -> NDArray[np.intp]:
@@ -33,7 +33,10 @@ def daily_rows(days: NDArray[np.integer]) -> NDArray[np.intp]:
 
 @np.errstate(over="ignore")
 def simple_returns(equity: Floats) -> Floats:
-    """Return `equity[i] / equity[i - 1] - 1`, one fewer than given; a curve that was not positive before its end has none."""
+    """Return `equity[i] / equity[i - 1] - 1`, one fewer than given.
+
+    A curve that was not positive everywhere before its end has none.
+    """
     if len(equity) < 2 or not np.all(equity[:-1] > 0.0):
         return np.zeros(0)
     return np.asarray(equity[1:] / equity[:-1] - 1.0)
@@ -100,8 +103,8 @@ def sortino(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> f
 
 
 def calmar(annual_growth: float, max_drawdown: float) -> float:
-    """Return annual growth / |largest drawdown| (Young 1991); NaN when there was none."""
-    return annual_growth / -max_drawdown if max_drawdown < 0.0 else math.nan
+    """Return annual growth / |largest drawdown| (Young 1991); NaN when there was none to speak of."""
+    return annual_growth / -max_drawdown if max_drawdown < -_NO_SPREAD else math.nan
 
 
 @np.errstate(over="ignore")

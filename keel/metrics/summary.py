@@ -72,7 +72,7 @@ def summarise(result: RunResult, run_trips: Trades | None = None) -> dict[str, A
         "cancellations": activity.reasons(result.events, EventKind.CANCELED, EventKind.EXPIRED),
         "clipped": _without_none(activity.reasons(result.events, EventKind.SUBMITTED)),
     }
-    return _jsonable(tree)  # type: ignore[no-any-return]
+    return {name: _jsonable(branch) for name, branch in tree.items()}
 
 
 def curve_figures(marks: NDArray[np.void], days: NDArray[np.integer], year: int) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _without_none(counts: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if name != "none"}
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: object) -> object:
     if isinstance(value, dict):
         return {key: _jsonable(item) for key, item in value.items()}
     if isinstance(value, float):

@@ -36,9 +36,7 @@ def check_packages(_context: CheckContext) -> CheckResult:
     try:
         required = metadata("keel").get_all("Requires-Dist") or []
     except PackageNotFoundError:
-        return CheckResult(
-            "packages", CheckStatus.WARN, "keel itself is not installed: nothing to compare", _INSTALL
-        )
+        return CheckResult("packages", CheckStatus.WARN, "keel itself is not installed: nothing to compare", _INSTALL)
     wanted = [line for line in required if "extra ==" not in line]
     faults = [fault for fault in map(package_fault, wanted) if fault]
     if faults:
@@ -101,9 +99,7 @@ def check_bars(context: CheckContext) -> CheckResult:
     missing = _missing(context, context.data)
     if not missing:
         return CheckResult("bars", CheckStatus.PASS, f"all in {context.store}")
-    shown = ", ".join(missing[:_SHOWN]) + (
-        f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    )
+    shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
     if context.data.provider is not None:
         made = f"{shown}: the {context.data.provider} provider makes them at the first run"
         return CheckResult("bars", CheckStatus.PASS, made)
@@ -128,11 +124,7 @@ def check_exchange(_context: CheckContext) -> CheckResult:
 def python_fault(required: str, found: str) -> str | None:
     """Return what is wrong with a Python version, given a requirement such as `>=3.11`, or None."""
     least = _LEAST.search(required)
-    return (
-        f"Python {found}, at least {least[1]} is needed"
-        if least and _numbers(found) < _numbers(least[1])
-        else None
-    )
+    return f"Python {found}, at least {least[1]} is needed" if least and _numbers(found) < _numbers(least[1]) else None
 
 
 def package_fault(requirement: str) -> str | None:
@@ -175,6 +167,4 @@ def _free_gb(folder: Path) -> float:
 
 def _missing(context: CheckContext, need: DataNeed) -> list[str]:
     wanted = [(instrument, timeframe) for instrument in need.instruments for timeframe in need.timeframes]
-    return [
-        f"{instrument} {frame}" for instrument, frame in wanted if not context.bars_exist(instrument, frame)
-    ]
+    return [f"{instrument} {frame}" for instrument, frame in wanted if not context.bars_exist(instrument, frame)]

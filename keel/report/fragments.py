@@ -57,12 +57,14 @@ def lede(summary: rows.Summary) -> str:
     strategy, benchmark, costs = summary["strategy"], summary["benchmark"], summary["costs"]
     if strategy["total_return"] is None:
         return "The run ended before there was anything to measure."
-    currency = escape(costs["currency"])
-    held = text.gain(benchmark["total_return"])
+    start, end, paid = (
+        f"{text.amount(value)} {escape(costs['currency'])}"
+        for value in (strategy["start_equity"], strategy["end_equity"], costs["total"]["paid"])
+    )
     return (
-        f"{text.amount(strategy['start_equity'])} {currency} became <strong>{text.amount(strategy['end_equity'])} {currency}"
-        f"</strong>, a return of <strong>{text.gain(strategy['total_return'])}</strong>; buying and holding at the same "
-        f"costs returned {held}. Trading cost {text.amount(costs['total']['paid'])} {currency}, which is in these figures."
+        f"{start} became <strong>{end}</strong>, a return of <strong>{text.gain(strategy['total_return'])}</strong>; "
+        f"buying and holding at the same costs returned {text.gain(benchmark['total_return'])}. "
+        f"Trading cost {paid}, which is in these figures."
     )
 
 
@@ -72,9 +74,7 @@ def banner(summary: rows.Summary) -> str:
         return ""
     period = summary["period"]
     reached = f"{text.count(period['bars'])} of {text.count(period['bars_planned'])} bars were run."
-    return (
-        f'<p class="banner" role="status"><strong>{escape(rows.status_text(summary))}.</strong> {reached}</p>'
-    )
+    return f'<p class="banner" role="status"><strong>{escape(rows.status_text(summary))}.</strong> {reached}</p>'
 
 
 def cost_table(summary: rows.Summary) -> str:
@@ -107,9 +107,7 @@ def month_table(result: RunResult) -> str:
         return '<p class="empty">The run was shorter than two days.</p>'
     ours = _by_year(returns.monthly_returns(days[kept], result.marks["equity"][kept]))
     held = _by_year(returns.monthly_returns(days[kept], result.benchmark["equity"][kept]))
-    deepest = max(
-        (abs(v) for months in ours.values() for v in months.values() if np.isfinite(v)), default=0.0
-    )
+    deepest = max((abs(v) for months in ours.values() for v in months.values() if np.isfinite(v)), default=0.0)
     names = "".join(f'<th scope="col">{name}</th>' for name in (*MONTHS, "Year", "Buy and hold"))
     body = "".join(_year_row(year, months, held[year], deepest) for year, months in ours.items())
     return (
@@ -150,8 +148,7 @@ def _year_row(year: int, months: dict[int, float], held: dict[int, float], deepe
     cells = "".join(_month_cell(months.get(month), deepest) for month in range(1, 13))
     whole, beside = (float(np.prod([1.0 + v for v in part.values()]) - 1.0) for part in (months, held))
     return (
-        f'<tr><th scope="row">{year}</th>{cells}<td class="year">{_percent(whole)}</td>'
-        f"<td>{_percent(beside)}</td></tr>"
+        f'<tr><th scope="row">{year}</th>{cells}<td class="year">{_percent(whole)}</td><td>{_percent(beside)}</td></tr>'
     )
 
 

@@ -27,11 +27,9 @@ LOSS: Final = "#b24a00"
 
 def render_png(result: RunResult, summary: rows.Summary) -> bytes:
     """Return a PNG of 1600 × 900 pixels; the curves are thinned as in the report."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(16, 9), dpi=100, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     figure.subplots_adjust(left=0.08, right=0.975, top=0.86, bottom=0.07, hspace=0.08)
     _title(figure, result, summary)
@@ -41,7 +39,7 @@ def render_png(result: RunResult, summary: rows.Summary) -> bytes:
     with warnings.catch_warnings():
         # A name in letters the bundled font lacks is drawn as boxes, which is no reason to fail or to print.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        canvas.print_png(target)
+        figure.savefig(target, format="png", dpi=100)
     return target.getvalue()
 
 
@@ -89,9 +87,9 @@ def _draw(upper: Axes, lower: Axes, result: RunResult) -> None:
     lower.plot(moments, curves["benchmark_drawdown"], color=BENCHMARK, linewidth=0.7, alpha=0.7)
     lower.fill_between(moments, curves["strategy_drawdown"], color=LOSS, alpha=0.18, linewidth=0)
     lower.plot(moments, curves["strategy_drawdown"], color=LOSS, linewidth=1.0)
-    locator = AutoDateLocator()
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     lower.xaxis.set_major_locator(locator)
-    lower.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    lower.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     upper.margins(x=0)
     lower.margins(x=0)
 

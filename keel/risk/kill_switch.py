@@ -70,9 +70,7 @@ class KillSwitch:
         stays tripped.
         """
         if not reason.strip():
-            raise UsageError(
-                'a kill switch is reset with a reason: --reason "what happened and why it is safe now"'
-            )
+            raise UsageError('a kill switch is reset with a reason: --reason "what happened and why it is safe now"')
         if not self._flag_stands():
             return False
         with disk_errors_named(self.resets):

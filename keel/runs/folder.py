@@ -81,9 +81,7 @@ class RunFolder:
 
     def write_json(self, name: str, tree: object) -> None:
         """Write one JSON file for people: indented, keys in the given order, NaN and infinities as null."""
-        self.write_text(
-            name, json.dumps(json_tree(tree), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-        )
+        self.write_text(name, json.dumps(json_tree(tree), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
     def write_parquet(self, name: str, table: pl.DataFrame | NDArray[np.void]) -> None:
         """Write one table; a structured array's fields become the columns."""

@@ -54,9 +54,7 @@ class RunManifest:
 
     def finish(self, status: str, result_hash: str | None, finished: datetime | None = None) -> RunManifest:
         """Return the manifest of the finished run: its status, result hash and end time (default: now)."""
-        return replace(
-            self, status=status, result_hash=result_hash, finished=iso_utc(finished or datetime.now(UTC))
-        )
+        return replace(self, status=status, result_hash=result_hash, finished=iso_utc(finished or datetime.now(UTC)))
 
     def as_json(self) -> dict[str, Any]:
         """Return the tree that manifest.json holds."""

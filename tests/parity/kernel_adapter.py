@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, LOCAL, RUN, SLOT, VENUE
+from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, RUN, SLOT, VENUE
 from keel.domain.orders import EventKind, Reason, TradingState
 from keel.sim.engine import Simulator
 
@@ -41,8 +41,10 @@ def run_in_steps(case: Case) -> Outcome:
     """Simulate in the step form: the venue's side of a row, then a decision."""
     simulator = _simulator(case)
     targets = _targets(case)
-    while simulator.advance():
-        simulator.decide(targets[simulator.row])
+    for weights in targets:
+        if not simulator.advance():
+            break
+        simulator.decide(weights)
     simulator.finish()
     return _outcome(simulator)
 
@@ -119,7 +121,7 @@ def _targets(case: Case) -> np.ndarray:
 
 
 def _outcome(simulator: Simulator) -> Outcome:
-    run = simulator.run_record
+    run, view = simulator.run_record, simulator.account_view()
     return Outcome(
         events=list(_events(simulator.events)),
         marks=[Mark(*mark.tolist()) for mark in simulator.marks],
@@ -127,7 +129,7 @@ def _outcome(simulator: Simulator) -> Outcome:
         timeouts=int(run["timeouts"]),
         trading_state=TradingState(int(run["trading_state"])),
         venue_cash=float(run["cash"][VENUE]),
-        local_cash=float(run["cash"][LOCAL]),
+        local=Book(view.cash, view.position_qty.tolist(), view.average_price.tolist()),
     )
 
 
@@ -136,7 +138,6 @@ def _events(tape: np.ndarray) -> Iterator[Event]:
         yield Event(
             kind=EventKind(int(record["kind"])),
             reason=Reason(int(record["reason"])),
-            delivered=bool(record["delivered"]),
             **{name: int(record[name]) for name in ("side", "instrument", "order_id", "row", "ts_ms", "response_ts_ms")},
             **{name: float(record[name]) for name in COSTS},
         )

@@ -29,7 +29,7 @@ class Outcome:
     status: RunStatus
     timeouts: int
     trading_state: TradingState
-    venue: Book
+    venue_cash: float
     local: Book
 
 
@@ -60,7 +60,7 @@ def simulate(case: Case) -> Outcome:
         status=state.status,
         timeouts=state.timeouts,
         trading_state=state.trading_state,
-        venue=state.venue,
+        venue_cash=state.venue.cash,
         local=state.local,
     )
 

@@ -11,7 +11,10 @@ from .case import Bar, Case, Row
 
 @dataclass
 class Event:
-    """Record one thing that happened to an order; the fields are those of `keel.domain.layout.EVENT`."""
+    """Record one thing that happened to an order; the fields are those of `keel.domain.layout.EVENT`.
+
+    `delivered` is bookkeeping (rule 5), no part of what is compared: a kernel may hand a record out before it is delivered.
+    """
 
     kind: EventKind
     reason: Reason
@@ -28,7 +31,7 @@ class Event:
     spread_cost: float = 0.0
     impact_cost: float = 0.0
     rounding_cost: float = 0.0
-    delivered: bool = False
+    delivered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

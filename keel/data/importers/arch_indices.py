@@ -36,7 +36,10 @@ def read_arch(symbol: str) -> StoredBars:
         raise DataError(f"arch has no bars of {symbol!r}; it has {' and '.join(_MODULES)}")
     frame = importlib.import_module(_MODULES[symbol]).load()
     table = pl.DataFrame(
-        {"Date": frame.index.to_numpy().astype("datetime64[ms]"), **{name: frame[name].to_numpy() for name in frame}}
+        {
+            "Date": frame.index.to_numpy().astype("datetime64[ms]"),
+            **{name: frame[name].to_numpy() for name in frame},
+        }
     )
     target = Target(InstrumentId(ARCH_VENUE, symbol), ARCH_TIMEFRAME, "arch", "raw", ARCH_CALENDAR)
     return bars_from_columns(table, _COLUMNS, target, _MODULES[symbol])

@@ -48,7 +48,7 @@ class Target:
 
 
 def parse_mapping(text: str) -> dict[str, str]:
-    """Read `open=o,close=c` into a mapping from a bar's column to the file's. Raises UsageError for an unknown column."""
+    """Read `open=o,close=c`: a bar's column to the file's. Raises UsageError for an unknown column."""
     mapping = dict(STANDARD_COLUMNS)
     allowed = (*STANDARD_COLUMNS, *EXTRA_COLUMNS)
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -78,9 +78,10 @@ def refuse_missing(columns: Sequence[str], mapping: Mapping[str, str], where: st
 def bars_from_columns(table: pl.DataFrame, mapping: Mapping[str, str], target: Target, where: str) -> StoredBars:
     """Make checked bars of a foreign table. Rows keep the file's order, so errors name the file's rows, from 1.
 
-    24/7 bars close one timeframe after they open, whatever close the file states (Binance's lies a millisecond early).
-    Bars of a session calendar take its hours: daily rows are dates and get the session's open and close, shorter bars are
-    cut to their session. Raises DataError naming `where` and the row.
+    24/7 bars close one timeframe after they open, whatever close the file states (Binance's lies a
+    millisecond early). Bars of a session calendar take its hours: daily rows are dates and get the
+    session's open and close, shorter bars are cut to their session. Raises DataError naming `where` and the
+    row.
     """
     refuse_missing(table.columns, mapping, where)
     if table.height == 0:

@@ -47,7 +47,7 @@ def read_parquet(path: Path, mapping: Mapping[str, str], target: Target) -> Stor
 
 
 def read_freqtrade(path: Path, target: Target) -> StoredBars:
-    """Read a feather file as freqtrade writes it: date, open, high, low, close, volume. Raises DataError with its row."""
+    """Read a feather file as freqtrade writes it: date, open to close, volume. Raises DataError naming file and row."""
     table = _read(path, lambda: pl.read_ipc(path))
     return bars_from_columns(table, _FREQTRADE_COLUMNS, target, str(path))
 
@@ -55,7 +55,8 @@ def read_freqtrade(path: Path, target: Target) -> StoredBars:
 def read_yahoo(path: Path, target: Target) -> StoredBars:
     """Read Yahoo's daily CSV: Date, Open, High, Low, Close, Adj Close, Volume. Raises DataError with its row.
 
-    Yahoo's open to close are adjusted for splits (price kind `split`); Adj Close, for dividends too, is left out.
+    Yahoo's open to close are adjusted for splits (price kind `split`); Adj Close, for dividends too, is
+    left out.
     """
     return read_csv(path, _YAHOO_COLUMNS, target)
 
@@ -63,7 +64,7 @@ def read_yahoo(path: Path, target: Target) -> StoredBars:
 def freqtrade_target(
     path: Path, venue: str, symbol: str | None, timeframe: str | None, feed: str = "freqtrade"
 ) -> Target:
-    """Say whose bars a freqtrade file holds, by its name (`BTC_USDT-1h.feather`) where symbol or timeframe is not given.
+    """Say whose bars a freqtrade file holds, by its name (`BTC_USDT-1h.feather`) where an argument is None.
 
     Raises UsageError if neither tells.
     """

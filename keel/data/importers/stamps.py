@@ -16,11 +16,11 @@ _WHOLE: Final = r"^\d+(?:\.0*)?$"
 
 
 def read_stamps(raw: pl.Series, where: str) -> pl.Series:
-    """Return the times of a column: Date if all are dates alone, Datetime("ms") if naive, Datetime("ms", "UTC") if zoned.
+    """Return the times of a column as Date (dates alone), Datetime("ms") (naive) or Datetime("ms", "UTC") (zoned).
 
-    Epoch numbers count as zoned; seconds, milliseconds, microseconds and nanoseconds are told apart by size, and one
-    column has one unit. Raises DataError naming `where` and the first row (from 1) that is no time or is of another kind
-    than the first.
+    Epoch numbers count as zoned; seconds, milliseconds, microseconds and nanoseconds are told apart by
+    size, and one column has one unit. Raises DataError naming `where` and the first row (from 1) that is no
+    time or is of another kind than the first.
     """
     name = raw.name
     _refuse_first(raw.is_null(), raw, where, "is empty; every row needs a time")
@@ -41,17 +41,17 @@ def read_stamps(raw: pl.Series, where: str) -> pl.Series:
 
 
 def to_utc_ms(stamps: pl.Series, timezone: str | None, where: str) -> pl.Series:
-    """Return UTC epoch milliseconds of what `read_stamps` gave. Zoned times keep their own zone; naive ones take `timezone`.
+    """Return UTC epoch milliseconds of what `read_stamps` gave; naive times and dates are read in `timezone`.
 
-    Raises DataError if naive times have no `timezone`, or naming the row (from 1) of a local time that the zone's clock
-    change skips or repeats.
+    Raises DataError if naive times have no `timezone`, or naming the row (from 1) of a local time that the
+    zone's clock change skips or repeats.
     """
     if isinstance(stamps.dtype, pl.Datetime) and stamps.dtype.time_zone is not None:
         return stamps.cast(pl.Int64)
     if timezone is None:
         raise DataError(
-            f"{where}: row 1: {stamps[0]} has no time zone and Keel does not guess one: add --timezone UTC, or the zone "
-            f"of the file's clock such as America/New_York"
+            f"{where}: row 1: {stamps[0]} has no time zone and Keel guesses none: add --timezone UTC, or the zone of "
+            f"the file's clock such as America/New_York"
         )
     naive = stamps.cast(pl.Datetime("ms"))
     try:
@@ -62,18 +62,21 @@ def to_utc_ms(stamps: pl.Series, timezone: str | None, where: str) -> pl.Series:
             earliest = naive.slice(row, 1).dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
             what = "does not exist" if earliest.is_null()[0] else "happens twice"
             raise DataError(
-                f"{where}: row {row + 1}: {naive[row]} {what} in {timezone}: the clocks change then; export the file in "
-                f"UTC or as epoch milliseconds"
+                f"{where}: row {row + 1}: {naive[row]} {what} in {timezone}, where the clocks change then: "
+                f"export the file in UTC or as epoch milliseconds"
             )
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{where}: --timezone {timezone!r} is not in the IANA database; write one such as UTC") from error
+        raise DataError(
+            f"{where}: --timezone {timezone!r} is not in the IANA database; write one such as UTC"
+        ) from error
     return zoned.cast(pl.Int64)
 
 
 def to_dates(stamps: pl.Series, where: str) -> pl.Series:
     """Return the dates of what `read_stamps` gave: dates alone, or naive midnights.
 
-    Raises DataError naming the row (from 1) of anything else: the day of a daily bar must not depend on a time zone.
+    Raises DataError naming the row (from 1) of anything else: the day of a daily bar must not depend on a
+    time zone.
     """
     if stamps.dtype == pl.Date:
         return stamps
@@ -85,15 +88,10 @@ def to_dates(stamps: pl.Series, where: str) -> pl.Series:
 
 
 def _from_epoch(whole: pl.Series, raw: pl.Series, where: str) -> pl.Series:
-    first = int(whole[0])
-    below = _EPOCH_FLOOR
-    for unit, limit, ratio in _EPOCH_UNITS:
-        if first < limit:
-            wrong = (whole >= limit) | (whole < below)
-            told = f"is no epoch time in {unit} like the first row's; a column has one unit, after 1973"
-            _refuse_first(wrong, raw, where, told)
-            break
-        below = limit
+    unit, limit, ratio = next(entry for entry in _EPOCH_UNITS if int(whole[0]) < entry[1])
+    wrong = (whole >= limit) | (whole < max(_EPOCH_FLOOR, limit // 1000))
+    told = f"is no epoch time in {unit} like the first row's; a column has one unit, after 1973"
+    _refuse_first(wrong, raw, where, told)
     if unit != "s":
         _refuse_first(whole % ratio != 0, raw, where, "is not a whole millisecond")
     ms = whole * ratio if unit == "s" else whole // ratio
@@ -108,7 +106,12 @@ def _from_iso(text: pl.Series, raw: pl.Series, where: str) -> pl.Series:
         zone=pl.col("t").str.extract(_ISO, 4).fill_null("").str.replace("Z", "+00:00", literal=True),
     )
     date = parts["date"].str.to_date("%Y-%m-%d", strict=False)
-    _refuse_first(date.is_null(), raw, where, "is no time Keel reads; write ISO such as 2021-01-04T14:30:00Z, or epoch ms")
+    _refuse_first(
+        date.is_null(),
+        raw,
+        where,
+        "is no time Keel reads; write ISO such as 2021-01-04T14:30:00Z, or epoch ms",
+    )
     dates_only, zoned = parts["minute"].is_null(), parts["zone"] != ""
     _refuse_first(dates_only != dates_only[0], raw, where, "mixes dates with times; write all rows alike")
     _refuse_first(zoned != zoned[0], raw, where, "mixes times with and without a zone; write all rows alike")

@@ -77,9 +77,7 @@ def test_a_wrong_command_line_exits_with_2_in_one_line(tmp_path: Path) -> None:
 def test_a_bug_says_so_and_keeps_its_traceback_without_secrets(tmp_path: Path) -> None:
     code, out, err = outcome(tmp_path, "bug")
     assert (code, out) == (1, "")
-    expected = (
-        "error: this is a bug in Keel: ZeroDivisionError: [redacted]; the traceback is in logs/errors.log\n"
-    )
+    expected = "error: this is a bug in Keel: ZeroDivisionError: [redacted]; the traceback is in logs/errors.log\n"
     assert err == expected
     trace = (tmp_path / "logs" / "errors.log").read_text()
     assert "script.py" in trace

@@ -38,18 +38,36 @@ TYPES = [
         "market: {instrument: {tick_size: a}}",
         "market.instrument.tick_size: expected a decimal such as \"0.01\", got 'a'",
     ),
-    ("market: {instrument: {tick_size: -1}}", "market.instrument.tick_size: expected a decimal of zero or more, got -1"),
-    ("market: {instrument: {tick_size: 'nan'}}", "market.instrument.tick_size: expected a decimal of zero or more, got 'nan'"),
+    (
+        "market: {instrument: {tick_size: -1}}",
+        "market.instrument.tick_size: expected a decimal of zero or more, got -1",
+    ),
+    (
+        "market: {instrument: {tick_size: 'nan'}}",
+        "market.instrument.tick_size: expected a decimal of zero or more, got 'nan'",
+    ),
     (
         "market: {instrument: {step_size: '1e-16'}}",
         "market.instrument.step_size: expected a decimal of at most 15 digits, got '1e-16'",
     ),
-    ("market: {timezone: Mars/Olympus}", "market.timezone: expected a zone of the tz database such as America/New_York, got 'Mars/Olympus'"),
-    ("market: {timezone: ../x}", "market.timezone: expected a zone of the tz database such as America/New_York, got '../x'"),
-    ("market: {calendar: weekly}", "market.calendar: expected 24/7 or a calendar of exchange_calendars such as XNYS, got 'weekly'"),
+    (
+        "market: {timezone: Mars/Olympus}",
+        "market.timezone: expected a zone of the tz database such as America/New_York, got 'Mars/Olympus'",
+    ),
+    (
+        "market: {timezone: ../x}",
+        "market.timezone: expected a zone of the tz database such as America/New_York, got '../x'",
+    ),
+    (
+        "market: {calendar: weekly}",
+        "market.calendar: expected 24/7 or a calendar of exchange_calendars such as XNYS, got 'weekly'",
+    ),
     ("market: {overrides: {a b: {}}}", "market.overrides.a b: expected a symbol such as BTC/USDT or AAPL, got 'a b'"),
-    ("market: {overrides: {SYNBTC/USDT: {shortable: 1}}}", "market.overrides.SYNBTC/USDT.shortable: expected true or false, got 1"),
-]  # fmt: skip
+    (
+        "market: {overrides: {SYNBTC/USDT: {shortable: 1}}}",
+        "market.overrides.SYNBTC/USDT.shortable: expected true or false, got 1",
+    ),
+]
 
 
 @pytest.mark.parametrize(("more", "message"), TYPES)
@@ -83,11 +101,17 @@ DATA = [
         "1609459200000",
     ),
     ("data.provider={kind: yahoo}", "data.provider.kind: expected 'synthetic', 'arch', got 'yahoo'"),
-    ("strategy.class=moving_average", "strategy.class: expected module:Class such as keel.strategies.momentum:Momentum, got 'moving_average'"),
+    (
+        "strategy.class=moving_average",
+        "strategy.class: expected module:Class such as keel.strategies.momentum:Momentum, got 'moving_average'",
+    ),
     ("mode=backtest", "mode: expected sim, train, eval or live, got 'backtest'"),
-    ("seasonality.spread=[1, 2]", "seasonality.spread: expected 168 numbers, one an hour of the week from Monday 00:00, got 2"),
+    (
+        "seasonality.spread=[1, 2]",
+        "seasonality.spread: expected 168 numbers, one an hour of the week from Monday 00:00, got 2",
+    ),
     ("seasonality.spread=[0]", "seasonality.spread[0]: expected a multiplier above 0, got 0"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("override", "message"), DATA)
@@ -125,17 +149,12 @@ def test_misspelt_section_is_blamed_rather_than_the_missing_one(refusal):
 
 def test_key_of_another_provider_is_refused(refusal):
     line = refusal("", "data.provider={kind: arch, seed: 3}")
-    assert (
-        line == "--set data.provider: unknown key 'data.provider.seed': it belongs to another kind: remove it"
-    )
+    assert line == "--set data.provider: unknown key 'data.provider.seed': it belongs to another kind: remove it"
 
 
 def test_key_spelt_as_in_python_is_refused(refusal):
     line = refusal("", "strategy.class_path=a:B")
-    assert (
-        line
-        == "--set strategy.class_path: unknown key 'strategy.class_path': nearest right key is 'strategy.class'"
-    )
+    assert line == "--set strategy.class_path: unknown key 'strategy.class_path': nearest right key is 'strategy.class'"
 
 
 MISSING = [
@@ -154,9 +173,7 @@ def test_missing_key_is_named_with_its_file(refusal, text, line, key):
 
 def test_provider_without_kind_or_start_names_the_key(refusal):
     assert "missing key 'data.provider.kind'" in refusal("", "data.provider={seed: 3}")
-    assert "missing key 'data.provider.start'" in refusal(
-        "", "data.provider={kind: synthetic, end: 2021-01-01}"
-    )
+    assert "missing key 'data.provider.start'" in refusal("", "data.provider={kind: synthetic, end: 2021-01-01}")
 
 
 SYNTAX = [

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-HEAVY = ("numpy", "numba", "polars", "pyarrow", "pandas", "torch", "talib", "exchange_calendars", "socket")
+HEAVY = ("numpy", "numba", "polars", "pyarrow", "pandas", "torch", "talib", "exchange_calendars")
 
 
 def test_loading_a_configuration_imports_nothing_heavy():

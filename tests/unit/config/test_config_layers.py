@@ -90,10 +90,7 @@ def test_missing_base_is_named_with_the_line_that_asks_for_it(folder):
 
 def test_circle_of_files_is_refused(folder):
     write(base__a="extends: ../x.yaml\n", x="extends: base/a.yaml\n" + TOP)
-    assert (
-        refused("x.yaml")
-        == "base/a.yaml:1: extends ../x.yaml: extends goes in a circle: x.yaml -> a.yaml -> x.yaml"
-    )
+    assert refused("x.yaml") == "base/a.yaml:1: extends ../x.yaml: extends goes in a circle: x.yaml -> a.yaml -> x.yaml"
 
 
 def test_file_that_extends_itself_is_refused(folder):

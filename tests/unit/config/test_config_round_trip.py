@@ -22,17 +22,13 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 leaves = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | numbers | text
 params = st.dictionaries(
     keys,
-    st.recursive(
-        leaves, lambda below: st.lists(below, max_size=3) | st.dictionaries(keys, below, max_size=3)
-    ),
+    st.recursive(leaves, lambda below: st.lists(below, max_size=3) | st.dictionaries(keys, below, max_size=3)),
 )
 moments = st.integers(-(10**12), 4 * 10**12).map(
     lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 )
 grids = st.builds(lambda n, e: Decimal(n).scaleb(-e), st.integers(0, 10**6), st.integers(0, 9))
-symbols = st.lists(
-    st.from_regex(r"[A-Z0-9]{2,6}(/USDT)?", fullmatch=True), min_size=1, max_size=4, unique=True
-)
+symbols = st.lists(st.from_regex(r"[A-Z0-9]{2,6}(/USDT)?", fullmatch=True), min_size=1, max_size=4, unique=True)
 
 
 @st.composite
@@ -59,9 +55,7 @@ def configs(draw: st.DrawFn) -> SimRun:
                 "symbols": chosen,
                 "timeframe": draw(st.sampled_from(["1m", "4h", "1d"])),
                 "start": draw(st.none() | st.just(start)),
-                "end": draw(
-                    st.none() | st.just(start + timedelta(milliseconds=draw(st.integers(1, 10**10))))
-                ),
+                "end": draw(st.none() | st.just(start + timedelta(milliseconds=draw(st.integers(1, 10**10))))),
                 "provider": draw(st.none() | st.just({"kind": "arch"})),
             },
             "market": {"instrument": rules, "overrides": {chosen[0]: {"min_qty": draw(st.none() | grids)}}},
@@ -81,9 +75,7 @@ def test_dump_loads_back_to_an_equal_configuration(config):
         path.write_text(dump_yaml(config), encoding="utf-8")
         again = load_config(path).config
     assert again == config
-    assert repr(again.strategy.params) == repr(
-        config.strategy.params
-    )  # 1 == 1.0 == True would hide a change of type
+    assert repr(again.strategy.params) == repr(config.strategy.params)  # 1 == 1.0 == True would hide a change of type
 
 
 @given(params)

@@ -17,11 +17,13 @@ RULES = [
     ),
     (
         ["execution.price_model=reference"],
-        "x.yaml:2: data.reference_timeframe: execution.price_model reference needs finer bars: set it, to 1m for instance",
+        "x.yaml:2: data.reference_timeframe: execution.price_model reference needs finer bars: set it, to 1m "
+        "for instance",
     ),
     (
         ["data.reference_timeframe=1m"],
-        "--set data.reference_timeframe: data.reference_timeframe: execution.price_model open does not use it: set it to null",
+        "--set data.reference_timeframe: data.reference_timeframe: execution.price_model open does not use it: "
+        "set it to null",
     ),
     (
         ["data.reference_timeframe=1h", "execution.price_model=reference"],
@@ -37,7 +39,8 @@ RULES = [
     ),
     (
         ["market.overrides={BTC/USDT: {min_qty: 1}}"],
-        "--set market.overrides: market.overrides: BTC/USDT is not in data.symbols: add it there or remove its overrides",
+        "--set market.overrides: market.overrides: BTC/USDT is not in data.symbols: add it there or remove its "
+        "overrides",
     ),
     (
         ["account.initial_margin=0.5"],
@@ -59,19 +62,26 @@ RULES = [
     ),
     (
         ["fees.taker_bps=100"],
-        "--set fees.taker_bps: fees.taker_bps: 100 bps is 1% a side, above the limit of 50 bps: did you mean 10 (0.1%)?",
+        "--set fees.taker_bps: fees.taker_bps: 100 bps is 1% a side, above the limit of 50 bps: did you mean 10 "
+        "(0.1%)?",
     ),
     (
         ["fees.taker_bps=1000"],
-        "--set fees.taker_bps: fees.taker_bps: 1000 bps is 10% a side, above the limit of 50 bps: did you mean 10 (0.1%)?",
+        "--set fees.taker_bps: fees.taker_bps: 1000 bps is 10% a side, above the limit of 50 bps: did you mean "
+        "10 (0.1%)?",
     ),
     (
         ["fees.taker_bps=0.001"],
         "--set fees.taker_bps: fees.taker_bps: 0.001 looks like a fraction, bps are meant: 0.001 = 10 bps, so write 10",
     ),
     (
+        ["risk.max_orders_per_minute=5"],
+        "--set risk.max_orders_per_minute: risk.max_orders_per_minute: must be above close_order_reserve (5), or no "
+        "position could be opened",
+    ),
+    (
         ["volatility.short_bars=200"],
-        "x.yaml: volatility.long_bars: must be above short_bars (200), got 200",
+        "--set volatility.short_bars: volatility.long_bars: must be above short_bars (200), got 200",
     ),
     (
         [f"seasonality.latency=[{', '.join(['1.05'] * 168)}]"],
@@ -97,6 +107,7 @@ MENDED = [
     ["market.overrides={SYNBTC/USDT: {min_qty: 1}}"],
     ["account.type=margin", "account.initial_margin=0.5", "market.instrument.shortable=true"],
     ["execution.max_participation=null", "impact.coefficient=0"],
+    ["risk.max_orders_per_minute=6"],
     ["fees.taker_bps=50"],
     ["fees.taker_bps=0.05"],
     ["fees.taker_bps=0"],

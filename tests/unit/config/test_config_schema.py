@@ -68,5 +68,6 @@ def test_limits_of_the_schema_are_those_of_the_loader(folder, load):
 
 def _all(value: Any, key: str) -> list[Any]:
     if isinstance(value, dict):
-        return [value[key]] * (key in value) + [hit for below in value.values() for hit in _all(below, key)]
+        here = [value[key]] if key in value else []
+        return here + [hit for below in value.values() for hit in _all(below, key)]
     return [hit for below in value for hit in _all(below, key)] if isinstance(value, list) else []

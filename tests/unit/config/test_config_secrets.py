@@ -39,9 +39,7 @@ def test_secret_in_a_file_is_refused_and_never_repeated(refusal, text):
     assert line.startswith("x.yaml:")
 
 
-@pytest.mark.parametrize(
-    "key", ["api_key", "run.secret", "venue.password", "strategy.params.TOKEN", "private_key"]
-)
+@pytest.mark.parametrize("key", ["api_key", "run.secret", "venue.password", "strategy.params.TOKEN", "private_key"])
 def test_secret_as_override_is_refused_and_never_repeated(refusal, key):
     line = refusal("", f"{key}={VALUE}")
     assert line == f"--set: {key}: {MESSAGE}: remove it from the configuration"
@@ -53,9 +51,7 @@ def test_override_that_is_cut_short_does_not_repeat_a_secret(refusal):
 
 
 def test_secret_key_is_named_with_its_line(refusal):
-    assert (
-        refusal("run:\n  api_key: x\n") == f"x.yaml:9: api_key: {MESSAGE}: remove it from the configuration"
-    )
+    assert refusal("run:\n  api_key: x\n") == f"x.yaml:9: api_key: {MESSAGE}: remove it from the configuration"
 
 
 def test_secret_in_a_base_is_refused_even_when_overridden(folder):

@@ -128,9 +128,7 @@ def _fields(
     return found
 
 
-def _models_below(
-    schema: dict[str, Any], field: dict[str, Any]
-) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+def _models_below(schema: dict[str, Any], field: dict[str, Any]) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
     found = []
     for option in (field, *field.get("anyOf", []), *field.get("oneOf", [])):
         if "$ref" in option:
@@ -145,9 +143,7 @@ def _models_below(
 def _bounds(field: dict[str, Any]) -> list[str]:
     options = [field, *field.get("anyOf", [])]
     names = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-    bounds = [
-        option[name] for option in options for name in names if name in option and "pattern" not in field
-    ]
+    bounds = [option[name] for option in options for name in names if name in option and "pattern" not in field]
     return [_number(bound) for bound in bounds]
 
 

@@ -78,9 +78,7 @@ def test_numbers_may_be_written_in_the_usual_ways(load, text, number):
 
 @pytest.mark.parametrize("text", ['"0.00001"', "0.00001", "1e-5", "'1e-5'"])
 def test_grid_steps_are_exact_decimals(load, text):
-    assert load("", f"market.instrument.tick_size={text}").config.market.instrument.tick_size == Decimal(
-        "0.00001"
-    )
+    assert load("", f"market.instrument.tick_size={text}").config.market.instrument.tick_size == Decimal("0.00001")
 
 
 def test_overrides_of_one_symbol_leave_the_rest_as_shared(load):
@@ -102,10 +100,7 @@ def test_provider_never_fills_a_real_venue(load):
     assert synthetic.active_provider == synthetic.provider
     assert synthetic.active_provider.end_ms - synthetic.active_provider.start_ms == 365 * 86_400_000
     assert load("", provider, "data.venue=binance").config.data.active_provider is None
-    assert (
-        load("", "data.provider={kind: arch}", "data.venue=indices").config.data.active_provider.kind
-        == "arch"
-    )
+    assert load("", "data.provider={kind: arch}", "data.venue=indices").config.data.active_provider.kind == "arch"
 
 
 def test_loaded_config_keeps_its_file_and_resolved_values(load):

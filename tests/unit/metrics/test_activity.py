@@ -66,7 +66,8 @@ def test_orders_are_counted_by_kind_and_partly_filled_ones_once():
     )
     counts = activity.order_counts(events)
     assert counts == {
-        "submitted": 2, "denied": 1, "accepted": 1, "rejected": 0, "filled": 3, "canceled": 0, "expired": 0, "partial": 1
+        "submitted": 2, "denied": 1, "accepted": 1, "rejected": 0,
+        "filled": 3, "canceled": 0, "expired": 0, "partial": 1,
     }  # fmt: skip
 
 

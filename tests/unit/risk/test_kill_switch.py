@@ -101,7 +101,12 @@ def test_a_tripped_sampler_never_recovers_though_the_flag_goes(switch: KillSwitc
 def test_a_running_loop_sees_the_flag_within_50_ms(switch: KillSwitch) -> None:
     sampler = switch.sampled()
     tripped_at: list[float] = []
-    puller = threading.Timer(0.1, lambda: (switch.flag.touch(), tripped_at.append(time.monotonic())))
+
+    def pull() -> None:
+        switch.flag.touch()
+        tripped_at.append(time.monotonic())
+
+    puller = threading.Timer(0.1, pull)
     puller.start()
     while not sampler.is_tripped():
         time.sleep(0.001)
@@ -192,9 +197,7 @@ def test_two_resets_at_once_both_end_well_and_leave_whole_lines(switch: KillSwit
     for thread in threads:
         thread.join()
     assert len(outcomes) == 8
-    assert [json.loads(line)["reason"] for line in switch.resets.read_text().splitlines()] == ["drill"] * sum(
-        outcomes
-    )
+    assert [json.loads(line)["reason"] for line in switch.resets.read_text().splitlines()] == ["drill"] * sum(outcomes)
     assert not switch.is_tripped()
 
 

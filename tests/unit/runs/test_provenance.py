@@ -23,9 +23,7 @@ def make_package(root: Path) -> Path:
 def git(root: Path, *arguments: str) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(
-        ["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True, env=environ
-    )
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True, env=environ)
 
 
 def test_outside_a_checkout_there_is_no_revision_but_a_source_hash(tmp_path: Path) -> None:

@@ -37,9 +37,7 @@ def test_a_secret_that_holds_another_is_blanked_whole() -> None:
 
 
 def test_ordinary_variables_and_short_values_are_left_alone() -> None:
-    assert (
-        redact("false in /home", {"TOKENIZERS_PARALLELISM": "false", "HOME": "/home/me"}) == "false in /home"
-    )
+    assert redact("false in /home", {"TOKENIZERS_PARALLELISM": "false", "HOME": "/home/me"}) == "false in /home"
 
 
 def test_command_line_values_named_like_secrets_are_blanked() -> None:

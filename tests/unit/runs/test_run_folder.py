@@ -96,9 +96,7 @@ def _start_and_finish(artifacts: Path) -> str:
 
 def test_json_holds_null_for_what_json_lacks_and_keeps_the_order_of_keys(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path, RUN_ID) as folder:
-        folder.write_json(
-            "metrics.json", {"b": np.float64(math.nan), "a": [math.inf, np.int64(3), True, None]}
-        )
+        folder.write_json("metrics.json", {"b": np.float64(math.nan), "a": [math.inf, np.int64(3), True, None]})
         text = (folder.path / "metrics.json").read_text()
     assert json.loads(text) == {"b": None, "a": [None, 3, True, None]}
     assert text.index('"b"') < text.index('"a"')
@@ -117,9 +115,7 @@ def test_a_structured_array_and_a_frame_become_parquet(tmp_path: Path) -> None:
 
 @needs_dev_full
 @pytest.mark.parametrize("name", ["metrics.json", "equity.parquet"])
-def test_a_full_disk_is_one_line_with_the_path_and_the_mend_and_leaves_nothing(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_full_disk_is_one_line_with_the_path_and_the_mend_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     final = tmp_path / RUN_ID / name
     with pytest.raises(UsageError, match=f"cannot write {final}: no space left on device; free some space"):
         _write_to_full_disk(tmp_path, name)

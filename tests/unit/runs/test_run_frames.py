@@ -88,9 +88,7 @@ def test_orders_come_by_id_though_their_events_are_mixed() -> None:
 
 def test_fills_have_names_times_and_every_cost() -> None:
     costs = {"fee": 0.1, "spread_cost": 0.2, "impact_cost": 0.3, "rounding_cost": 0.4}
-    fill = event(
-        K.FILLED, 3, 1500, 2.0, price=10.0, reference_price=9.9, instrument=1, response_ts_ms=1550, **costs
-    )
+    fill = event(K.FILLED, 3, 1500, 2.0, price=10.0, reference_price=9.9, instrument=1, response_ts_ms=1550, **costs)
     table = fills_frame(np.concatenate([event(K.SUBMITTED, 3, 1000), fill]), SYMBOLS)
     assert table.to_dicts() == [
         {

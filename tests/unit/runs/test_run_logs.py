@@ -51,9 +51,7 @@ def test_nothing_global_is_left_behind(tmp_path: Path) -> None:
     assert (keel.level, keel.propagate, list(keel.handlers), list(logging.getLogger().handlers)) == before
 
 
-def test_no_secret_reaches_a_log_not_even_in_a_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_secret_reaches_a_log_not_even_in_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXCHANGE_TOKEN", "t0ken-value")
     with run_logs(tmp_path, "demo") as logs:
         LOG.info("using %s", "t0ken-value")
@@ -76,8 +74,7 @@ def test_each_fill_is_a_line_of_trades_log_that_later_runs_add_to(tmp_path: Path
             logs.write_fills(fills_frame(fills(1), ["BTC/USDT"]))
             logs.write_fills(fills_frame(fills(0), ["BTC/USDT"]))
     line = (
-        "1970-01-01T00:00:00.000Z {} BUY 0.25 BTC/USDT at 101.5 (reference 101.0) "
-        "fee 0.1 spread 0.0 impact 0.0 order 0"
+        "1970-01-01T00:00:00.000Z {} BUY 0.25 BTC/USDT at 101.5 (reference 101.0) fee 0.1 spread 0.0 impact 0.0 order 0"
     )
     assert (tmp_path / "trades.log").read_text().splitlines() == [line.format("one"), line.format("two")]
 
@@ -123,8 +120,7 @@ def test_a_full_disk_costs_the_log_and_one_warning_but_not_the_run(
         logs.write_fills(fills_frame(fills(1), ["BTC/USDT"]))
     warnings = capsys.readouterr().err.splitlines()
     assert warnings == [
-        f"warning: {tmp_path / name} is incomplete: no space left on device"
-        for name in ("demo.log", "trades.log")
+        f"warning: {tmp_path / name} is incomplete: no space left on device" for name in ("demo.log", "trades.log")
     ]
 
 

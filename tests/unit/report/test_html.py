@@ -1,0 +1,156 @@
+"""The report is one safe, self-contained file of bounded size."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import json
+import re
+import time
+import tracemalloc
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from keel.domain.orders import EventKind
+from keel.metrics.summary import run_trades, summarise
+from keel.report import html
+from keel.report.html import render_html
+
+EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+
+
+def page(run, config_yaml="mode: sim\n", manifest=None, summary=None) -> str:
+    trades = run_trades(run)
+    tree = summarise(run, trades) if summary is None else summary
+    return render_html(run, tree, trades, config_yaml, manifest or {"run_id": run.run_id})
+
+
+def data_of(text: str) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def numbers(packed: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(packed), dtype="<f8")
+
+
+class Tags(HTMLParser):
+    """Collect the tags and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+
+def tags(text: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = Tags()
+    parser.feed(text)
+    return parser.seen
+
+
+@pytest.fixture(scope="module")
+def run(make_run):
+    return make_run(rows=9000, symbols=("AAA", "BBB"))
+
+
+def test_page_names_no_outside_address_and_forbids_them(run):
+    text = page(run)
+    assert re.findall(r"(?i)\b(?:https?|wss?|ftp):|[\"'(]//\w", text) == []
+    loading = [(tag, a) for tag, a in tags(text) if {"src", "href", "srcset", "action"} & set(a)]
+    assert [(tag, a["href"]) for tag, a in loading] == [("a", "#figures")]
+    assert "default-src 'none'" in text
+
+
+def test_library_inside_the_page_is_the_installed_one():
+    code = gzip.decompress(base64.b64decode(html.packed_library()))
+    assert b"plotly.js" in code[:200]
+    assert code.count(b"</script") == 0
+
+
+def test_hostile_names_are_inert_everywhere(run):
+    hostile = dataclasses.replace(run, symbols=(EVIL, "BBB"), run_id=EVIL)
+    object.__setattr__(hostile, "config", _with_name(run.config, EVIL))
+    summary = summarise(hostile)
+    summary["costs"]["currency"] = EVIL
+    summary["status"] = EVIL
+    summary["rejections"][EVIL] = 1
+    summary["signals"][EVIL] = 1
+    text = page(hostile, f"strategy: {EVIL}", {"command": [EVIL], EVIL: {"deep": EVIL}}, summary)
+    clean = tags(page(run))
+    scripts = [a for tag, a in tags(text) if tag == "script"]
+    assert scripts == [a for tag, a in clean if tag == "script"]
+    assert not any(tag == "img" or "onerror" in a for tag, a in tags(text))
+    assert data_of(text)["prices"][0]["symbol"] == EVIL
+
+
+def test_dollar_signs_in_a_config_are_kept_as_they_are(run):
+    assert "params: {x: $title}" in page(run, "params: {x: $title}")
+
+
+def test_charts_hold_the_true_extremes_and_every_fill_of_a_short_run(run):
+    data = data_of(page(run))
+    equity = numbers(data["equity"]["strategy"])
+    assert (equity.min(), equity.max()) == (run.marks["equity"].min(), run.marks["equity"].max())
+    assert numbers(data["equity"]["t"])[-1] == run.marks["ts_ms"][-1]
+    fills = run.events[(run.events["kind"] == EventKind.FILLED) & (run.events["instrument"] == 1)]
+    second = data["prices"][1]
+    assert second["fills_shown"] == second["fills"] == len(fills)
+    buys = fills[fills["side"] > 0]
+    assert numbers(second["buys"]["price"]).tolist() == buys["price"].tolist()
+
+
+def test_months_of_the_table_compound_to_the_year(run):
+    text = page(run)
+    table = re.search(r'<table class="months">.*?</table>', text, re.DOTALL)
+    assert table is not None
+    first_row = re.findall(r"<tr><th scope=\"row\">2021</th>(.*?)</tr>", table[0])[0]
+    cells = [c.replace("−", "-").rstrip("%") for c in re.findall(r"<td[^>]*>(.*?)</td>", first_row)]
+    months = [float(c) / 100 for c in cells[:12] if c]
+    assert np.prod(1 + np.array(months)) - 1 == pytest.approx(float(cells[12]) / 100, abs=0.01)
+
+
+def test_cut_short_run_is_marked_on_the_page(make_run):
+    text = page(make_run(rows=30, status="interrupted"))
+    assert "Interrupted: partial result" in text
+    assert "30 of 30 bars were run" in text
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_run_without_a_curve_still_has_a_page(make_run, rows):
+    assert "</html>" in page(make_run(rows=rows, status="interrupted"))
+
+
+def test_sixty_instruments_at_most_are_drawn_the_most_traded_ones(make_run):
+    many = make_run(rows=300, symbols=tuple(f"S{i}" for i in range(70)), every=30)
+    many.events["qty"][many.events["instrument"] == 5] = 0.0
+    prices = data_of(page(many))["prices"]
+    assert len(prices) == 60
+    assert "S5" not in {p["symbol"] for p in prices}
+
+
+def test_page_of_a_million_bars_is_small_and_quick_and_needs_little_memory(make_run):
+    run = make_run(rows=1_000_000, step_ms=60_000, every=100)
+    trades = run_trades(run)
+    summary = summarise(run, trades)
+    started = time.perf_counter()
+    text = render_html(run, summary, trades, "", {})
+    assert time.perf_counter() - started < 1.0
+    assert len(text) < 6_000_000
+    tracemalloc.start()
+    render_html(run, summary, trades, "", {})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def _with_name(config, name):
+    section = config.run.model_copy(update={"name": name})
+    strategy = config.strategy.model_copy(update={"class_path": f"m:{name}"})
+    return config.model_copy(update={"run": section, "strategy": strategy})
