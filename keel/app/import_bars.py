@@ -251,23 +251,17 @@ def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Bars read from {len(rows)} source{'s' * (len(rows) != 1)}")
-    for heading in (
-        "instrument",
-        "timeframe",
-        "bars",
-        "added",
-        "first open",
-        "last open",
-        "without volume",
-        "prices",
-    ):
-        table.add_column(heading, justify="right" if heading in ("bars", "added", "without volume") else "left")
+    kinds = sorted({f"{row['price_kind']} ({row['feed'].partition(' ')[0]})" for row in rows})
+    table = Table(box=SIMPLE_HEAD, caption=f"prices: {', '.join(kinds)}")
+    table.add_column("instrument", no_wrap=True)
+    for heading in ("bars", "added", "first", "last", "no volume"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        counts = [f"{row[name]:,}" for name in ("bars", "added")]
-        no_volume, prices = f"{row['no_volume']:,}", f"{row['price_kind']}, {row['feed'].partition(' ')[0]}"
-        table.add_row(row["instrument"], row["timeframe"], *counts, row["first"], row["last"], no_volume, prices)
+        days = (str(row[name])[:10] for name in ("first", "last"))
+        counts = [f"{row[name]:,}" for name in ("bars", "added", "no_volume")]
+        table.add_row(f"{row['instrument']} {row['timeframe']}", *counts[:2], *days, counts[2])
     Console().print(table)

@@ -89,7 +89,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: damaged, or no Parquet file: {_reason(error)}; import the bars again") from error
+        raise DataError(f"{path}: damaged, or no Parquet file: {_reason(error)}; delete it and import the bars again") from error
 
 
 def _metadata(file: pq.ParquetFile, path: Path) -> dict[str, str]:

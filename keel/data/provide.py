@@ -24,10 +24,10 @@ class Provided:
 def ensure_bars(data: DataSection, calendar: str, store: BarStore) -> list[Provided]:
     """Put the bars a run asks for into the store where its provider can make them and they are missing.
 
-    Returns what was done. Without a provider for the venue nothing happens: reading then tells what is
-    missing. Stored bars are kept, except made-up ones of other parameters, which can always be made again.
-    Raises UsageError for a calendar, timeframe or symbol the provider does not have, DataError if bars of
-    another feed lie where made-up ones should.
+    Returns what was done. Without a provider for the venue nothing happens: reading then tells what is missing.
+    Stored bars are kept, except made-up ones of other parameters, which can always be made again. Raises UsageError
+    for a calendar, timeframe or symbol the provider does not have, DataError if bars of another feed lie where made-up
+    ones should.
     """
     provider = data.active_provider
     if provider is None:
@@ -86,8 +86,8 @@ def _provide(
         return None
     if (calendar, timeframe) != (ARCH_CALENDAR, ARCH_TIMEFRAME):
         raise UsageError(
-            f"the arch package has bars of calendar {ARCH_CALENDAR} and timeframe {ARCH_TIMEFRAME}, venue {ARCH_VENUE}, "
-            f"not {calendar} and {timeframe}: change market.calendar and data.timeframe"
+            f"the arch package has bars of calendar {ARCH_CALENDAR} and timeframe {ARCH_TIMEFRAME}, venue "
+            f"{ARCH_VENUE}, not {calendar} and {timeframe}: change market.calendar and data.timeframe"
         )
     bars = read_arch(instrument_id.symbol)
     store.write(bars)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_NO_SPREAD: Final = 1e-12
-"""Deviation, as a part of the largest return, and drawdown, below which there is only rounding."""
+_ROUNDING: Final = 1e-12
+"""Deviation of returns, and drawdown, below which there is only rounding."""
 
 
 def daily_rows(days: NDArray[np.integer]) -> NDArray[np.intp]:
@@ -82,7 +82,7 @@ def sharpe(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> fl
     if len(excess) < 2:
         return math.nan
     deviation = float(np.std(excess, ddof=1))
-    if deviation <= _NO_SPREAD * float(np.max(np.abs(excess))):
+    if deviation <= _ROUNDING * max(1.0, float(np.max(np.abs(excess)))):
         return math.nan
     return _finite(float(np.mean(excess)) / deviation * math.sqrt(periods_per_year))
 
@@ -97,14 +97,14 @@ def sortino(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> f
     if len(excess) < 2:
         return math.nan
     downside = math.sqrt(float(np.mean(np.square(np.minimum(excess, 0.0)))))
-    if downside <= _NO_SPREAD * float(np.max(np.abs(excess))):
+    if downside <= _ROUNDING * max(1.0, float(np.max(np.abs(excess)))):
         return math.nan
     return _finite(float(np.mean(excess)) / downside * math.sqrt(periods_per_year))
 
 
 def calmar(annual_growth: float, max_drawdown: float) -> float:
     """Return annual growth / |largest drawdown| (Young 1991); NaN when there was none to speak of."""
-    return annual_growth / -max_drawdown if max_drawdown < -_NO_SPREAD else math.nan
+    return annual_growth / -max_drawdown if max_drawdown < -_ROUNDING else math.nan
 
 
 @np.errstate(over="ignore")

@@ -74,7 +74,9 @@ def banner(summary: rows.Summary) -> str:
         return ""
     period = summary["period"]
     reached = f"{text.count(period['bars'])} of {text.count(period['bars_planned'])} bars were run."
-    return f'<p class="banner" role="status"><strong>{escape(rows.status_text(summary))}.</strong> {reached}</p>'
+    return (
+        f'<p class="banner" role="status"><strong>{escape(rows.status_text(summary))}.</strong> {reached}</p>'
+    )
 
 
 def cost_table(summary: rows.Summary) -> str:
@@ -107,7 +109,9 @@ def month_table(result: RunResult) -> str:
         return '<p class="empty">The run was shorter than two days.</p>'
     ours = _by_year(returns.monthly_returns(days[kept], result.marks["equity"][kept]))
     held = _by_year(returns.monthly_returns(days[kept], result.benchmark["equity"][kept]))
-    deepest = max((abs(v) for months in ours.values() for v in months.values() if np.isfinite(v)), default=0.0)
+    deepest = max(
+        (abs(v) for months in ours.values() for v in months.values() if np.isfinite(v)), default=0.0
+    )
     names = "".join(f'<th scope="col">{name}</th>' for name in (*MONTHS, "Year", "Buy and hold"))
     body = "".join(_year_row(year, months, held[year], deepest) for year, months in ours.items())
     return (
@@ -147,9 +151,8 @@ def _by_year(months: list[tuple[int, int, float]]) -> dict[int, dict[int, float]
 def _year_row(year: int, months: dict[int, float], held: dict[int, float], deepest: float) -> str:
     cells = "".join(_month_cell(months.get(month), deepest) for month in range(1, 13))
     whole, beside = (float(np.prod([1.0 + v for v in part.values()]) - 1.0) for part in (months, held))
-    return (
-        f'<tr><th scope="row">{year}</th>{cells}<td class="year">{_percent(whole)}</td><td>{_percent(beside)}</td></tr>'
-    )
+    sums = f'<td class="year">{_percent(whole)}</td><td>{_percent(beside)}</td>'
+    return f'<tr><th scope="row">{year}</th>{cells}{sums}</tr>'
 
 
 def _month_cell(value: float | None, deepest: float) -> str:
@@ -170,5 +173,5 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
             pairs += _flat(value, f"{prefix}{key}.")
         else:
             listed = isinstance(value, list | tuple)
-            pairs.append((f"{prefix}{key}", ", ".join(map(str, value)) if listed else str(value)))
+            pairs.append((f"{prefix}{key}", " ".join(map(str, value)) if listed else str(value)))
     return pairs

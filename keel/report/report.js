@@ -9,8 +9,9 @@
     showSendToCloud: false, plotlyServerURL: "", // the library would offer to upload the chart
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
   };
-  // A finger that scrolls past a chart must scroll the page.
+  // A finger that scrolls past a chart must scroll the page, and the tools need a pointer and room.
   var DRAG = window.matchMedia("(pointer: coarse)").matches ? false : "zoom";
+  CONFIG.displayModeBar = DRAG && window.matchMedia("(min-width: 561px)").matches ? "hover" : false;
 
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
@@ -86,7 +87,7 @@
         marker: { symbol: symbol, color: colour(tint), size: 9, line: { color: colour("bg"), width: 1 } },
       };
     }
-    var note = "Drawn from " + whole(p.shown) + " of " + whole(p.rows) + " bars";
+    var note = p.shown === p.rows ? "Every bar is drawn" : "Drawn from " + whole(p.shown) + " of " + whole(p.rows) + " bars";
     note += p.fills_shown < p.fills
       ? ", with " + whole(p.fills_shown) + " of " + whole(p.fills) + " fills, spread evenly over time."
       : p.fills ? ", with all " + whole(p.fills) + " fills." : ". Nothing was traded here.";
@@ -121,7 +122,7 @@
       xaxis: axis({ tickformat: ".1~%", showgrid: false,
         title: { text: "Return on entry value, net of fees", font: { color: colour("muted"), size: 12 } } }),
       yaxis: axis({ title: { text: "Trades", font: { color: colour("muted"), size: 12 } } }),
-    }), CONFIG);
+    }), Object.assign({}, CONFIG, { displayModeBar: false }));
   }
 
   function escapeMarkup(text) {

@@ -1,7 +1,7 @@
 """One simulation, written down: bars, targets, venue rules and parameters, free of arrays.
 
-A `Case` is what both sides of the parity test read. `case_strategies.py` draws cases, `reference.py` simulates them in plain
-Python, `kernel_adapter.py` turns them into the arrays of the compiled simulator.
+A `Case` is what both sides of the parity test read. `case_strategies.py` draws cases, `reference.py` simulates
+them in plain Python, `kernel_adapter.py` turns them into the arrays of the compiled simulator.
 """
 
 from __future__ import annotations

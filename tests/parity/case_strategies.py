@@ -1,7 +1,7 @@
 """Random cases that trade. Everything is drawn as small integers, so that hypothesis shrinks to cases one can read.
 
-Prices are whole numbers of a price unit, weights are tenths, volumes and cash are multiples of a typical order, latencies
-are fractions of a bar. The first value of every choice is its plainest.
+Prices are whole numbers of a price unit, weights are tenths, volumes and cash are multiples of a typical order,
+latencies are fractions of a bar. The first value of every choice is its plainest.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ SWINGS = [100, 10, 1000]
 """A bar moves by up to about 1/100 (1/10, 1/1000) of the starting price."""
 VOLUMES = [200, 200, 200, 50, 50, 20, 5, 2, 10_000, 0, NAN]
 """A bar's volume in tenths of a typical order."""
+
+MOST_STEPS = 1e9
+"""A typical order stays far below 2^53 steps, even where the price falls a thousandfold."""
 
 FLAT, MISSING, LATE = 9, 10, 11
 
@@ -104,6 +107,8 @@ def assets(
     swing = max(1, level // draw(st.sampled_from(SWINGS), label="swing"))
     smallest = step.mantissa / step.scale if step.mantissa else 0.37
     typical = lots * smallest if cash is None else cash / (level * unit)
+    if typical / smallest > MOST_STEPS:
+        step = Step()
     bars = draw(price_walks(timeline, unit, level, swing, typical))
     fine = draw(finer_bars(bars, unit)) if price_model == PriceModel.REFERENCE else ()
     small = draw(st.sampled_from([0.0, 0.0, 0.0, 0.2]), label="minimum order in typical orders")
@@ -130,7 +135,9 @@ def price_walks(
     """Draw an instrument's bars: gaps, flat bars, missing bars, bars that open late."""
     bars: list[Bar | None] = []
     last = level
-    moves = st.tuples(st.integers(0, 11), st.integers(-4, 4), st.integers(-8, 8), st.integers(0, 8), st.integers(0, 10))
+    moves = st.tuples(
+        st.integers(0, 11), st.integers(-4, 4), st.integers(-8, 8), st.integers(0, 8), st.integers(0, 10)
+    )
     for slot in timeline.slots:
         shape, gap, move, wicks, volume = draw(moves)
         if shape == MISSING:
@@ -238,10 +245,14 @@ def costs(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def latencies(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
     """Draw latencies from 0 to several bars, and timeouts near the response time (rule 13)."""
-    response = draw(st.sampled_from([0.0, 50.0, bar_ms / 3, float(bar_ms), bar_ms * 1.5]), label="response_ms")
+    response = draw(
+        st.sampled_from([0.0, 50.0, bar_ms / 3, float(bar_ms), bar_ms * 1.5]), label="response_ms"
+    )
     around = [0, 0, 0, int(response) + 15, int(response * 1.1) + 1, int(response * 0.7) + 1]
     return {
-        "entry_ms": draw(st.sampled_from([0.0, 250.0, 250.0, bar_ms / 2, float(bar_ms), bar_ms * 2.5]), label="entry_ms"),
+        "entry_ms": draw(
+            st.sampled_from([0.0, 250.0, 250.0, bar_ms / 2, float(bar_ms), bar_ms * 2.5]), label="entry_ms"
+        ),
         "response_ms": response,
         "jitter_ms": draw(st.sampled_from([0.0, 20.0, bar_ms / 10]), label="jitter_ms"),
         "jitter_sigma": draw(st.sampled_from([0.5, 1.0]), label="jitter_sigma"),

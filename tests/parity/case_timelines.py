@@ -1,4 +1,4 @@
-"""Timelines for generated cases: when bars open and close, which day they belong to, which one ends it (rules 1, 3, 4)."""
+"""Timelines for generated cases: when bars open and close, to which day they belong, which ends it (rules 1, 3, 4)."""
 
 from __future__ import annotations
 

@@ -19,13 +19,15 @@ from .reference import Outcome
 from .reference_state import Book, Event, Mark
 
 SAME_NAME = (
-    "seed stream every_bar margin_account time_in_force price_model allocation initial_margin reserve_rate half_spread_bps "
-    "impact_coefficient impact_exponent max_participation entry_ms response_ms jitter_ms jitter_sigma spike_probability "
-    "spike_multiplier timeout_ms retries max_order_weight max_position_weight max_gross_weight max_daily_loss max_drawdown "
-    "max_orders_per_minute close_order_reserve kill_switch"
-).split()
+    *("seed", "stream", "every_bar", "margin_account", "time_in_force", "price_model", "allocation"),
+    *("initial_margin", "reserve_rate", "half_spread_bps", "impact_coefficient", "impact_exponent"),
+    *("max_participation", "entry_ms", "response_ms", "jitter_ms", "jitter_sigma", "spike_probability"),
+    *("spike_multiplier", "timeout_ms", "retries", "kill_switch", "max_order_weight", "max_position_weight"),
+    *("max_gross_weight", "max_daily_loss", "max_drawdown", "max_orders_per_minute", "close_order_reserve"),
+)
 """Fields that a Case and the RUN record both have."""
 
+WHOLE = ("side", "instrument", "order_id", "row", "ts_ms", "response_ts_ms")
 COSTS = ("qty", "price", "reference_price", "fee", "spread_cost", "impact_cost", "rounding_cost")
 
 
@@ -117,7 +119,9 @@ def _slots(case: Case) -> np.ndarray:
 
 
 def _targets(case: Case) -> np.ndarray:
-    return np.array([[np.nan if w is None else w for w in row.targets] for row in case.rows], dtype=np.float64)
+    return np.array(
+        [[np.nan if w is None else w for w in row.targets] for row in case.rows], dtype=np.float64
+    )
 
 
 def _outcome(simulator: Simulator) -> Outcome:
@@ -138,6 +142,6 @@ def _events(tape: np.ndarray) -> Iterator[Event]:
         yield Event(
             kind=EventKind(int(record["kind"])),
             reason=Reason(int(record["reason"])),
-            **{name: int(record[name]) for name in ("side", "instrument", "order_id", "row", "ts_ms", "response_ts_ms")},
+            **{name: int(record[name]) for name in WHOLE},
             **{name: float(record[name]) for name in COSTS},
         )

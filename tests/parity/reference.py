@@ -1,7 +1,7 @@
 """Keel's execution rules in plain Python, written from docs/execution.md alone.
 
-It shares no line with the compiled simulator except `keel/domain/rng_nb.py`, so a rule misread on one side shows up as a
-difference. Slow and readable is its job: start at `simulate`, which is rule 14 from top to bottom.
+It shares no line with the compiled simulator except `keel/domain/rng_nb.py`, so a rule misread on one side shows
+up as a difference. Slow and readable is its job: start at `simulate`, which is rule 14 from top to bottom.
 """
 
 from __future__ import annotations
@@ -107,13 +107,17 @@ def _update_latches(state: State, local_equity: float) -> None:
         if state.trading_state == TradingState.REDUCING:
             state.trading_state = TradingState.ACTIVE
     state.peak = max(state.peak, local_equity)
-    if case.max_daily_loss > 0 and state.trading_state == TradingState.ACTIVE and state.day_start > 0:
-        if 1 - local_equity / state.day_start >= case.max_daily_loss:
-            state.trading_state = TradingState.REDUCING
-    if case.max_drawdown > 0 and state.trading_state != TradingState.HALTED and state.peak > 0:
-        if 1 - local_equity / state.peak >= case.max_drawdown:
-            state.trading_state = TradingState.HALTED
+    active = state.trading_state == TradingState.ACTIVE
+    if active and _lost(state.day_start, local_equity, case.max_daily_loss):
+        state.trading_state = TradingState.REDUCING
+    if _lost(state.peak, local_equity, case.max_drawdown):
+        state.trading_state = TradingState.HALTED
     state.last_local_equity = local_equity
+
+
+def _lost(before: float, now: float, limit: float) -> bool:
+    """Say whether a loss test is on, can be made, and has been failed (rule 17)."""
+    return limit > 0 and before > 0 and 1 - now / before >= limit
 
 
 def _record_marks(state: State, local_equity: float) -> None:

@@ -38,24 +38,26 @@ class Plan:
     closing: float
     opening: float
     wait: bool = False
-    not_shortable: bool = False
 
 
 def decide(state: State, targets: tuple[float | None, ...]) -> None:
-    """Turn the target weights of one row into orders (rules 6, 7, 17)."""
+    """Turn the target weights of one row into orders, in two passes (rules 6, 7, 17).
+
+    What the split itself refuses (NOT_SHORTABLE) is refused in the first pass, like steps a to c of rule 6.
+    """
     sheet = _take_sheet(state)
-    plans = []
+    opening_plans = []
     for i, weight in enumerate(targets):
-        if state.row.bars[i] is not None:
-            _take_target(state, sheet, i, weight)
-            if state.markets[i].pursue and (plan := _plan(state, sheet, i)) is not None:
-                plans.append(plan)
-    for plan in plans:
-        if plan.opening == 0:
+        if state.row.bars[i] is None:
+            continue
+        _take_target(state, sheet, i, weight)
+        plan = _plan(state, sheet, i) if state.markets[i].pursue else None
+        if plan is not None and plan.opening == 0:
             _carry_out(state, sheet, plan)
-    for plan in plans:
-        if plan.opening > 0:
-            _carry_out(state, sheet, plan)
+        elif plan is not None:
+            opening_plans.append(plan)
+    for plan in opening_plans:
+        _carry_out(state, sheet, plan)
 
 
 def _take_sheet(state: State) -> Sheet:
@@ -128,8 +130,9 @@ def _split(state: State, i: int, side: int, want: float, live: float) -> Plan | 
     plan = Plan(i, side, want, closing, want - closing)
     if not rules.shortable and side < 0 and plan.opening > 0:
         if p <= 0 and not state.live_orders(i):
-            plan.not_shortable = True
-            return plan
+            _deny(state, plan, Reason.NOT_SHORTABLE)
+            state.markets[i].pursue = False
+            return None
         plan.opening, plan.wait = 0.0, True
     elif not rules.can_flip and p * side < 0 and plan.opening > 0:
         plan.opening, plan.wait = 0.0, True
@@ -145,10 +148,6 @@ def _request_cancel(state: State, order: Order) -> None:
 def _carry_out(state: State, sheet: Sheet, plan: Plan) -> None:
     """Deny a plan or send its order, and say what becomes of the target (rule 17, last paragraphs)."""
     market = state.markets[plan.instrument]
-    if plan.not_shortable:
-        _deny(state, plan, Reason.NOT_SHORTABLE)
-        market.pursue = False
-        return
     verdict = _check(state, sheet, plan)
     if verdict.denial == Reason.NONE:
         _send(state, sheet, plan, verdict)
@@ -270,5 +269,7 @@ def _tell(state: State, plan: Plan, kind: EventKind, reason: Reason, order_id: i
     """Record one of our own events; it needs no response (rule 13, last line)."""
     now = state.row.close_ts_ms
     state.events.append(
-        Event(kind, reason, plan.side, plan.instrument, order_id, state.row_index, now, now, qty, delivered=True)
+        Event(
+            kind, reason, plan.side, plan.instrument, order_id, state.row_index, now, now, qty, delivered=True
+        )
     )

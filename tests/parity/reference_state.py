@@ -13,7 +13,7 @@ from .case import Bar, Case, Row
 class Event:
     """Record one thing that happened to an order; the fields are those of `keel.domain.layout.EVENT`.
 
-    `delivered` is bookkeeping (rule 5), no part of what is compared: a kernel may hand a record out before it is delivered.
+    `delivered` is bookkeeping (rule 5) and not compared: a kernel may hand a record out before it is delivered.
     """
 
     kind: EventKind

@@ -1,4 +1,4 @@
-"""What the venue does inside a row: arrivals, matches, cancels, expiries. Rules 3, 7, 12 and 14 of docs/execution.md."""
+"""What the venue does inside a row: arrivals, matches, cancels, expiries (docs/execution.md, rules 3, 7, 12, 14)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,11 @@ def _refusal(state: State, order: Order) -> Reason:
     """Return why the venue refuses the order at its arrival, or NONE (rule 7)."""
     case, rules = state.case, state.case.instruments[order.instrument]
     others = [o for o in state.orders if o.status == OrderStatus.WORKING and o.id != order.id]
-    if order.side < 0 and not (case.margin_account and rules.shortable) and _sells_too_much(state, order, others):
+    if (
+        order.side < 0
+        and not (case.margin_account and rules.shortable)
+        and _sells_too_much(state, order, others)
+    ):
         return Reason.INSUFFICIENT_POSITION
     if case.margin_account:
         return Reason.INSUFFICIENT_FUNDS if _exceeds_margin(state, order, others) else Reason.NONE
@@ -123,7 +127,10 @@ def _exceeds_cash(state: State, order: Order, others: list[Order]) -> bool:
     free = state.venue.cash
     for o in others:
         if o.side > 0:
-            its_mark, its_rate = state.markets[o.instrument].mark, fee_rate(state.case.instruments[o.instrument])
+            its_mark, its_rate = (
+                state.markets[o.instrument].mark,
+                fee_rate(state.case.instruments[o.instrument]),
+            )
             free = free - (o.qty - o.filled) * its_mark * (1 + its_rate)
     return need > free + 1e-9 * abs(free)
 

@@ -15,7 +15,12 @@ from .case_strategies import cases
 from .kernel_adapter import run_at_once, run_in_a_small_room, run_in_steps
 from .reference import Outcome, simulate
 
-TOGETHER = {"derandomize": True, "database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
+TOGETHER = {
+    "derandomize": True,
+    "database": None,
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+}
 
 
 def bits(value: float) -> bytes:
@@ -54,7 +59,9 @@ def disagreement(reference: Outcome, kernel: Outcome) -> str:
             for name in ends
             if getattr(reference, name) != getattr(kernel, name)
         )
-        or ("" if reference.local == kernel.local else f"local book: {reference.local}, kernel {kernel.local}")
+        or (
+            "" if reference.local == kernel.local else f"local book: {reference.local}, kernel {kernel.local}"
+        )
     )
 
 

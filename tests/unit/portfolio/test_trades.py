@@ -84,15 +84,19 @@ def test_open_trade_is_marked_and_not_counted_as_closed():
 
 
 def test_float_dust_left_by_repeated_fills_counts_as_flat():
-    rows = [(0, 1, 0.1, 10.0, 0.0)] * 3 + [(0, -1, 0.3, 11.0, 0.0), (0, 1, 1.0, 10.0, 0.0)]
-    closed, still_open = trips(*rows)
-    assert sum([0.1] * 3) != 0.3
-    assert len(closed) == 1
-    assert still_open["qty"].tolist() == [1.0]
+    third, whole = (0, 1, 0.1, 10.0, 0.0), (0, -1, 0.3, 11.0, 0.0)
+    left_long = [third, third, third, whole]
+    left_short = [(0, -side, *rest) for _, side, *rest in reversed(left_long)]
+    for rows in (left_long, left_short):
+        closed, still_open = trips(*rows, (0, 1, 1.0, 10.0, 0.0))
+        assert len(closed) == 1
+        assert (still_open["side"].tolist(), still_open["qty"].tolist()) == ([1], [1.0])
 
 
 def test_instruments_do_not_mix_and_only_fills_count():
-    events = fills((0, 1, 1.0, 10.0, 0.0), (1, 1, 1.0, 20.0, 0.0), (0, -1, 1.0, 12.0, 0.0), (1, -1, 1.0, 5.0, 0.0))
+    events = fills(
+        (0, 1, 1.0, 10.0, 0.0), (1, 1, 1.0, 20.0, 0.0), (0, -1, 1.0, 12.0, 0.0), (1, -1, 1.0, 5.0, 0.0)
+    )
     events[3]["kind"] = EventKind.SUBMITTED
     closed, still_open = round_trips(events, np.array([1.0, 30.0]), 5000)
     assert closed["instrument"].tolist() == [0]

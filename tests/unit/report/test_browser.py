@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +14,19 @@ from keel.report.html import render_html
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None, reason="chromium and chromedriver are not installed: the page is not opened"
+    CHROMIUM is None or DRIVER is None,
+    reason="chromium and chromedriver are not installed: the page is not opened",
 )
 
 
 @pytest.fixture(scope="module")
 def report(make_run, tmp_path_factory) -> Path:
-    run = make_run(rows=9000, symbols=("AAA", "B<b>&B"))
+    run = dataclasses.replace(make_run(rows=9000, symbols=("AAA", "BBB")), symbols=("AAA", "B<b>&B"))
     trades = run_trades(run)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_html(run, summarise(run, trades), trades, "mode: sim\n", {"seed": 7}), encoding="utf-8")
+    path.write_text(
+        render_html(run, summarise(run, trades), trades, "mode: sim\n", {"seed": 7}), encoding="utf-8"
+    )
     return path
 
 
@@ -59,9 +63,9 @@ def style(driver, selector: str, name: str) -> str:
 
 def test_page_draws_every_chart_without_a_console_message(driver, report):
     open_drawn(driver, report)
-    drawn = driver.execute_script(
-        "return ['equity','price','returns'].map(id => document.querySelectorAll('#' + id + ' .plot path').length)"
-    )
+    marks = ".cartesianlayer path.js-line, .cartesianlayer .point"
+    script = "return document.getElementById(arguments[0]).querySelectorAll(arguments[1]).length"
+    drawn = [driver.execute_script(script, chart, marks) for chart in ("equity", "price", "returns")]
     assert all(count > 0 for count in drawn)
     assert driver.get_log("browser") == []
     asked = driver.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")

@@ -13,7 +13,9 @@ from keel.report.downsample import extreme_rows, spread_rows
 
 @settings(max_examples=150, deadline=None)
 @given(
-    hnp.arrays(np.float64, st.integers(1, 500), elements=st.floats(-1e6, 1e6)), st.integers(1, 40), st.integers(0, 9)
+    hnp.arrays(np.float64, st.integers(1, 500), elements=st.floats(-1e6, 1e6)),
+    st.integers(1, 40),
+    st.integers(0, 9),
 )
 def test_thinned_curve_keeps_ends_and_extremes_within_its_limit(values, stretches, seed):
     other = np.random.default_rng(seed).normal(size=len(values))

@@ -139,9 +139,9 @@ def test_page_of_a_million_bars_is_small_and_quick_and_needs_little_memory(make_
     run = make_run(rows=1_000_000, step_ms=60_000, every=100)
     trades = run_trades(run)
     summary = summarise(run, trades)
-    started = time.perf_counter()
+    started = time.process_time()
     text = render_html(run, summary, trades, "", {})
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
     assert len(text) < 6_000_000
     tracemalloc.start()
     render_html(run, summary, trades, "", {})

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,18 @@ def test_records_go_to_the_run_log_in_utc_and_errors_to_errors_log_too(tmp_path:
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", line) for line in lines)
     (error,) = (tmp_path / "errors.log").read_text().splitlines()
     assert error.endswith(" demo-1% ERROR keel.engine: went wrong")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot change its zone in a process")
+def test_times_are_utc_wherever_the_machine_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "XST-9")
+        time.tzset()
+        with run_logs(tmp_path, "demo") as logs:
+            LOG.info("noon")
+    time.tzset()
+    logged = datetime.fromisoformat(logs.run_path.read_text().split(" ", 1)[0])
+    assert abs(logged - datetime.now(UTC)) < timedelta(hours=1)
 
 
 def test_nothing_global_is_left_behind(tmp_path: Path) -> None:

@@ -1,0 +1,260 @@
+"""Candle tables: bars, targets and the events they must lead to, written so that they read as a specification.
+
+A table of candles has a line per row and a block per instrument (A, B, …), separated by `|`:
+
+    open high low close volume target
+
+`-` in place of the candle is a missing bar, `.` as the target is no new target. Rows are a minute long and start at 0 s unless
+`opens` says otherwise. A table of events has a line per event, times in seconds:
+
+    60.25  FILLED  A  buy 5 @ 110  fee 1.1  known 60.3
+
+Numbers may be fractions (`1000/3`). A reason is written as its name. What a line does not say is 0 for the fee and not checked
+for `ref`, `spread`, `impact`, `rounding` and `known` (when the response is known locally). Every event must be in the table.
+
+Without settings everything is free and at once: no latency, no cost, no limit, 1000 in a cash account, quantities on no grid, and
+both volatility averages alike, so that their ratio is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keel.domain.instrument import Grid
+from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, LOCAL, RUN, SLOT, VENUE
+from keel.domain.orders import EventKind, OrderSide, Reason, RunStatus, TradingState
+from keel.sim.engine import Simulator
+
+ROW_S = 60
+MINUTES_PER_WEEK = 10_080
+NAMES = "ABC"
+PRICES = ("open", "high", "low", "close", "volume")
+FREE_AND_AT_ONCE: dict[str, Any] = {
+    "cash": 1000.0,
+    "allocation": 1.0,
+    "initial_margin": 1.0,
+    "impact_exponent": 0.5,
+    "vol_short_alpha": 0.5,
+    "vol_long_alpha": 0.5,
+    "spike_multiplier": 1.0,
+}
+SLOT_KEYS = {"tick", "step", "min_qty", "min_notional", "shortable", "can_flip", "fee_bps", "min_fee", "venue_qty", "local_qty"}
+EVENT_WORDS = {
+    "@": "price",
+    "fee": "fee",
+    "ref": "reference_price",
+    "spread": "spread_cost",
+    "impact": "impact_cost",
+    "rounding": "rounding_cost",
+}
+
+
+@dataclass(frozen=True)
+class Played:
+    """Hold what a table led to beside its events."""
+
+    simulator: Simulator
+
+    @property
+    def equity(self) -> list[float]:
+        return self.simulator.marks["equity"].tolist()
+
+    @property
+    def local_equity(self) -> list[float]:
+        return self.simulator.marks["local_equity"].tolist()
+
+    @property
+    def cash(self) -> float:
+        return float(self.simulator.run_record["cash"][VENUE])
+
+    @property
+    def net(self) -> list[float]:
+        return self.simulator.marks["net"].tolist()
+
+    @property
+    def position(self) -> list[float]:
+        return self.simulator.account_view().position_qty.tolist()
+
+    @property
+    def status(self) -> RunStatus:
+        return self.simulator.status
+
+    @property
+    def state(self) -> TradingState:
+        return TradingState(int(self.simulator.run_record["trading_state"]))
+
+    @property
+    def timeouts(self) -> int:
+        return int(self.simulator.run_record["timeouts"])
+
+
+def play(
+    candles: str,
+    events: str,
+    *,
+    kill_switch_from: int | None = None,
+    opens: Sequence[int] | None = None,
+    days: Sequence[int] | None = None,
+    last_row_ends_day: bool = False,
+    minute_of_week: int = 0,
+    fine: str = "",
+    **settings: Any,
+) -> Played:
+    """Play a table a row at a time and, unless the kill switch trips on the way, in one go too; check its events."""
+    bars, targets = read_candles(candles, opens, days, minute_of_week, last_row_ends_day=last_row_ends_day)
+    slots = _slots(bars.shape[1], settings)
+    fine_bars = _fine(fine)
+    slots["fine_end"][0] = len(fine_bars)
+    run = _run(settings)
+    by_row = Simulator(bars, run, slots, fine_bars)
+    for row, weights in enumerate(targets):
+        if not by_row.advance() or by_row.status is not RunStatus.RUNNING:
+            break
+        if row == kill_switch_from:
+            by_row.trip_kill_switch()
+        by_row.decide(weights)
+    by_row.finish()
+    check_events(by_row.events, events)
+    if kill_switch_from is None:
+        at_once = Simulator(bars, run, slots, fine_bars)
+        at_once.run(targets)
+        at_once.finish()
+        check_events(at_once.events, events)
+        assert at_once.marks.tobytes() == by_row.marks.tobytes(), "the two forms of the engine disagree"
+    return Played(by_row)
+
+
+def read_candles(
+    text: str,
+    opens: Sequence[int] | None = None,
+    days: Sequence[int] | None = None,
+    minute_of_week: int = 0,
+    *,
+    last_row_ends_day: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the BAR array and the target weights of a table, both (rows, N)."""
+    lines = [line.split("|") for line in text.strip().splitlines()]
+    bars = np.zeros((len(lines), len(lines[0])), BAR)
+    targets = np.full(bars.shape, np.nan)
+    for k, blocks in enumerate(lines):
+        open_s = k * ROW_S if opens is None else opens[k]
+        bars[k]["open_ts_ms"], bars[k]["close_ts_ms"] = open_s * 1000, (open_s + ROW_S) * 1000
+        bars[k]["minute_of_week"] = (minute_of_week + open_s // 60) % MINUTES_PER_WEEK
+        bars[k]["day"] = 0 if days is None else days[k]
+        ends_day = last_row_ends_day if k == len(lines) - 1 else days is not None and days[k + 1] != days[k]
+        bars[k]["flags"] = BAR_ENDS_DAY if ends_day else 0
+        for i, block in enumerate(blocks):
+            targets[k, i] = _read_block(bars[k, i], block.split())
+    return bars, targets
+
+
+def _read_block(bar: np.void, words: list[str]) -> float:
+    *candle, target = words
+    if candle == ["-"]:
+        for name in PRICES[:-1]:
+            bar[name] = np.nan
+    else:
+        bar["flags"] |= BAR_PRESENT
+        for name, word in zip(PRICES, candle, strict=True):
+            bar[name] = np.nan if word == "nan" else number(word)
+    return np.nan if target == "." else number(target)
+
+
+def number(word: str) -> float:
+    """Return the float nearest to a decimal or a fraction."""
+    return float(Fraction(word))
+
+
+def _run(settings: dict[str, Any]) -> np.ndarray:
+    run = np.zeros(1, RUN)
+    run["spread_by_hour"] = run["latency_by_hour"] = 1.0
+    for name, value in (FREE_AND_AT_ONCE | settings).items():
+        if name in SLOT_KEYS or name in NAMES:
+            continue
+        if name.endswith("_by_hour"):
+            for hour, factor in value.items():
+                run[name][0, hour] = factor
+        else:
+            run[name] = value
+    return run
+
+
+def _slots(n: int, settings: dict[str, Any]) -> np.ndarray:
+    slots = np.zeros(n, SLOT)
+    shared = {name: value for name, value in settings.items() if name in SLOT_KEYS}
+    for i, slot in enumerate(slots):
+        slot["hash"] = i + 1
+        slot["tick_scale"] = slot["step_scale"] = 1.0
+        for name, value in (shared | settings.get(NAMES[i], {})).items():
+            _set_rule(slot, name, value)
+    return slots
+
+
+def _set_rule(slot: np.void, name: str, value: Any) -> None:
+    if name in ("tick", "step"):
+        grid = Grid.from_decimal(Decimal(value))
+        slot[f"{name}_mantissa"], slot[f"{name}_scale"] = grid.mantissa, grid.scale
+    elif name == "fee_bps":
+        slot["fee_rate"] = value / 10_000
+    elif name in ("venue_qty", "local_qty"):
+        slot["qty"][VENUE if name == "venue_qty" else LOCAL] = value
+    else:
+        slot[name] = value
+
+
+def _fine(text: str) -> np.ndarray:
+    """Read finer bars of instrument A: opening and closing second, then open, high, low and close."""
+    lines = [[number(word) for word in line.split()] for line in text.strip().splitlines()]
+    fine = np.zeros(len(lines), BAR)
+    for bar, (open_s, close_s, *prices) in zip(fine, lines, strict=True):
+        bar["open_ts_ms"], bar["close_ts_ms"], bar["flags"] = open_s * 1000, close_s * 1000, BAR_PRESENT
+        for name, price in zip(PRICES[:-1], prices, strict=True):
+            bar[name] = price
+    return fine
+
+
+def check_events(found: np.ndarray, table: str) -> None:
+    """Compare a tape with a table of events, line by line."""
+    expected = [_read_event(line) for line in table.strip().splitlines() if line.strip()]
+    shown = "\n".join(_show_event(event) for event in found)
+    for wanted, event in zip(expected, found, strict=False):
+        for field, value in wanted.items():
+            assert event[field] == pytest.approx(value, rel=1e-12, abs=1e-12), f"{field} in:\n{shown}"
+    assert len(found) == len(expected), f"{len(expected)} events expected, found:\n{shown}"
+
+
+def _read_event(line: str) -> dict[str, float]:
+    time, kind, name, side, qty, *rest = line.split()
+    event = {
+        "ts_ms": number(time) * 1000,
+        "kind": EventKind[kind],
+        "instrument": NAMES.index(name),
+        "side": OrderSide[side.upper()],
+        "qty": number(qty),
+        "reason": Reason.NONE,
+        "fee": 0.0,
+    }
+    words = iter(rest)
+    for word in words:
+        if word in Reason.__members__:
+            event["reason"] = Reason[word]
+        elif word == "known":
+            event["response_ts_ms"] = number(next(words)) * 1000
+        else:
+            event[EVENT_WORDS[word]] = number(next(words))
+    return event
+
+
+def _show_event(event: np.void) -> str:
+    kind, side = EventKind(int(event["kind"])), OrderSide(int(event["side"]))
+    line = f"{event['ts_ms'] / 1000:g} {kind.name} {NAMES[int(event['instrument'])]} {side.name.lower()} {event['qty']}"
+    if kind is EventKind.FILLED:
+        line += "".join(f" {word} {event[field]}" for word, field in EVENT_WORDS.items())
+    return f"{line} known {event['response_ts_ms'] / 1000:g} {Reason(int(event['reason'])).name}"

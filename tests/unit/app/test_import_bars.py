@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+FIXTURES = ROOT / "tests" / "fixtures" / "bars"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def run(*arguments, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "import_bars.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def imported(*arguments) -> list[dict]:
+    done = run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def refused(*arguments) -> str:
+    done = run(*arguments)
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+CSV = ("--venue", "testing", "--symbol", "ACME/USDT", "--timeframe", "1h")
+
+
+def test_csv_is_imported_and_a_second_time_adds_nothing(tmp_path):
+    store = ("--store", tmp_path)
+    first = imported("csv", FIXTURES / "hourly.csv", *CSV, *store)[0]
+    assert (first["instrument"], first["bars"], first["added"]) == ("testing:ACME/USDT", 4, 4)
+    assert Path(first["file"]) == tmp_path / "testing" / "ACME-USDT" / "1h.parquet"
+    assert Path(first["file"]).is_file()
+    assert imported("csv", FIXTURES / "hourly.csv", *CSV, *store)[0]["added"] == 0
+
+
+def test_columns_and_feed_are_taken_from_the_options(tmp_path):
+    options = ("--columns", "timestamp=open_time,trade_count=count", "--feed", "binance", "--store", tmp_path)
+    assert imported("csv", FIXTURES / "binance_klines.csv", *CSV, *options)[0]["feed"] == "binance"
+
+
+def test_feather_yahoo_and_parquet_are_imported(tmp_path):
+    store = ("--store", tmp_path)
+    assert imported("freqtrade", FIXTURES / "ACME_USDT-1h.feather", "--venue", "testing", *store)[0]["bars"] == 4
+    assert imported("yahoo", FIXTURES / "ACME.csv", *store)[0]["instrument"] == "yahoo:ACME"
+    mapped = ("--columns", "timestamp=t", "--feed", "freqtrade")
+    assert imported("parquet", FIXTURES / "hourly.parquet", *CSV, *mapped, *store)[0]["added"] == 0
+
+
+def test_made_up_bars_are_imported_and_those_of_another_seed_replace_them(tmp_path):
+    days = ("--timeframe", "1h", "--start", "2021-01-01", "--end", "2021-01-03", "--store", tmp_path)
+    for seed, added in ((1, 48), (1, 0), (2, 48)):
+        row = imported("synthetic", "--symbol", "SYNX", "--seed", seed, *days)[0]
+        assert (row["bars"], row["added"]) == (48, added)
+    assert "SYNBTC" in refused("synthetic", "--symbol", "BTC", *days)
+
+
+def test_arch_is_imported_with_its_days_without_volume_told(tmp_path):
+    rows = imported("arch", "--store", tmp_path)
+    assert [(row["instrument"], row["bars"], row["no_volume"]) for row in rows] == [
+        ("indices:SP500", 5031, 0),
+        ("indices:NASDAQ", 5031, 2),
+    ]
+
+
+def test_summary_table_names_what_was_imported(tmp_path):
+    done = run("csv", FIXTURES / "hourly.csv", *CSV, "--store", tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.split()[:6] == ["instrument", "bars", "added", "first", "last", "no"]
+    row = next(line for line in done.stdout.splitlines() if "ACME" in line)
+    assert row.split() == ["testing:ACME/USDT", "1h", "4", "4", "2021-01-01", "2021-01-01", "1"]
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [("empty.csv", "the file is empty"), ("header_only.csv", "no row below it"), ("none.csv", "no such file")],
+)
+def test_bad_file_is_one_line_exit_2_and_nothing_stored(tmp_path, file, told):
+    store = tmp_path / "bars"
+    assert told in refused("csv", FIXTURES / "hourly.csv", FIXTURES / file, *CSV, "--store", store)
+    assert not store.exists()
+
+
+def test_missing_option_is_one_line_and_exit_2():
+    assert "--venue" in refused("csv", FIXTURES / "hourly.csv")
+
+
+def test_help_teaches_with_examples_and_comes_at_once():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    text = run("--help").stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "freqtrade BTC_USDT-1h.feather --venue binance" in text
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared market data is not beside this project")
+def test_44_yahoo_files_are_imported_at_once(tmp_path):
+    rows = imported("yahoo", *sorted((SHARED / "stocks_yahoo_csv").glob("*.csv")), "--store", tmp_path)
+    assert len(rows) == 44
+    assert all(row["bars"] == row["added"] for row in rows)
