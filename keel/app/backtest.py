@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import nullcontext, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-
-from keel.domain.errors import GateRefusedError, HaltTradingError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,17 +21,6 @@ if TYPE_CHECKING:
     from keel.runs.result import RunResult
 
 _LOG: Final = logging.getLogger(__name__)
-
-INTERRUPTED_EXIT_CODE: Final = 130
-"""What shells expect of a program that Ctrl+C ended."""
-
-_EXIT_CODES: Final = {
-    "done": 0,
-    "interrupted": INTERRUPTED_EXIT_CODE,
-    "kill_switch": GateRefusedError.exit_code,
-    "halted": HaltTradingError.exit_code,
-    "bankrupt": HaltTradingError.exit_code,
-}
 
 
 def backtest(
@@ -63,20 +51,21 @@ def backtest(
     Exit code 0: done. 2: config, data or usage is wrong. 3: doctor or the kill switch refused, or stopped the run.
     4: stopped by a risk limit, or out of money. 130: stopped by Ctrl+C; the result so far is kept.
     """
+    from keel.app.console import ending_tidily
     from keel.config.load import dump_yaml, load_config
 
     loaded = load_config(config, set_ or [], expect_mode="sim")
     if print_config:
         sys.stdout.write(dump_yaml(loaded.config))
         return
-    status = _run(loaded, as_json=as_json)
-    if status != "done":
-        raise typer.Exit(_EXIT_CODES[status])
+    with ending_tidily():
+        _run(loaded, as_json=as_json)
 
 
-def _run(loaded: LoadedConfig, *, as_json: bool) -> str:
+def _run(loaded: LoadedConfig, *, as_json: bool) -> None:
     from keel.app.console import progress_bar
     from keel.app.doctor import gate_run
+    from keel.app.endings import end_stopped
     from keel.app.results import write_results
     from keel.runs.folder import RunFolder, new_run_id
     from keel.runs.hashing import config_hash
@@ -88,13 +77,16 @@ def _run(loaded: LoadedConfig, *, as_json: bool) -> str:
     run_id = new_run_id(config.run.name, config_hash(loaded.resolved), started)
     with RunFolder.create(Path(config.run.artifacts_dir), run_id) as folder:
         with run_logs(Path(config.run.logs_dir), folder.run_id) as logs, progress_bar(quiet=as_json) as progress:
-            result, records = _simulate(config, folder.run_id, progress)
+            with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a strategy may print
+                result, records = _simulate(config, folder.run_id, progress)
             manifest = begin_manifest(folder.run_id, loaded.resolved, records, sys.argv, started)
             step = progress.add_task("writing results", total=None)
             metrics = write_results(folder, result, manifest, logs)
             progress.remove_task(step)
         _tell(result, metrics, folder.final_path, as_json=as_json)
-    return result.status
+    if result.status != "done":
+        sys.stdout.flush()
+        end_stopped(result, folder.final_path)
 
 
 def _simulate(config: RunConfig, run_id: str, progress: Progress) -> tuple[RunResult, tuple[DataRecord, ...]]:

@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="One engine from backtest to training to live. Runs are started by the entry scripts, such as script_backtest.py.",
+    help="One engine from backtest to training to live. Entry scripts, such as script_backtest.py, start runs.",
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look at what a config file may hold.")
 app.add_typer(config_app, name="config")
@@ -29,13 +29,10 @@ def schema(
 
     The shipped configs point editors to configs/schema.json.
     """
-    from keel.config.load import json_schema
-    from keel.runs.disk import disk_errors_named
+    from keel.config.load import json_schema, write_json_schema
 
-    text = json.dumps(json_schema(), indent=2) + "\n"
     if out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
         return
-    with disk_errors_named(out):
-        out.write_text(text, encoding="utf-8")
+    write_json_schema(out)
     sys.stdout.write(f"wrote {out}\n")

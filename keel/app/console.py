@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from keel.risk.kill_switch import KillSwitch
+from keel.runs.disk import disk_errors_named
 
 _REDRAW_S: Final = 0.1
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -22,9 +25,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress]:
     """Show progress on stderr while inside; nothing where stderr is no terminal, or if quiet."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
-    ) as progress:
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         yield progress
 
 
@@ -36,10 +37,12 @@ class Watch:
         self._progress = progress
         self._task = task
         self._next_draw_s = 0.0
+        self._rows = 0
         self._interrupted = False
 
     def __call__(self, rows: int) -> str | None:
-        """Return None to go on, or the status the run ends with."""
+        """Take the rows played so far; return None to go on, or the status the run ends with."""
+        self._rows = rows
         if self._sampler.is_tripped():
             return "kill_switch"
         if self._interrupted:
@@ -52,26 +55,52 @@ class Watch:
 
     @contextmanager
     def stopping_gracefully(self) -> Iterator[None]:
-        """Turn a first Ctrl+C or SIGTERM inside into a stop that keeps the result so far; a second ends at once."""
+        """Turn a first Ctrl+C or SIGTERM inside into a stop that keeps the result so far, if there is any.
 
-        def ask(number: int, _frame: FrameType | None) -> None:
+        Before the first row there is none, and after a second signal it is not waited for: KeyboardInterrupt.
+        """
+
+        def ask(_number: int, _frame: FrameType | None) -> None:
+            if self._interrupted or self._rows == 0:
+                raise KeyboardInterrupt
             self._interrupted = True
-            signal.signal(number, previous[signal.Signals(number)])
 
-        previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with _handled(ask):
             yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+
+
+@contextmanager
+def ending_tidily() -> Iterator[None]:
+    """Turn SIGTERM and a closed terminal into KeyboardInterrupt, so that nothing half-written stays behind."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handled(end):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    asked = [number for number in _ENDINGS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup, for one, ignores
+    previous = {number: signal.signal(number, handler) for number in asked}
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
 
 
 def compile_if_cold(progress: Progress, say: Callable[[str], None]) -> None:
     """Compile the simulator, visibly, if this version of it has never run on this machine."""
-    from keel.domain.compiled_cache import cache_is_warm
+    from keel.domain.compiled_cache import cache_folder, cache_is_warm
 
     if cache_is_warm():
         return
+    with disk_errors_named(cache_folder()):
+        # Compiled code that cannot be kept here would be kept beside the sources, where a change goes unseen.
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=cache_folder()).close()
     from keel.sim.warm_up import STEPS, warm_up
 
     say("First run of this version: compiling the simulator, once, for about 20 seconds.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from pydantic import ValidationError
@@ -19,7 +21,9 @@ from keel.domain.errors import ConfigError
 from keel.domain.instrument import Grid, Instrument, InstrumentId
 from keel.domain.layout import BAR
 from keel.runs.manifest import DataRecord
-from keel.strategies.port import EventStrategy, Strategy, VectorStrategy
+from keel.strategies.port import EventStrategy, Strategy, StrategyParams, VectorStrategy
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def wire_backtest(config: RunConfig) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
@@ -50,25 +54,33 @@ def load_strategy(class_path: str, params: Mapping[str, Any]) -> Strategy:
             f"strategy.class: {class_path} is not a strategy: subclass VectorStrategy or EventStrategy of "
             "keel.strategies.port"
         )
+    if not (isinstance(found.Params, type) and issubclass(found.Params, StrategyParams)):
+        raise ConfigError(
+            f"strategy.class: {class_path}.Params must subclass StrategyParams of keel.strategies.port, which refuses "
+            "unknown keys"
+        )
     try:
-        checked = found.Params.model_validate(dict(params))
+        return found(found.Params.model_validate(dict(params)))
     except ValidationError as error:
         raise ConfigError(_params_fault(class_path, found, error)) from None
-    try:
-        return found(checked)
-    except TypeError as error:
-        raise ConfigError(f"strategy.class: {class_path} cannot be built: {error}") from None
+    except (Exception, SystemExit) as error:
+        _LOG.error("strategy %s cannot be built", class_path, exc_info=error)
+        raise ConfigError(f"strategy.class: {class_path} cannot be built: {type(error).__name__}: {error}") from error
 
 
 def _import_class(class_path: str) -> object:
     module_name, _, class_name = class_path.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        # Last, so that no file of the user's takes the place of a module Keel imports.
+        sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # noqa: BLE001 - a plug-in's module may raise anything while it is imported
-        why = f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:
+        _LOG.error("strategy module %s does not import", module_name, exc_info=error)
         raise ConfigError(
-            f"strategy.class: module {module_name} does not import ({why}); check the spelling and that its folder is on PYTHONPATH"
-        ) from None
+            f"strategy.class: module {module_name} does not import ({type(error).__name__}: {error}); check the "
+            "spelling, and that its folder is the current one or on PYTHONPATH"
+        ) from error
     if not hasattr(module, class_name):
         classes = [name for name, value in vars(module).items() if _is_own_strategy(value, module_name)]
         there = f"it has {', '.join(classes)}" if classes else "it has no strategy"
@@ -83,6 +95,8 @@ def _is_own_strategy(value: object, module_name: str) -> bool:
 def _params_fault(class_path: str, found: type[Strategy], error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(["strategy.params", *map(str, first["loc"])])
+    if first["type"] == "missing":
+        return f"missing key '{key}': {class_path} needs it"
     if first["type"] == "extra_forbidden":
         known = ", ".join(found.Params.model_fields) or "none"
         return f"unknown key '{key}': {class_path} knows {known}"

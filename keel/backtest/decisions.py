@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keel.domain.errors import UsageError
+from keel.runs.logs import ERRORS_LOG
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Strategy, VectorStrategy
 
 _LOG: Final = logging.getLogger(__name__)
+_NUMBERS: Final = "fiub"
+"""numpy's kinds of real numbers: text and dates would be converted without a word, complex numbers halved."""
 
 Weights = NDArray[np.float64]
 
 
 def decide_all(strategy: VectorStrategy, bars: BarPanel) -> Weights:
-    """Return a vectorised strategy's weights, shape (rows, N), checked for shape and for NaN or inf.
+    """Return a vectorised strategy's weights, shape (rows, N), checked for type, shape and NaN or inf.
 
-    Raises UsageError, naming the strategy and the first bad row.
+    Raises UsageError, naming the strategy and the first bad row, and whatever the strategy raises.
     """
-    try:
-        weights = strategy.target_weights(bars)
-    except Exception as error:
-        raise strategy_failed(strategy, error, "while deciding") from error
+    weights = strategy.target_weights(bars)
     if not isinstance(weights, np.ndarray) or weights.shape != (len(bars), bars.n):
         found = f"shape {weights.shape}" if isinstance(weights, np.ndarray) else type(weights).__name__
         raise UsageError(
             f"{name_of(strategy)}.target_weights returned {found}: return an array of shape "
             f"({len(bars)}, {bars.n}), one row a bar and one column an instrument"
         )
-    try:
-        checked = np.ascontiguousarray(weights, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name_of(strategy)}.target_weights returned {weights.dtype}: return numbers") from None
+    if weights.dtype.kind not in _NUMBERS:
+        raise UsageError(f"{name_of(strategy)}.target_weights returned {weights.dtype} values: return real numbers")
+    checked = np.ascontiguousarray(weights, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(checked))
     if len(bad):
         row, i = (int(at) for at in bad[0])
         raise UsageError(
             f"{name_of(strategy)}.target_weights returned {checked[row, i]} for {bars.symbols[i]} at row {row} "
-            f"({_time(bars, row)}): give 0 to be flat, or repeat the last weight to hold"
+            f"({row_time(bars, row)}): give 0 to be flat, or repeat the last weight to hold"
         )
     return checked
 
 
-def strategy_failed(strategy: Strategy, error: Exception, when: str) -> UsageError:
-    """Return the one-line error for a strategy that raised; the traceback goes to the run's log."""
+def strategy_failed(strategy: Strategy, error: BaseException, when: str, logs_dir: Path) -> UsageError:
+    """Return the one-line error for a strategy that raised or exited; the traceback goes to the run's log."""
     _LOG.error("strategy %s failed %s", name_of(strategy), when, exc_info=error)
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
     return UsageError(
-        f"strategy {name_of(strategy)} failed {when}: {type(error).__name__}: {error}; its traceback is in logs/errors.log"
+        f"strategy {name_of(strategy)} failed {when}: {what}; its traceback is in {logs_dir / ERRORS_LOG}"
     )
 
 
@@ -73,6 +74,7 @@ def count_signals(weights: Weights, present: NDArray[np.bool_]) -> dict[str, int
     return {"buy": buys, "sell": sells, "hold": int(np.count_nonzero(present)) - buys - sells}
 
 
-def _time(bars: BarPanel, row: int) -> str:
+def row_time(bars: BarPanel, row: int) -> str:
+    """Return a row's decision time, for messages."""
     stamp = np.datetime64(int(bars.close_ts_ms[row]), "ms")
     return f"{stamp.astype('datetime64[s]')} UTC"

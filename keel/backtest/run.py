@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import Weights, count_signals, decide_all, strategy_failed
+from keel.backtest.decisions import Weights, count_signals, decide_all, name_of, row_time, strategy_failed
 from keel.config.modes import RunConfig
+from keel.domain.errors import GateRefusedError, UsageError
 from keel.domain.instrument import Instrument
 from keel.domain.orders import RunStatus, TimeInForce, TradingState
 from keel.runs.result import RunResult
@@ -19,7 +21,7 @@ from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
 
 KeepGoing = Callable[[int], str | None]
-"""Called with the rows played so far; returns None to go on, or the status the run ends with: interrupted, kill_switch."""
+"""Called with the rows played so far; returns None to go on, or the status to end with: interrupted, kill_switch."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,30 @@ class BacktestInputs:
 
     @property
     def panel(self) -> BarPanel:
-        """Return the bars as strategies see them."""
-        return BarPanel(self.bars, self.symbols)
+        """Return the bars as strategies see them: not to be written to, for the simulator plays the same memory."""
+        bars = self.bars.view()
+        bars.flags.writeable = False
+        return BarPanel(bars, self.symbols)
 
 
 def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> RunResult:
-    """Simulate the strategy and, at the same costs, buy and hold; return both. Raises UsageError for a bad strategy."""
+    """Simulate the strategy and, at the same costs, buy and hold; return both.
+
+    Raises UsageError for a bad strategy and GateRefusedError if stopped before the first bar: then there is no result.
+    """
     simulator = _simulator(inputs, run_records(inputs.config), len(inputs.bars))
     weights, stopped = _play(inputs, simulator, keep_going)
     simulator.finish()
     rows = simulator.row
+    if rows == 0:
+        raise GateRefusedError("the kill switch was pulled before the first bar was played: there is no result to keep")
     halted = simulator.run_record["trading_state"] == TradingState.HALTED
     return RunResult(
         run_id=run_id,
         config=inputs.config,
         symbols=inputs.symbols,
-        status=stopped or _status(simulator, halted=halted),
+        # A stop asked for after the last bar changes nothing: the result is whole.
+        status=stopped if stopped and rows < len(inputs.bars) else _status(simulator, halted=halted),
         bars=inputs.bars,
         marks=simulator.marks,
         benchmark=_buy_and_hold(inputs, rows),
@@ -84,14 +94,15 @@ def _play(inputs: BacktestInputs, simulator: Simulator, keep_going: KeepGoing) -
         return _play_events(inputs, inputs.strategy, simulator, keep_going)
     if not isinstance(inputs.strategy, VectorStrategy):
         raise TypeError(f"{inputs.strategy} is neither a VectorStrategy nor an EventStrategy")
-    weights = decide_all(inputs.strategy, inputs.panel)
-    stopped: list[str] = []
+    weights = _decide_all(inputs, inputs.strategy)
+    stopped = list(filter(None, [keep_going(0)]))
 
     def pause(row: int) -> bool:
         stopped.extend(filter(None, [keep_going(row)]))
         return not stopped
 
-    simulator.run(weights if inputs.config.execution.enabled else np.full_like(weights, np.nan), pause)
+    if not stopped:
+        simulator.run(weights if inputs.config.execution.enabled else np.full_like(weights, np.nan), pause)
     return weights, stopped[0] if stopped else None
 
 
@@ -102,15 +113,35 @@ def _play_events(
     weights = np.full((len(panel), panel.n), np.nan)
     while simulator.advance() and simulator.status is RunStatus.RUNNING:
         row = simulator.row - 1
-        try:
-            strategy.on_bar(Context(panel.until(row), simulator.account_view, weights[row]))
-        except Exception as error:
-            raise strategy_failed(strategy, error, f"at row {row}") from error
+        _ask(inputs, strategy, Context(panel.until(row), simulator.account_view, weights[row]))
         if inputs.config.execution.enabled:
             simulator.decide(weights[row])
-        if stopped := keep_going(row):
+        if stopped := keep_going(row + 1):
             return weights, stopped
     return weights, None
+
+
+def _decide_all(inputs: BacktestInputs, strategy: VectorStrategy) -> Weights:
+    try:
+        return decide_all(strategy, inputs.panel)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise strategy_failed(strategy, error, "while deciding", Path(inputs.config.run.logs_dir)) from error
+
+
+def _ask(inputs: BacktestInputs, strategy: EventStrategy, context: Context) -> None:
+    returned: object = None
+    try:
+        returned = strategy.on_bar(context)
+    except (Exception, SystemExit) as error:
+        when = f"at {row_time(context.bars, -1)}"
+        raise strategy_failed(strategy, error, when, Path(inputs.config.run.logs_dir)) from error
+    if returned is not None:
+        raise UsageError(
+            f"{name_of(strategy)}.on_bar returned {type(returned).__name__}: say what to hold with context.set_target, "
+            "and return nothing"
+        )
 
 
 def _buy_and_hold(inputs: BacktestInputs, rows: int) -> NDArray[np.void]:

@@ -19,6 +19,9 @@ from keel.domain.errors import DataError
 from keel.domain.instrument import InstrumentId
 from keel.domain.timeframe import utc_text
 
+# Arrow's own pool keeps freed columns for later; a backtest reads once, so let them go back to the system.
+pa.set_memory_pool(pa.system_memory_pool())
+
 _METADATA: Final = ("feed", "price_kind", "venue", "symbol", "timeframe", "calendar", "timezone")
 _POLARS_TYPES: Final = {"int64": pl.Int64(), "double": pl.Float64()}
 _ENCODING: Final[dict[str, Any]] = {
@@ -89,7 +92,8 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: damaged, or no Parquet file: {_reason(error)}; delete it and import the bars again") from error
+        told = f"damaged, or no Parquet file: {_reason(error)}; delete it and import the bars again"
+        raise DataError(f"{path}: {told}") from error
 
 
 def _metadata(file: pq.ParquetFile, path: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ class Grid:
     @classmethod
     def from_decimal(cls, step: Decimal) -> Grid:
         """Build the grid of a decimal step such as `0.00001`; zero means no grid. Raises ValueError below zero."""
-        if step < 0 or not step.is_finite():
+        if not step.is_finite() or step < 0:
             raise ValueError(f"a grid step is zero or positive, got {step}")
         if step == 0:
             return cls(0.0, 1.0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from keel.domain.compile_nb import compiled
+from keel.domain.grid_nb import grid_nearest_nb
 
 _FLAT = 1e-12
 """A position this small beside the quantities that made it is rounding, not a holding."""
@@ -31,8 +30,7 @@ def apply_fill_nb(run, slot, book, side, qty, price, fee):
 def _snap_nb(position, size, slot):
     if slot.step_mantissa == 0.0:
         return 0.0 if abs(position) <= _FLAT * size else position
-    n = math.floor(position * slot.step_scale / slot.step_mantissa + 0.5)
-    return n * slot.step_mantissa / slot.step_scale
+    return grid_nearest_nb(position, slot.step_mantissa, slot.step_scale)
 
 
 @compiled

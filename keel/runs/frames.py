@@ -57,9 +57,9 @@ def fills_frame(events: NDArray[np.void], symbols: Sequence[str]) -> pl.DataFram
 
 
 def orders_frame(events: NDArray[np.void], symbols: Sequence[str]) -> pl.DataFrame:
-    """Return one row per order, denied ones too, by order id, from EVENT records in time order.
+    """Return one row per order, in the order they were decided, from EVENT records in time order.
 
-    An order's first event (SUBMITTED or DENIED) carries its quantity and the time of its birth. `reason` is
+    A denial never became an order of the venue: it has a row of its own and no `order_id`. An order's first event (SUBMITTED or DENIED) carries its quantity and the time of its birth. `reason` is
     the last one an event gave, null for none; `accepted_ts_ms`, `final_ts_ms` and `average_price` are null
     where it never came to that. `status` is IN_FLIGHT, WORKING, FILLED, CANCELED, EXPIRED, REJECTED or
     DENIED.
@@ -80,10 +80,13 @@ def _orders(tape: pl.DataFrame) -> pl.DataFrame:
     first = pl.col("instrument", "side", "qty").first()
     accepted = pl.col("ts_ms").filter(pl.col("kind") == EventKind.ACCEPTED).first()
     reason = pl.col("reason").filter(pl.col("reason") != Reason.NONE).last()
+    denial = -1 - pl.row_index().cast(pl.Int64)
+    key = pl.when(pl.col("order_id") < 0).then(denial).otherwise("order_id")
     return (
-        tape.group_by("order_id", maintain_order=True)
+        tape.group_by(key.alias("key"), maintain_order=True)
         .agg(
             first,
+            pl.when(pl.col("order_id").first() >= 0).then(pl.col("order_id").first()).alias("order_id"),
             pl.col("ts_ms").first().alias("submitted_ts_ms"),
             accepted.alias("accepted_ts_ms"),
             pl.col("ts_ms").last().alias("last_ts_ms"),
@@ -92,7 +95,7 @@ def _orders(tape: pl.DataFrame) -> pl.DataFrame:
             pl.col("fill_qty").sum().alias("filled_qty"),
             pl.col("fill_value").sum(),
         )
-        .sort("order_id")
+        .drop("key")
     )
 
 

@@ -29,7 +29,7 @@ def run_nb(bars, fine, targets, marks, runs, slots, orders, tape, stop):
     run = runs[0]
     while run.row < stop and run.status == RunStatus.RUNNING:
         row = run.row
-        if advance_nb(bars, fine, marks, runs, slots, orders, tape) and run.status == RunStatus.RUNNING:
+        if advance_nb(bars, fine, marks, runs, slots, orders, tape):
             decide_nb(bars, targets[row], runs, slots, orders, tape, row)
 
 
@@ -81,8 +81,13 @@ def _close_row_nb(bars, marks, run, slots, orders, tape, row):
 
 @compiled
 def decide_nb(bars, weights, runs, slots, orders, tape, row):
-    """Take the weights decided at the close of `row` (NaN: no new target) and send the orders they need."""
+    """Take the weights decided at the close of `row` (NaN: no new target) and send the orders they need.
+
+    A run that has stopped takes no decision.
+    """
     run = runs[0]
+    if run.status != RunStatus.RUNNING:
+        return
     n = len(slots)
     take_targets_nb(run, slots, bars[row], weights)
     closing_orders = _survey_nb(run, slots, orders)

@@ -31,7 +31,7 @@ TICKS = {
 LEVELS = [10_000, 300, 7, 3_000_000]
 SWINGS = [100, 10, 1000]
 """A bar moves by up to about 1/100 (1/10, 1/1000) of the starting price."""
-VOLUMES = [200, 200, 200, 50, 50, 20, 5, 2, 10_000, 0, NAN]
+VOLUMES = [200, 200, 50, 50, 50, 20, 5, 2, 10_000, 0, NAN]
 """A bar's volume in tenths of a typical order."""
 
 MOST_STEPS = 1e9
@@ -66,16 +66,20 @@ def cases(draw: st.DrawFn) -> Case:
         Row(slot.close_ts_ms, slot.day, slot.ends_day, tuple(a.bars[k] for a in everyone), targets[k])
         for k, slot in enumerate(timeline.slots)
     )
+    parameters = {
+        **draw(accounts(margin)),
+        **draw(costs()),
+        **draw(latencies(timeline.bar_ms)),
+        **draw(limits()),
+        **draw(squeezes(timeline.bar_ms)),
+    }
     return Case(
         rows=rows,
         instruments=tuple(asset.rules for asset in everyone),
         initial_cash=cash,
         price_model=price_model,
         margin_account=margin,
-        **draw(accounts(margin)),
-        **draw(costs()),
-        **draw(latencies(timeline.bar_ms)),
-        **draw(limits()),
+        **parameters,
     )
 
 
@@ -122,7 +126,7 @@ def assets(
         can_flip=draw(st.booleans(), label="can flip"),
         taker_bps=draw(st.sampled_from([0.0, 10.0, 7.5, 50.0]), label="taker bps"),
         discount=draw(st.sampled_from([0.0, 0.25]), label="discount"),
-        min_fee=draw(st.sampled_from([0.0, 0.0, 0.0, 0.001]), label="min fee") * typical * level * unit,
+        min_fee=draw(st.sampled_from([0.0, 0.0, 0.001, 0.02]), label="min fee") * typical * level * unit,
         fine=fine,
     )
     return Asset(rules, bars, typical)
@@ -179,7 +183,7 @@ def finer_bars(draw: st.DrawFn, bars: tuple[Bar | None, ...], unit: float) -> tu
 def target_weights(draw: st.DrawFn, rows: int, count: int, margin: bool) -> list[tuple[float | None, ...]]:
     """Draw what the strategy wants: to hold, flip, scale, rotate between instruments, or anything at all."""
     style = draw(st.sampled_from(["hold", "flip", "scale", "rotate", "free"]), label="style")
-    size = draw(st.integers(1, 30 if margin else 10), label="size in tenths")
+    size = draw(st.sampled_from([10, 20, 5, 45, 2] if margin else [10, 12, 5, 9, 2]), label="size in tenths")
     period = draw(st.integers(1, 6), label="period")
     silence = draw(st.sampled_from([0, 0, 2, 3]), label="every n-th target is none")
     free = st.tuples(*[st.integers(-size, size + 3)] * count)
@@ -214,8 +218,8 @@ def accounts(draw: st.DrawFn, margin: bool) -> dict[str, Any]:
         "seed": draw(UINT32, label="seed"),
         "stream": draw(UINT32, label="stream"),
         "initial_margin": draw(st.sampled_from([1.0, 0.5, 0.25]), label="initial_margin") if margin else 1.0,
-        "allocation": draw(st.sampled_from([1.0, 1.0, 0.9, 0.3]), label="allocation"),
-        "reserve_rate": draw(st.sampled_from([0.0, 0.01, 0.1]), label="reserve_rate"),
+        "allocation": draw(st.sampled_from([1.0, 1.0, 1.0, 0.9, 0.3]), label="allocation"),
+        "reserve_rate": draw(st.sampled_from([0.0, 0.0, 0.01, 0.1]), label="reserve_rate"),
         "every_bar": draw(st.booleans(), label="every_bar"),
         "time_in_force": draw(st.sampled_from([TimeInForce.GTC, *TimeInForce]), label="time_in_force"),
     }
@@ -223,7 +227,7 @@ def accounts(draw: st.DrawFn, margin: bool) -> dict[str, Any]:
 
 def seasonalities() -> st.SearchStrategy[Seasonality]:
     """Draw hour-of-week multipliers."""
-    return st.builds(Seasonality, depth=st.sampled_from([0, 0, 20, 45]), stride=st.integers(1, 4))
+    return st.builds(Seasonality, depth=st.sampled_from([0, 0, 0, 20, 45]), stride=st.integers(1, 4))
 
 
 @st.composite
@@ -238,7 +242,7 @@ def costs(draw: st.DrawFn) -> dict[str, Any]:
         "impact_exponent": draw(st.sampled_from([0.5, 0.5, 0.6, 0.25, 1.0]), label="impact_exponent"),
         "impact_half_life_bars": draw(st.sampled_from([5.0, 0.5, 40.0]), label="impact_half_life_bars"),
         "vol_short_bars": draw(st.integers(2, 5), label="vol_short_bars"),
-        "vol_long_bars": draw(st.integers(6, 20), label="vol_long_bars"),
+        "vol_long_bars": draw(st.sampled_from([6, 20, 60]), label="vol_long_bars"),
     }
 
 
@@ -254,7 +258,7 @@ def latencies(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
             st.sampled_from([0.0, 250.0, 250.0, bar_ms / 2, float(bar_ms), bar_ms * 2.5]), label="entry_ms"
         ),
         "response_ms": response,
-        "jitter_ms": draw(st.sampled_from([0.0, 20.0, bar_ms / 10]), label="jitter_ms"),
+        "jitter_ms": draw(st.sampled_from([0.0, 0.0, 20.0, bar_ms / 10]), label="jitter_ms"),
         "jitter_sigma": draw(st.sampled_from([0.5, 1.0]), label="jitter_sigma"),
         "spike_probability": draw(st.sampled_from([0.0, 0.001, 0.3]), label="spike_probability"),
         "spike_multiplier": draw(st.sampled_from([1.0, 3.0, 10.0]), label="spike_multiplier"),
@@ -269,15 +273,25 @@ def limits(draw: st.DrawFn) -> dict[str, Any]:
     """Draw risk limits, most of them off (rule 17)."""
 
     def limit(name: str, *values: float) -> float:
-        return draw(st.sampled_from([0.0] * 2 * len(values) + list(values)), label=name)
+        return draw(st.sampled_from([0.0] * 3 * len(values) + list(values)), label=name)
 
     return {
         "kill_switch": draw(st.integers(0, 29), label="kill switch at 29") == 29,
         "max_order_weight": limit("max_order_weight", 0.05, 0.4),
         "max_position_weight": limit("max_position_weight", 0.1, 0.8),
-        "max_gross_weight": limit("max_gross_weight", 0.3, 1.0),
+        "max_gross_weight": draw(st.sampled_from([0.0, 0.0, 0.2, 0.9]), label="max_gross_weight"),
         "max_daily_loss": limit("max_daily_loss", 0.002, 0.05),
         "max_drawdown": limit("max_drawdown", 0.01, 0.2),
-        "max_orders_per_minute": limit("max_orders_per_minute", 1.0, 2.5, 4.0),
+        "max_orders_per_minute": draw(st.sampled_from([0.0, 0.0, 1.0, 2.5]), label="max_orders_per_minute"),
         "close_order_reserve": draw(st.sampled_from([0.0, 1.0, 2.0]), label="close_order_reserve"),
     }
+
+
+@st.composite
+def squeezes(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
+    """Draw, now and then, an account with nothing to spare and a slow wire: the venue's own check decides (rule 7)."""
+    if draw(st.integers(0, 3), label="squeezed at 3") < 3:
+        return {}
+    sizes_off = dict.fromkeys(["max_order_weight", "max_position_weight", "max_gross_weight"], 0.0)
+    entry_ms = draw(st.sampled_from([1.0, 0.6, 2.0]), label="entry latency in bars") * bar_ms
+    return {**sizes_off, "reserve_rate": 0.0, "allocation": 1.0, "entry_ms": entry_ms, "kill_switch": False}

@@ -13,14 +13,18 @@ def floor_grid(x: float, grid: Step) -> float:
     """Return the grid value at or below x (rule 19)."""
     if grid.mantissa == 0:
         return x
-    return float(math.floor(x * grid.scale / grid.mantissa + 1e-9)) * grid.mantissa / grid.scale
+    steps = x * grid.scale / grid.mantissa
+    tolerance = 1e-9 + abs(steps) * 1e-15
+    return float(math.floor(steps + tolerance)) * grid.mantissa / grid.scale
 
 
 def ceil_grid(x: float, grid: Step) -> float:
     """Return the grid value at or above x (rule 19)."""
     if grid.mantissa == 0:
         return x
-    return float(math.ceil(x * grid.scale / grid.mantissa - 1e-9)) * grid.mantissa / grid.scale
+    steps = x * grid.scale / grid.mantissa
+    tolerance = 1e-9 + abs(steps) * 1e-15
+    return float(math.ceil(steps - tolerance)) * grid.mantissa / grid.scale
 
 
 def snap(x: float, grid: Step, q0: float, signed: float) -> float:

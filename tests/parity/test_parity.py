@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -65,9 +65,13 @@ def disagreement(reference: Outcome, kernel: Outcome) -> str:
     )
 
 
-def check(case: Case, *forms: Callable[[Case], Outcome]) -> None:
+FORMS = (run_at_once, run_in_steps, run_in_a_small_room)
+
+
+def check_all_forms(case: Case) -> None:
+    """Run a case on the reference and in every form of the kernel; fail with the first difference."""
     reference = simulate(case)
-    for form in forms:
+    for form in FORMS:
         told = disagreement(reference, form(case))
         assert not told, f"{form.__name__}: {told}"
 
@@ -75,11 +79,11 @@ def check(case: Case, *forms: Callable[[Case], Outcome]) -> None:
 @settings(max_examples=300, **TOGETHER)
 @given(cases())
 def test_kernel_agrees_with_the_reference_to_the_last_bit(case: Case):
-    check(case, run_at_once, run_in_steps, run_in_a_small_room)
+    check_all_forms(case)
 
 
 @pytest.mark.soak
 @settings(max_examples=20_000, **{**TOGETHER, "derandomize": False})
 @given(cases())
 def test_kernel_agrees_with_the_reference_over_many_cases(case: Case):
-    check(case, run_at_once, run_in_steps, run_in_a_small_room)
+    check_all_forms(case)

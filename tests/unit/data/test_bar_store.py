@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -186,12 +187,21 @@ def test_truncated_file_is_refused_in_one_line(store, keep):
     assert message.startswith(f"{path}: damaged, or no Parquet file")
 
 
-def test_flipped_byte_in_the_data_is_refused(store):
-    path = store.write(stored(hours(*range(100))))
+@pytest.mark.parametrize("part", [0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+def test_flipped_bit_never_changes_what_is_read_in_silence(store, part):
+    bars = stored(hours(*range(500)))
+    noise = np.random.default_rng(1).random((2, 500))
+    table = bars.table.with_columns(close=pl.Series(98.0 + noise[0]), volume=pl.Series(noise[1]))
+    path = store.write(replace(bars, table=table))
     content = bytearray(path.read_bytes())
-    content[len(content) // 4] ^= 0xFF
+    content[int(len(content) * part)] ^= 1
     path.write_bytes(bytes(content))
-    assert str(path) in refusal(lambda: store.read(ACME, "1h"))
+    try:
+        back = store.read(ACME, "1h").table
+    except DataError:
+        back = None
+    if back is not None:  # the bit lay in a page's header, which holds no bar
+        assert back.equals(table)
 
 
 def test_parquet_without_metadata_is_refused_as_not_keels(store):

@@ -238,7 +238,7 @@ def test_intraday_bars_are_cut_to_their_session(tmp_path):
         assert bars["close_ts_ms"][row] == ms(f"2021-01-04T{end}", "America/New_York")
 
 
-@pytest.mark.parametrize("stamp", ["2021-01-04 07:00", "2021-01-04 16:00", "2021-01-03 12:00", "2021-01-01 12:00"])
+@pytest.mark.parametrize("stamp", ["2021-01-04 08:30", "2021-01-04 16:00", "2021-01-03 12:00", "2021-01-01 12:00"])
 def test_intraday_bar_outside_the_sessions_is_refused_by_row(tmp_path, stamp):
     told = refusal(lambda: read_stamps_file(tmp_path, stamp, timezone="America/New_York", calendar="XNYS"))
     assert "row 1" in told

@@ -89,6 +89,15 @@ def test_returns_have_fat_tails():
     assert np.mean(r**4) / np.mean(r**2) ** 2 > 6.0
 
 
+def test_minutes_have_jumps_that_no_diffusion_makes():
+    table = generate_bars(SYMBOL, "1m", replace(MONTH, end_ms=START + 180 * MS_PER_DAY)).table
+    size = np.abs(np.diff(np.log(table["close"].to_numpy())))
+    hourly = size[: size.size // 60 * 60].reshape(-1, 60)
+    rest = np.sort(hourly, axis=1)
+    lone = rest[:, -1] > 12.0 * rest[:, :-1].mean(axis=1)
+    assert 10 <= lone.sum() <= 60
+
+
 @pytest.mark.parametrize(("lag", "at_least"), [(1, 0.2), (24, 0.15), (72, 0.05)])
 def test_volatility_clusters(lag, at_least):
     size = np.abs(returns())
@@ -120,9 +129,9 @@ def test_hour_of_week_multipliers_have_mean_square_one():
 def test_volatility_is_the_one_asked_for():
     measured = []
     for seed in range(6):
-        table = generate_bars(SYMBOL, "1d", replace(THREE_YEARS, seed=seed)).table
-        measured.append(np.var(np.diff(np.log(table["close"].to_numpy()))) * 365.0)
-    assert np.sqrt(np.mean(measured)) == pytest.approx(0.6, rel=0.15)
+        table = generate_bars(SYMBOL, "1h", replace(THREE_YEARS, seed=seed)).table
+        measured.append(np.var(np.diff(np.log(table["close"].to_numpy()))) * 365.0 * 24.0)
+    assert np.sqrt(np.mean(measured)) == pytest.approx(0.6, rel=0.05)
 
 
 def test_symbol_that_could_be_taken_for_real_is_refused():

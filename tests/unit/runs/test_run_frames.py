@@ -51,7 +51,7 @@ def test_an_order_filled_in_two_parts_is_one_row_with_its_average_price() -> Non
 
 
 def test_a_denied_order_is_a_row_with_its_reason_and_no_acceptance() -> None:
-    (row,) = rows(event(K.DENIED, 9, 1000, reason=Reason.BUYING_POWER))
+    (row,) = rows(event(K.DENIED, -1, 1000, reason=Reason.BUYING_POWER))
     assert (row["status"], row["reason"], row["final_ts_ms"]) == ("DENIED", "BUYING_POWER", 1000)
     assert (row["accepted_ts_ms"], row["average_price"], row["filled_qty"]) == (None, None, 0.0)
 
@@ -81,9 +81,16 @@ def test_a_part_filled_order_that_is_cancelled_keeps_its_part_and_the_reason() -
     assert (row["reason"], row["final_ts_ms"], row["qty"]) == ("END_OF_RUN", 30, 2.0)
 
 
-def test_orders_come_by_id_though_their_events_are_mixed() -> None:
-    table = rows(event(K.SUBMITTED, 2, 10), event(K.SUBMITTED, 1, 10), event(K.ACCEPTED, 2, 11))
-    assert [(row["order_id"], row["status"]) for row in table] == [(1, "IN_FLIGHT"), (2, "WORKING")]
+def test_orders_come_as_they_were_decided_though_their_events_are_mixed() -> None:
+    table = rows(event(K.SUBMITTED, 1, 10), event(K.SUBMITTED, 2, 10), event(K.ACCEPTED, 2, 11), event(K.ACCEPTED, 1, 12))
+    assert [(row["order_id"], row["status"]) for row in table] == [(1, "WORKING"), (2, "WORKING")]
+
+
+def test_every_denial_has_a_row_of_its_own_and_no_order_id() -> None:
+    denied = [event(K.DENIED, -1, ts_ms, reason=Reason.MIN_QTY) for ts_ms in (10, 20)]
+    table = rows(denied[0], event(K.SUBMITTED, 0, 15), denied[1])
+    found = [(row["order_id"], row["status"], row["submitted_ts_ms"]) for row in table]
+    assert found == [(None, "DENIED", 10), (0, "IN_FLIGHT", 15), (None, "DENIED", 20)]
 
 
 def test_fills_have_names_times_and_every_cost() -> None:
