@@ -1,7 +1,7 @@
 """Measure Keel beside its peer on the same bars, in alternating warm processes; one JSON object a line.
 
-vectorbt fills at the close of the signal's bar and models no latency, spread, impact, participation, venue rules or risk
-limits; the second line sets Keel with all of them on against that same run.
+vectorbt fills at the close of the signal's bar and models no latency, spread, impact, participation, venue rules or
+risk limits; the second line sets Keel with all of them on against that same run.
 """
 
 from __future__ import annotations

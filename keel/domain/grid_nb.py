@@ -9,7 +9,7 @@ from keel.domain.compile_nb import compiled
 STEP_TOLERANCE = 1e-9
 """Fraction of one step by which a value may miss its grid point and still count as on it."""
 ROUNDING_TOLERANCE = 1e-15
-"""Fraction of the value by which floating point may have moved it: above a million steps, more than the step's share."""
+"""Fraction of the value by which floating point may have moved it: what counts above a million steps."""
 
 
 @compiled

@@ -1,9 +1,9 @@
 """The arrays that cross into compiled code, declared once.
 
-State is three structured arrays: `RUN` (one record a run: parameters, both books' cash, latches), `SLOT` (one a run and
-instrument: venue rules, both books' positions, volatility) and `ORDER` (live orders, in id order). Market data is `BAR`
-(64 bytes: one cache line a bar), decisions are float64 weights, and what happened is written to `EVENT` (the tape, a ring)
-and `MARK` (one a row). Fields with a unit carry it in the name; prices are quote currency per base unit.
+State is three structured arrays: `RUN` (one record a run: parameters, both books' cash, latches), `SLOT` (one a run
+and instrument: venue rules, both books' positions, volatility) and `ORDER` (live orders, in id order). Market data is
+`BAR` (64 bytes: one cache line a bar), decisions are float64 weights, and what happened is written to `EVENT` (the
+tape, a ring) and `MARK` (one a row). Fields with a unit carry it in the name; prices are quote currency per base unit.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3, SC'11): ten rounds over a
 128-bit counter under a 64-bit key. A draw depends on its key and counter alone, never on what was drawn before. The
-normal quantile is Wichura's PPND16 (Algorithm AS 241, Applied Statistics 37(3), 1988): only + - * / sqrt log, as rule 20
-asks, with a relative error near 1e-16.
+normal quantile is Wichura's PPND16 (Algorithm AS 241, Applied Statistics 37(3), 1988): only + - * / sqrt log, as rule
+20 asks, with a relative error near 1e-16.
 """
 
 from __future__ import annotations

@@ -81,8 +81,7 @@ def _prices(result: RunResult) -> list[dict[str, Any]]:
     stretches = max(100, PRICE_POINTS // 2 // max(1, len(chosen)))
     markers = max(50, MOST_MARKERS // 2 // max(1, len(chosen)))
     return [
-        _price(result, i, fills[fills["instrument"] == i], min(stretches, 1500), min(markers, 1500))
-        for i in chosen
+        _price(result, i, fills[fills["instrument"] == i], min(stretches, 1500), min(markers, 1500)) for i in chosen
     ]
 
 
@@ -92,9 +91,7 @@ def _most_traded(fills: NDArray[np.void], instruments: int) -> list[int]:
     return sorted(ranked.tolist())
 
 
-def _price(
-    result: RunResult, instrument: int, fills: NDArray[np.void], stretches: int, markers: int
-) -> dict[str, Any]:
+def _price(result: RunResult, instrument: int, fills: NDArray[np.void], stretches: int, markers: int) -> dict[str, Any]:
     done = result.bars[: len(result.marks), instrument]
     present = np.flatnonzero(done["flags"] & BAR_PRESENT)
     close = done["close"][present]

@@ -74,9 +74,7 @@ def banner(summary: rows.Summary) -> str:
         return ""
     period = summary["period"]
     reached = f"{text.count(period['bars'])} of {text.count(period['bars_planned'])} bars were run."
-    return (
-        f'<p class="banner" role="status"><strong>{escape(rows.status_text(summary))}.</strong> {reached}</p>'
-    )
+    return f'<p class="banner" role="status"><strong>{escape(rows.status_text(summary))}.</strong> {reached}</p>'
 
 
 def cost_table(summary: rows.Summary) -> str:
@@ -109,9 +107,7 @@ def month_table(result: RunResult) -> str:
         return '<p class="empty">The run was shorter than two days.</p>'
     ours = _by_year(returns.monthly_returns(days[kept], result.marks["equity"][kept]))
     held = _by_year(returns.monthly_returns(days[kept], result.benchmark["equity"][kept]))
-    deepest = max(
-        (abs(v) for months in ours.values() for v in months.values() if np.isfinite(v)), default=0.0
-    )
+    deepest = max((abs(v) for months in ours.values() for v in months.values() if np.isfinite(v)), default=0.0)
     names = "".join(f'<th scope="col">{name}</th>' for name in (*MONTHS, "Year", "Buy and hold"))
     body = "".join(_year_row(year, months, held[year], deepest) for year, months in ours.items())
     return (

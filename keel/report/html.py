@@ -58,9 +58,7 @@ def packed_library() -> str:
         path = Path(folder) / _LIBRARY
         if path.is_file():
             return base64.b64encode(gzip.compress(path.read_bytes(), 5, mtime=0)).decode("ascii")
-    raise KeelError(
-        "plotly's plotly.min.js is not installed, so no report can be drawn: run `pip install plotly`"
-    )
+    raise KeelError("plotly's plotly.min.js is not installed, so no report can be drawn: run `pip install plotly`")
 
 
 def _text_parts(result: RunResult, summary: rows.Summary) -> dict[str, str]:
@@ -73,9 +71,7 @@ def _text_parts(result: RunResult, summary: rows.Summary) -> dict[str, str]:
         "banner": fragments.banner(summary),
         "lede": fragments.lede(summary),
         "tiles": fragments.tiles(summary),
-        "comparison": fragments.table(
-            ("Figure", "Strategy", "Buy and hold"), rows.comparison_rows(summary), main=1
-        ),
+        "comparison": fragments.table(("Figure", "Strategy", "Buy and hold"), rows.comparison_rows(summary), main=1),
         "figures_note": _figures_note(summary),
         "costs": fragments.cost_table(summary),
         "costs_note": f"Basis points of the {text.money(costs['traded_notional'])} {escape(currency)} traded, "

@@ -89,9 +89,7 @@ def trade_rows(summary: Summary) -> list[Row]:
     if not trades["closed"]:
         rows = rows[:1]
     if trades["open"]:
-        rows.append(
-            ("Open at the end", f"{text.count(trades['open'])} ({text.money(trades['open_profit'])})")
-        )
+        rows.append(("Open at the end", f"{text.count(trades['open'])} ({text.money(trades['open_profit'])})"))
     return rows
 
 
@@ -128,8 +126,4 @@ def reason_rows(summary: Summary) -> list[Row]:
 
 
 def _open_mark(key: str, strategy: dict[str, Any]) -> str:
-    return (
-        " (not recovered)"
-        if key == "max_drawdown_days" and strategy["max_drawdown_recovered"] is False
-        else ""
-    )
+    return " (not recovered)" if key == "max_drawdown_days" and strategy["max_drawdown_recovered"] is False else ""

@@ -45,9 +45,7 @@ def _heading(summary: rows.Summary, name: str) -> RenderableType:
     lines.append("  ")
     lines.append(rows.status_text(summary), style="green" if finished else "bold yellow")
     if not finished:
-        lines.append(
-            f" ({text.count(period['bars'])} of {text.count(period['bars_planned'])} bars)", style="yellow"
-        )
+        lines.append(f" ({text.count(period['bars'])} of {text.count(period['bars_planned'])} bars)", style="yellow")
     detail = (
         rows.symbols_text(summary),
         period["timeframe"],
@@ -88,12 +86,8 @@ def _reasons(summary: rows.Summary) -> list[RenderableType]:
 def _table(head: Sequence[str], body: Sequence[rows.Row], *, total: bool) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", width=COLUMN)
     for i, name in enumerate(head):
-        table.add_column(
-            Text(name), justify="left" if i == 0 else "right", ratio=len(head) - 1 if i == 0 else 1
-        )
+        table.add_column(Text(name), justify="left" if i == 0 else "right", ratio=len(head) - 1 if i == 0 else 1)
     for i, line in enumerate(body):
         style = "bold" if total and i == len(body) - 1 else ""
-        table.add_row(
-            *(Text(cell, style="bold" if j == 1 else "") for j, cell in enumerate(line)), style=style
-        )
+        table.add_row(*(Text(cell, style="bold" if j == 1 else "") for j, cell in enumerate(line)), style=style)
     return Padding(table, (0, 0, 1, 0))

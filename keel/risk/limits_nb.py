@@ -1,4 +1,4 @@
-"""What is allowed (docs/execution.md, rule 17): latches at each close, then a verdict on every order before it is sent."""
+"""What is allowed (docs/execution.md, rule 17): latches at each close, then a verdict on every order."""
 
 from __future__ import annotations
 

@@ -59,10 +59,10 @@ def fills_frame(events: NDArray[np.void], symbols: Sequence[str]) -> pl.DataFram
 def orders_frame(events: NDArray[np.void], symbols: Sequence[str]) -> pl.DataFrame:
     """Return one row per order, in the order they were decided, from EVENT records in time order.
 
-    A denial never became an order of the venue: it has a row of its own and no `order_id`. An order's first event (SUBMITTED or DENIED) carries its quantity and the time of its birth. `reason` is
-    the last one an event gave, null for none; `accepted_ts_ms`, `final_ts_ms` and `average_price` are null
-    where it never came to that. `status` is IN_FLIGHT, WORKING, FILLED, CANCELED, EXPIRED, REJECTED or
-    DENIED.
+    A denial never became an order of the venue: it has a row of its own and no `order_id`. An order's first event
+    (SUBMITTED or DENIED) carries its quantity and the time of its birth. `reason` is the last one an event gave, null
+    for none; `accepted_ts_ms`, `final_ts_ms` and `average_price` are null where it never came to that. `status` is
+    IN_FLIGHT, WORKING, FILLED, CANCELED, EXPIRED, REJECTED or DENIED.
     """
     return _with_time(_named_orders(_orders(_tape(events)), symbols), "submitted_ts_ms")
 

@@ -22,8 +22,8 @@ Records = NDArray[np.void]
 class Simulator:
     """Hold one run's bars, state and results, and play it: whole (`run`) or a row at a time (`advance`, `decide`).
 
-    `bars` is BAR of shape (rows, N); `run` is RUN of shape (1,) with parameters and starting cash set; `slots` is SLOT of
-    shape (N,); `fine` is BAR of shape (M,) for the reference price model. State is set up here; the arrays given are
+    `bars` is BAR of shape (rows, N); `run` is RUN of shape (1,) with parameters and starting cash set; `slots` is SLOT
+    of shape (N,); `fine` is BAR of shape (M,) for the reference price model. State is set up here; the arrays given are
     copied, except the bars. Raises ValueError for arrays that do not fit each other.
     """
 
@@ -93,9 +93,7 @@ class Simulator:
 
     def decide(self, weights: NDArray[np.float64]) -> None:
         """Take the weights decided at the close of the row last played, shape (N,), and send the orders they need."""
-        kernel_nb.decide_nb(
-            self._bars, weights, self._run, self._slots, self._orders, self._tape, self.row - 1
-        )
+        kernel_nb.decide_nb(self._bars, weights, self._run, self._slots, self._orders, self._tape, self.row - 1)
 
     def finish(self) -> None:
         """End the run: what is still open is cancelled, positions stay. Nothing can be played afterwards."""

@@ -197,9 +197,7 @@ def _submit_nb(bars, run, slots, orders, tape, i, row, side, qty, opened, clip):
     run.reserved = run.reserved + order.reserve_per_unit * opened
     run.projected_gross = run.projected_gross + opened * slot.mark
     run.rate_tokens = run.rate_tokens - 1.0
-    write_order_event_nb(
-        run, tape, order, EventKind.SUBMITTED, clip, row, order.submit_ts_ms, order.submit_ts_ms, qty
-    )
+    write_order_event_nb(run, tape, order, EventKind.SUBMITTED, clip, row, order.submit_ts_ms, order.submit_ts_ms, qty)
 
 
 @compiled

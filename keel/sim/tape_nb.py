@@ -52,7 +52,7 @@ def tape_room_nb(run, tape):
 
 @compiled
 def deliver_responses_nb(run, slots, orders, tape, now_ms):
-    """Apply to the local book, in event order, every response due by `now_ms`; then forget orders final on both sides."""
+    """Apply to the local book, in event order, responses due by `now_ms`; then forget orders final on both sides."""
     mask = len(tape) - 1
     for at in range(run.tape_head, run.tape_tail):
         event = tape[at & mask]

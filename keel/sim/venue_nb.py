@@ -1,4 +1,4 @@
-"""The venue's side of one row: arrivals, fills and cancels of all instruments in time order (docs/execution.md, rule 14)."""
+"""The venue's side of one row: arrivals, fills, cancels in time order (docs/execution.md, rule 14)."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from keel.strategies.port import StrategyParams, VectorStrategy
 class Momentum(VectorStrategy):
     """Hold an instrument while its return over the last `lookback` bars is above `threshold`.
 
-    Each instrument gets an equal share of equity: 1/N when long, 0 or, with `allow_short`, -1/N when the return is below
-    -threshold. Source: Moskowitz, Ooi, Pedersen, Time Series Momentum, J. Financial Economics 104(2), 2012.
+    Each instrument gets an equal share of equity: 1/N when long, 0 or, with `allow_short`, -1/N when the return is
+    below -threshold. Source: Moskowitz, Ooi, Pedersen, Time Series Momentum, J. Financial Economics 104(2), 2012.
     """
 
     class Params(StrategyParams):

@@ -14,8 +14,8 @@ from keel.strategies.port import StrategyParams, VectorStrategy
 class MovingAverageCrossover(VectorStrategy):
     """Hold an instrument while its short simple moving average is above the long one.
 
-    Each instrument gets an equal share of equity: 1/N when long, 0 or, with `allow_short`, -1/N when not. Flat until the
-    long average exists. Source: Brock, Lakonishok, LeBaron, Simple Technical Trading Rules, J. Finance 47(5), 1992.
+    Each instrument gets an equal share of equity: 1/N when long, 0 or, with `allow_short`, -1/N when not. Flat until
+    the long average exists. Source: Brock, Lakonishok, LeBaron, Simple Technical Trading Rules, J. Finance 47(5), 1992.
     """
 
     class Params(StrategyParams):

@@ -58,9 +58,7 @@ class VectorStrategy(Strategy, ABC):
 class Context:
     """Stand at one close: the past in `bars`, the account in `account`; say what to hold with `set_target`."""
 
-    def __init__(
-        self, bars: BarPanel, account: Callable[[], AccountView], weights: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, bars: BarPanel, account: Callable[[], AccountView], weights: NDArray[np.float64]) -> None:
         self.bars = bars
         self._account = account
         self._weights = weights

@@ -34,7 +34,7 @@ SWINGS = [100, 10, 1000]
 VOLUMES = [200, 200, 50, 50, 50, 20, 5, 2, 10_000, 0, NAN]
 """A bar's volume in tenths of a typical order."""
 
-MOST_STEPS = 1e9
+MOST_STEPS = 1e10
 """A typical order stays far below 2^53 steps, even where the price falls a thousandfold."""
 
 FLAT, MISSING, LATE = 9, 10, 11
@@ -55,7 +55,7 @@ def cases(draw: st.DrawFn) -> Case:
     timeline = draw(timelines())
     price_model = draw(st.sampled_from([PriceModel.OPEN, *PriceModel]), label="price_model")
     margin = draw(st.booleans(), label="margin account")
-    lots = draw(st.sampled_from([1000, 50, 100_000]), label="lots")
+    lots = draw(st.sampled_from([1000, 50, 100_000, 10**9]), label="lots")
     count = draw(st.sampled_from([1, 2, 3, 1, 2, 4]), label="instruments")
     first = draw(assets(timeline, price_model, margin, None, lots))
     cash = first.typical_qty * _first_price(first)

@@ -4,16 +4,17 @@ A table of candles has a line per row and a block per instrument (A, B, …), se
 
     open high low close volume target
 
-`-` in place of the candle is a missing bar, `.` as the target is no new target. Rows are a minute long and start at 0 s unless
-`opens` says otherwise. A table of events has a line per event, times in seconds:
+`-` in place of the candle is a missing bar, `.` as the target is no new target. Rows are a minute long and start at 0 s
+unless `opens` says otherwise. A table of events has a line per event, times in seconds:
 
     60.25  FILLED  A  buy 5 @ 110  fee 1.1  known 60.3
 
-Numbers may be fractions (`1000/3`). A reason is written as its name. What a line does not say is 0 for the fee and not checked
-for `ref`, `spread`, `impact`, `rounding` and `known` (when the response is known locally). Every event must be in the table.
+Numbers may be fractions (`1000/3`). A reason is written as its name. What a line does not say is 0 for the fee and not
+checked for `ref`, `spread`, `impact`, `rounding` and `known` (when the response is known locally). Every event must be
+in the table.
 
-Without settings everything is free and at once: no latency, no cost, no limit, 1000 in a cash account, quantities on no grid, and
-both volatility averages alike, so that their ratio is 1.
+Without settings everything is free and at once: no latency, no cost, no limit, 1000 in a cash account, quantities on no
+grid, and both volatility averages alike, so that their ratio is 1.
 """
 
 from __future__ import annotations
@@ -45,7 +46,12 @@ FREE_AND_AT_ONCE: dict[str, Any] = {
     "vol_long_alpha": 0.5,
     "spike_multiplier": 1.0,
 }
-SLOT_KEYS = {"tick", "step", "min_qty", "min_notional", "shortable", "can_flip", "fee_bps", "min_fee", "venue_qty", "local_qty"}
+SLOT_KEYS = {"tick", "step", "min_qty", "min_notional", "shortable", "can_flip"} | {
+    "fee_bps",
+    "min_fee",
+    "venue_qty",
+    "local_qty",
+}
 EVENT_WORDS = {
     "@": "price",
     "fee": "fee",

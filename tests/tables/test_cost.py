@@ -68,7 +68,7 @@ def test_half_the_spread_is_paid_on_either_side(side, weight, price):
 
 
 def test_rounding_costs_what_the_tick_adds_to_the_spread():
-    """Rule 12: 100 + 0.1 is rounded up to 100.25 on a tick of 0.25: 5 × 0.25 in all, 0.5 of it spread, 0.75 rounding."""
+    """Rule 12: 100 + 0.1 is rounded up to 100.25 on a tick of 0.25: 1.25 in all, 0.5 of it spread, 0.75 rounding."""
     play(
         """
         100 100 100 100 9   0.5

@@ -27,7 +27,9 @@ def test_order_takes_its_part_of_each_bar_until_it_is_filled():
 
 
 def test_order_that_comes_late_in_a_bar_gets_the_part_that_is_left():
-    """Rule 12: a quarter before the end: 20 × 0.5 × 1/4 = 2.5, floored to the step of 1; then 20 × 0.5 = 10 from the open."""
+    """Rule 12: a quarter before the end: 20 × 0.5 × 1/4 = 2.5, floored to the step of 1; then 20 × 0.5 = 10 from the
+    open.
+    """
     play(
         """
         100 100 100 100 20   0.5
@@ -215,7 +217,9 @@ def test_cancel_of_an_order_that_fills_meanwhile_does_nothing():
 
 
 def test_cancel_never_overtakes_its_order():
-    """Rules 6, 13: the order takes 90 s from hour 0, its cancel none from hour 1: both arrive at 150 s, and the fill wins."""
+    """Rules 6, 13: the order takes 90 s from hour 0, its cancel none from hour 1: both arrive at 150 s, and the fill
+    wins.
+    """
     play(
         """
         100 100 100 100 9   0.5
@@ -257,7 +261,9 @@ def test_cancel_takes_effect_while_the_market_is_closed():
 
 
 def test_larger_target_adds_to_an_order_that_rests():
-    """Rules 6, 7: 5 live, 8 wanted: 3 more are sent and nothing is cancelled. Both rest without volume, then fill in id order."""
+    """Rules 6, 7: 5 live, 8 wanted: 3 more are sent and nothing is cancelled. Both rest without volume, then fill in
+    id order.
+    """
     play(
         """
         100 100 100 100 9   0.5
@@ -318,82 +324,4 @@ def test_nothing_is_sent_while_a_cancel_is_on_its_way():
         """,
         max_participation=1.0,
         entry_ms=90_000,
-    )
-
-
-def test_venue_rejects_a_buy_that_its_marks_no_longer_afford():
-    """Rule 7: 9 × 100 fitted at 60 s; at 150 s the last close is 120: 9 × 120 = 1080 > 1000."""
-    played = play(
-        """
-        100 100 100 100 9   0.9
-        120 120 120 120 9   .
-        100 100 100 100 9   .
-        """,
-        """
-        60   SUBMITTED  A  buy 9
-        150  REJECTED   A  buy 9  INSUFFICIENT_FUNDS
-        """,
-        entry_ms=90_000,
-    )
-    assert played.cash == 1000
-
-
-def test_venue_rejects_a_buy_that_overlooked_a_fill_whose_response_is_late():
-    """Rule 7: A fills at 120 for 600, known 90 s later. At 120 s the local book counts 1000 − 500 reserved = 500 free.
-
-    B's order of 500 goes out; the venue's cash is 400.
-    """
-    played = play(
-        """
-        100 100 100 100 9  0.5  |  50 50 50 50 9  .
-        120 120 120 120 9  .    |  50 50 50 50 9  0.5
-        120 120 120 120 9  .    |  50 50 50 50 9  .
-        """,
-        """
-        60   SUBMITTED  A  buy 5
-        60   ACCEPTED   A  buy 5         known 150
-        60   FILLED     A  buy 5 @ 120   known 150
-        120  SUBMITTED  B  buy 10
-        120  REJECTED   B  buy 10  INSUFFICIENT_FUNDS  known 210
-        """,
-        response_ms=90_000,
-    )
-    assert played.cash == 400
-
-
-def test_venue_rejects_a_sale_of_more_than_it_holds():
-    """Rule 7: the local book starts with 5 units, the venue's with 3: the sale of 5 is refused."""
-    played = play(
-        """
-        100 100 100 100 9   0
-        100 100 100 100 9   .
-        """,
-        """
-        60   SUBMITTED  A  sell 5
-        60   REJECTED   A  sell 5  INSUFFICIENT_POSITION
-        """,
-        venue_qty=3,
-        local_qty=5,
-        every_bar=True,
-    )
-    assert played.equity == [1300, 1300]
-
-
-def test_venue_accepts_what_its_other_orders_leave():
-    """Rule 7: the order of A (500) rests for want of volume; the venue has 500 for B, no more and no less."""
-    play(
-        """
-        100 100 100 100 9  0.5  |  50 50 50 50 9  .
-        100 100 100 100 0  .    |  50 50 50 50 9  0.5
-        100 100 100 100 0  .    |  50 50 50 50 10 .
-        """,
-        """
-        60   SUBMITTED  A  buy 5
-        60   ACCEPTED   A  buy 5
-        120  SUBMITTED  B  buy 10
-        120  ACCEPTED   B  buy 10
-        120  FILLED     B  buy 10 @ 50
-        180  CANCELED   A  buy 5  END_OF_RUN
-        """,
-        max_participation=1.0,
     )

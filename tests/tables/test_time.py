@@ -148,7 +148,9 @@ def test_missing_bar_delays_the_fill_of_its_instrument_only():
 
 
 def test_target_for_a_missing_bar_is_ignored():
-    """Rules 2, 6: the 0 of the second row comes without a bar and is no target; the same 0 counts once there is a bar."""
+    """Rules 2, 6: the 0 of the second row comes without a bar and is no target; the same 0 counts once there is a
+    bar.
+    """
     play(
         """
         100 100 100 100 9  .  |  50 50 50 50 9  0.25
@@ -223,7 +225,9 @@ def test_day_order_expires_although_its_instrument_has_no_bar():
 
 
 def test_day_order_still_on_its_way_lives_in_the_next_day():
-    """Rule 3: decided at 60 s, there at 150 s; the day that ended at 120 s never held it. What is left expires at 180 s."""
+    """Rule 3: decided at 60 s, there at 150 s; the day that ended at 120 s never held it. What is left expires at 180
+    s.
+    """
     play(
         """
         100 100 100 100 9   0.5
