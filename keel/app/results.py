@@ -11,6 +11,7 @@ from keel.runs.frames import equity_frame, fills_frame, orders_frame
 from keel.runs.hashing import canonical_hash
 from keel.runs.logs import RunLogs
 from keel.runs.manifest import RunManifest
+from keel.runs.redaction import redact
 from keel.runs.result import RunResult
 
 
@@ -25,7 +26,7 @@ def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, l
     trades = run_trades(result)
     metrics = summarise(result, trades)
     finished = manifest.finish(result.status, canonical_hash(metrics, result.events))
-    config_yaml = dump_yaml(result.config)
+    config_yaml = redact(dump_yaml(result.config))
     fills = fills_frame(result.events, result.symbols)
     folder.write_text("config.yaml", config_yaml)
     folder.write_json("metrics.json", metrics)

@@ -65,8 +65,8 @@ def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> 
         run_id=run_id,
         config=inputs.config,
         symbols=inputs.symbols,
-        # A stop asked for after the last bar changes nothing: the result is whole.
-        status=stopped if stopped and rows < len(inputs.bars) else _status(simulator, halted=halted),
+        # A stop asked for after the last bar, or once the money is gone, changes nothing: the run had ended.
+        status=stopped if stopped and not _ended(simulator, inputs) else _status(simulator, halted=halted),
         bars=inputs.bars,
         marks=simulator.marks,
         benchmark=_buy_and_hold(inputs, rows),
@@ -81,6 +81,10 @@ def _simulator(inputs: BacktestInputs, run: NDArray[np.void], rows: int) -> Simu
     slots = slot_records(inputs.config, inputs.instruments)
     slots["fine_start"], slots["fine_end"] = inputs.fine_starts, inputs.fine_ends
     return Simulator(inputs.bars[:rows], run, slots, inputs.fine)
+
+
+def _ended(simulator: Simulator, inputs: BacktestInputs) -> bool:
+    return simulator.row == len(inputs.bars) or simulator.status is RunStatus.BANKRUPT
 
 
 def _status(simulator: Simulator, *, halted: bool) -> str:

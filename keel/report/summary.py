@@ -23,7 +23,7 @@ WIDE: Final = 2 * COLUMN + 4
 def print_summary(console: Console, summary: rows.Summary, name: str, folder: Path | None = None) -> None:
     """Print a run's figures, strategy beside buy and hold; `summary` is what `summarise` returns.
 
-    On a narrow console the tables stand one under the other; nothing is cut at 80. `folder` is where the artifacts are.
+    On a narrow console the tables stand one under the other; nothing is cut at 80. `folder` is where the report is.
     """
     left = [_compared(summary)]
     right = [_costs(summary), _pairs("Trades", rows.trade_rows(summary))]
@@ -34,7 +34,7 @@ def print_summary(console: Console, summary: rows.Summary, name: str, folder: Pa
     else:
         console.print(Group(*left, *right, *lower, *_reasons(summary)))
     if folder is not None:
-        console.print(Text.assemble(("Results  ", "dim"), str(folder)), soft_wrap=True)
+        console.print(Text.assemble(("Report  ", "dim"), str(folder / "report.html")), soft_wrap=True)
 
 
 def _heading(summary: rows.Summary, name: str) -> RenderableType:

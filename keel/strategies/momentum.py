@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from keel.strategies.panel import BarPanel, Series
-from keel.strategies.port import StrategyParams, VectorStrategy
+from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
 
 
 class Momentum(VectorStrategy):
@@ -21,7 +21,7 @@ class Momentum(VectorStrategy):
     class Params(StrategyParams):
         """Set the lookback in bars and the return that must be exceeded."""
 
-        lookback: int = Field(252, ge=1, description="bars over which the return is measured")
+        lookback: int = Field(252, ge=1, le=MOST_BARS, description="bars over which the return is measured")
         threshold: float = Field(0.0, ge=0.0, description="return that must be exceeded, as a fraction")
         allow_short: bool = Field(default=False, description="hold -1/N after a fall of more than the threshold")
 

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import talib
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from keel.strategies.panel import BarPanel, Series
-from keel.strategies.port import StrategyParams, VectorStrategy
+from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
+
+_EQUAL: Final = 1e-9
+"""Relative distance within which two averages are equal: TA-Lib's running sums carry rounding."""
 
 
 class MovingAverageCrossover(VectorStrategy):
     """Hold an instrument while its short simple moving average is above the long one.
 
-    Each instrument gets an equal share of equity: 1/N when long, 0 or, with `allow_short`, -1/N when not. Flat until
-    the long average exists. Source: Brock, Lakonishok, LeBaron, Simple Technical Trading Rules, J. Finance 47(5), 1992.
+    Each instrument gets an equal share of equity: 1/N when above, 0 or, with `allow_short`, -1/N when below. Flat while
+    they are equal and until the long average exists. Source: Brock, Lakonishok, LeBaron, Simple Technical Trading
+    Rules, J. Finance 47(5), 1992.
     """
 
     class Params(StrategyParams):
         """Set the two windows, in bars."""
 
-        short: int = Field(20, ge=1, description="bars of the short average")
-        long: int = Field(50, ge=2, description="bars of the long average")
+        short: int = Field(20, ge=1, le=MOST_BARS, description="bars of the short average")
+        long: int = Field(50, ge=2, le=MOST_BARS, description="bars of the long average")
         allow_short: bool = Field(default=False, description="hold -1/N instead of 0 while the short average is below")
 
         @model_validator(mode="after")
@@ -41,11 +47,9 @@ class MovingAverageCrossover(VectorStrategy):
         close = one.close
         if len(close) < self.params.long:
             return np.zeros(len(close))
-        gap = _mean(close, self.params.short) - _mean(close, self.params.long)
-        below = -1.0 if self.params.allow_short else 0.0
-        side = np.where(gap > 0.0, 1.0, below)
-        side[np.isnan(gap)] = 0.0
-        return side
+        short, long = _mean(close, self.params.short), _mean(close, self.params.long)
+        above, below = short > long * (1.0 + _EQUAL), short < long * (1.0 - _EQUAL)
+        return above * 1.0 - below * (1.0 if self.params.allow_short else 0.0)
 
 
 def _mean(close: NDArray[np.float64], bars: int) -> NDArray[np.float64]:

@@ -77,14 +77,18 @@ class BarPanel:
         """Apply `decide` to each instrument's own bars (missing rows left out) and return (rows, N) values.
 
         A row without a bar carries the value of the row before (0 at the start). NaN from an indicator that is still
-        warming up becomes 0: flat.
+        warming up becomes 0: flat. Raises ValueError if `decide` does not return one value a bar.
         """
         out = np.zeros((len(self), self.n))
         for i in range(self.n):
             present = self.present[:, i]
             own = self._bars[:, i] if present.all() else self._bars[present, i]
-            values = np.append(0.0, np.nan_to_num(decide(Series(own)), nan=0.0))
-            out[:, i] = values[np.cumsum(present)]
+            values = np.asarray(decide(Series(own)))
+            if values.shape != (len(own),):
+                raise ValueError(
+                    f"each: {len(own)} bars were given, values of shape {values.shape} came back: one a bar"
+                )
+            out[:, i] = np.append(0.0, np.where(np.isnan(values), 0.0, values))[np.cumsum(present)]
         return out
 
 

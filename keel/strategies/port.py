@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,14 @@ from pydantic import BaseModel, ConfigDict
 from keel.domain.account import AccountView
 from keel.strategies.panel import BarPanel
 
+MOST_BARS: Final = 100_000
+"""Longest window of an indicator, in bars: TA-Lib's limit."""
+
 
 class StrategyParams(BaseModel):
-    """Be the base of a strategy's own parameters: frozen, unknown keys refused."""
+    """Be the base of a strategy's own parameters: frozen; unknown keys, NaN and infinity refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Strategy:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from keel.strategies.panel import BarPanel, Series
-from keel.strategies.port import StrategyParams, VectorStrategy
+from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
 
 
 class RelativeStrengthIndex(VectorStrategy):
@@ -21,7 +21,7 @@ class RelativeStrengthIndex(VectorStrategy):
     class Params(StrategyParams):
         """Set the period in bars and the two thresholds of the index (0 to 100)."""
 
-        period: int = Field(14, ge=2, description="bars of Wilder's smoothing")
+        period: int = Field(14, ge=2, le=MOST_BARS, description="bars of Wilder's smoothing")
         oversold: float = Field(30.0, gt=0.0, lt=100.0, description="index below which to buy")
         overbought: float = Field(70.0, gt=0.0, lt=100.0, description="index above which to sell")
         allow_short: bool = Field(default=False, description="hold -1/N instead of 0 after overbought")
@@ -43,6 +43,7 @@ class RelativeStrengthIndex(VectorStrategy):
         if len(close) <= self.params.period:
             return np.zeros(len(close))
         index = talib.RSI(close, timeperiod=self.params.period)
+        index[: np.argmax(close != close[0]) or len(close)] = np.nan  # TA-Lib says 0 where no price has moved yet
         change = np.full(len(close), np.nan)
         change[index < self.params.oversold] = 1.0
         change[index > self.params.overbought] = -1.0 if self.params.allow_short else 0.0

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.e2e.conftest import HEADER, Desk, bar_rows, refusal, write_csv
+from .desk import HEADER, Desk, bar_rows, refusal, write_csv
 
 STORED = Path("testing") / "ACME-USDT" / "1h.parquet"
 ROWS = bar_rows([100.0, 101.0, 102.0, 103.0, 104.0])
@@ -109,7 +109,10 @@ def test_store_file_that_is_cut_short_is_refused_by_name(desk: Desk, kept: int) 
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("data.symbols=[ACNE/USDT]", ["no 1h bars of testing:ACNE/USDT", "did you mean testing:ACME/USDT", "import_bars"]),
+        (
+            "data.symbols=[ACNE/USDT]",
+            ["no 1h bars of testing:ACNE/USDT", "did you mean testing:ACME/USDT", "import_bars"],
+        ),
         ("data.timeframe=1d", ["no 1d bars of testing:ACME/USDT", "of it are stored 1h"]),
         ("data.store=nowhere", ["nowhere", "the store is empty", "import_bars"]),
         ("data.start=2031-01-01", ["no bar opens from 2031-01-01", "2021-01-01 00:00 UTC", "data.start"]),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Desk, refusal
+from .desk import Desk, refusal
 
 
 @pytest.mark.parametrize(

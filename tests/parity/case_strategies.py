@@ -182,7 +182,7 @@ def finer_bars(draw: st.DrawFn, bars: tuple[Bar | None, ...], unit: float) -> tu
 @st.composite
 def target_weights(draw: st.DrawFn, rows: int, count: int, margin: bool) -> list[tuple[float | None, ...]]:
     """Draw what the strategy wants: to hold, flip, scale, rotate between instruments, or anything at all."""
-    style = draw(st.sampled_from(["hold", "flip", "scale", "rotate", "free"]), label="style")
+    style = draw(st.sampled_from(["flip", "hold", "scale", "rotate", "free", "flip"]), label="style")
     size = draw(st.sampled_from([10, 20, 5, 45, 2] if margin else [10, 12, 5, 9, 2]), label="size in tenths")
     period = draw(st.integers(1, 6), label="period")
     silence = draw(st.sampled_from([0, 0, 2, 3]), label="every n-th target is none")
@@ -276,14 +276,16 @@ def limits(draw: st.DrawFn) -> dict[str, Any]:
         return draw(st.sampled_from([0.0] * 3 * len(values) + list(values)), label=name)
 
     return {
-        "kill_switch": draw(st.integers(0, 29), label="kill switch at 29") == 29,
-        "max_order_weight": limit("max_order_weight", 0.05, 0.4),
+        "kill_switch": draw(st.integers(0, 24), label="kill switch at 24") == 24,
+        "max_order_weight": limit("max_order_weight", 0.003, 0.05, 0.4),
         "max_position_weight": limit("max_position_weight", 0.1, 0.8),
         "max_gross_weight": draw(st.sampled_from([0.0, 0.0, 0.2, 0.9]), label="max_gross_weight"),
-        "max_daily_loss": limit("max_daily_loss", 0.002, 0.05),
+        "max_daily_loss": draw(st.sampled_from([0.0, 0.0, 0.002, 0.02]), label="max_daily_loss"),
         "max_drawdown": limit("max_drawdown", 0.01, 0.2),
-        "max_orders_per_minute": draw(st.sampled_from([0.0, 0.0, 1.0, 2.5]), label="max_orders_per_minute"),
-        "close_order_reserve": draw(st.sampled_from([0.0, 1.0, 2.0]), label="close_order_reserve"),
+        "max_orders_per_minute": draw(
+            st.sampled_from([0.0, 0.0, 0.0, 1.5, 3.0]), label="max_orders_per_minute"
+        ),
+        "close_order_reserve": draw(st.sampled_from([0.0, 0.0, 1.0, 2.0]), label="close_order_reserve"),
     }
 
 

@@ -26,12 +26,12 @@ def cases_with(kind: EventKind, reason: Reason = Reason.NONE) -> int:
 
 
 def test_most_cases_trade():
-    assert cases_with(EventKind.FILLED) > 0.7 * len(sampled_outcomes())
+    assert cases_with(EventKind.FILLED) > 0.65 * len(sampled_outcomes())
 
 
 def test_most_orders_fill():
     kinds = Counter(e.kind for _, out in sampled_outcomes() for e in out.events)
-    assert kinds[EventKind.FILLED] > 0.7 * kinds[EventKind.SUBMITTED] > 4 * 0.7 * len(sampled_outcomes())
+    assert kinds[EventKind.FILLED] > 0.7 * kinds[EventKind.SUBMITTED] > 3 * len(sampled_outcomes())
 
 
 def test_many_orders_fill_in_parts():

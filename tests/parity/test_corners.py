@@ -175,3 +175,19 @@ def test_a_bankrupt_run_takes_no_more_decisions():
     outcome = play(case)
     assert [mark.equity for mark in outcome.marks] == [1000.0, 1000.0, -200.0]
     assert {e.row for e in outcome.events if e.kind in (EventKind.SUBMITTED, EventKind.DENIED)} == {0}
+
+
+def test_a_flip_whose_opening_was_clipped_away_is_pursued_after_its_own_close():
+    """Of the flip only the close of 2 passes; it makes room itself, so the target stays (and is denied at row 3)."""
+    rules = Rules(1, step=WHOLE, shortable=True, can_flip=True)
+    case = case_of(
+        [100.0, 100.0, 1000.0, 1000.0],
+        [(0.2, 0.2), (None, None), (-1.0, None), (None, None)],
+        *(rules, rules),
+        initial_cash=1000.0,
+        margin_account=True,
+        max_gross_weight=0.5,
+    )
+    outcome = play(case)
+    assert told(outcome, EventKind.SUBMITTED)[2:] == [(2, 0, Reason.MAX_GROSS, -2.0)]
+    assert told(outcome, EventKind.DENIED) == [(3, 0, Reason.MAX_GROSS, -4.0)]

@@ -1,0 +1,290 @@
+"""A backtest from bars in memory: results, benchmark, status."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keel.backtest.run import BacktestInputs, run_backtest
+from keel.config.modes import SimRun
+from keel.domain.errors import GateRefusedError, UsageError
+from keel.domain.instrument import Grid, Instrument, InstrumentId
+from keel.domain.layout import BAR, BAR_PRESENT
+from keel.domain.orders import EventKind, Reason
+from keel.runs.result import RunResult
+from keel.strategies.buy_and_hold import BuyAndHold
+from keel.strategies.panel import BarPanel
+from keel.strategies.port import Context, EventStrategy, Strategy, StrategyParams, VectorStrategy
+
+SYMBOLS = ("AAA", "BBB")
+HOUR_MS = 3_600_000
+
+
+class HalfAndBack(VectorStrategy):
+    """Hold half in the first instrument for ten bars, nothing for the next ten, and so on."""
+
+    def target_weights(self, bars: BarPanel) -> np.ndarray:
+        weights = np.zeros((len(bars), bars.n))
+        weights[np.arange(len(bars)) % 20 < 10, 0] = 0.5
+        return weights
+
+
+class HalfAndBackByBar(EventStrategy):
+    """Decide the same, a bar at a time."""
+
+    def on_bar(self, context: Context) -> None:
+        row = len(context.bars) - 1
+        context.set_target("AAA", 0.5 if row % 20 < 10 else 0.0)
+        context.set_target("BBB", 0.0)
+
+
+def config_of(**sections: dict[str, Any]) -> SimRun:
+    tree: dict[str, Any] = {
+        "mode": "sim",
+        "data": {"venue": "testing", "symbols": SYMBOLS, "timeframe": "1h"},
+        "strategy": {"class": "keel.strategies.buy_and_hold:BuyAndHold"},
+    }
+    return SimRun.model_validate(tree | sections)
+
+
+def bars_of(rows: int = 100, drift: float = 0.0) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    bars = np.zeros((rows, len(SYMBOLS)), BAR)
+    bars["close"] = 100.0 * np.exp(np.cumsum(rng.normal(drift, 0.01, bars.shape), axis=0))
+    bars["open"] = np.vstack([bars["close"][:1], bars["close"][:-1]])
+    bars["high"] = np.maximum(bars["open"], bars["close"]) * 1.01
+    bars["low"] = np.minimum(bars["open"], bars["close"]) * 0.99
+    bars["volume"] = 1e4
+    bars["open_ts_ms"] = np.arange(rows)[:, None] * HOUR_MS
+    bars["close_ts_ms"] = bars["open_ts_ms"] + HOUR_MS
+    bars["day"] = bars["open_ts_ms"] // 86_400_000
+    bars["flags"] = BAR_PRESENT
+    return bars
+
+
+def inputs_of(strategy: Strategy, config: SimRun | None = None, bars: np.ndarray | None = None) -> BacktestInputs:
+    instruments = tuple(
+        Instrument(
+            id=InstrumentId("testing", symbol),
+            tick=Grid.from_decimal(Decimal("0.01")),
+            step=Grid.from_decimal(Decimal("0.001")),
+            min_qty=0.0,
+            min_notional=5.0,
+            shortable=False,
+            can_flip=False,
+        )
+        for symbol in SYMBOLS
+    )
+    bars = bars_of() if bars is None else bars
+    none = np.zeros(len(SYMBOLS), np.int64)
+    return BacktestInputs(config or config_of(), instruments, strategy, bars, np.zeros(0, BAR), none, none)
+
+
+def go_on(_rows: int) -> str | None:
+    return None
+
+
+def run(strategy: Strategy, config: SimRun | None = None, bars: np.ndarray | None = None) -> RunResult:
+    return run_backtest(inputs_of(strategy, config, bars), "test", go_on)
+
+
+def test_buy_and_hold_is_its_own_benchmark():
+    result = run(BuyAndHold(StrategyParams()))
+    assert result.marks.tobytes() == result.benchmark.tobytes()
+    assert np.ptp(result.marks["equity"]) > 0
+
+
+def test_benchmark_pays_the_same_costs_but_knows_no_limits():
+    tight = config_of(
+        risk={"max_order_weight": 0.01, "max_position_weight": 0.01, "max_gross_weight": 0.01, "max_drawdown": 0.001},
+        execution={"rebalance": "every_bar", "time_in_force": "ioc"},
+    )
+    limited = run(BuyAndHold(StrategyParams()), tight)
+    free = run(BuyAndHold(StrategyParams()))
+    assert limited.benchmark.tobytes() == free.marks.tobytes()
+    assert limited.marks.tobytes() != free.marks.tobytes()
+    dear = run(BuyAndHold(StrategyParams()), config_of(fees={"taker_bps": 50.0}))
+    assert dear.benchmark["equity"][-1] < free.benchmark["equity"][-1]
+
+
+def test_benchmark_of_a_stopped_run_ends_where_the_run_does():
+    result = run_backtest(
+        inputs_of(HalfAndBackByBar(StrategyParams())), "test", lambda rows: "interrupted" * (rows == 7)
+    )
+    assert len(result.marks) == len(result.benchmark) == 7
+
+
+def test_event_driven_strategy_makes_the_same_run_as_its_vectorised_twin():
+    at_once, by_bar = run(HalfAndBack(StrategyParams())), run(HalfAndBackByBar(StrategyParams()))
+    assert at_once.marks.tobytes() == by_bar.marks.tobytes()
+    assert (at_once.events["price"] == by_bar.events["price"]).all()
+    assert at_once.signals == by_bar.signals
+
+
+def test_strategy_sees_the_past_alone_and_the_account_as_it_stands():
+    seen = []
+
+    class Watching(EventStrategy):
+        def on_bar(self, context: Context) -> None:
+            seen.append((len(context.bars), context.account.equity))
+            context.set_target("AAA", 0.5)
+
+    result = run(Watching(StrategyParams()))
+    assert [rows for rows, _ in seen] == list(range(1, 101))
+    assert [equity for _, equity in seen] == result.marks["local_equity"].tolist()
+
+
+def test_signals_count_decisions_and_orders_follow_them():
+    result = run(HalfAndBack(StrategyParams()))
+    # Rows 0, 20, 40, 60, 80 raise the weight, rows 10, 30, 50, 70, 90 lower it; 200 bars in all.
+    assert result.signals == {"buy": 5, "sell": 5, "hold": 190}
+    assert (result.events["kind"] == EventKind.SUBMITTED).sum() == 10
+
+
+@pytest.mark.parametrize("strategy", [HalfAndBack, HalfAndBackByBar])
+def test_run_that_may_not_execute_reports_signals_and_sends_nothing(strategy):
+    result = run(strategy(StrategyParams()), config_of(execution={"enabled": False}))
+    assert result.signals == {"buy": 5, "sell": 5, "hold": 190}
+    assert len(result.events) == 0
+    assert (result.marks["equity"] == 100_000).all()
+
+
+def test_whole_run_is_done():
+    result = run(HalfAndBack(StrategyParams()))
+    assert result.status == "done"
+    assert result.halted_ts_ms is None
+    assert len(result.marks) == 100
+
+
+def test_halted_run_plays_on_and_says_when_it_was_halted():
+    result = run(BuyAndHold(StrategyParams()), config_of(risk={"max_drawdown": 0.02}), bars_of(drift=-0.01))
+    assert result.status == "halted"
+    fall = (
+        1 - result.marks["local_equity"] / np.maximum.accumulate(np.append(100_000, result.marks["local_equity"]))[1:]
+    )
+    assert result.halted_ts_ms == result.marks["ts_ms"][np.argmax(fall >= 0.02)]
+    assert len(result.marks) == 100
+
+
+def bankrupt_inputs(strategy: Strategy) -> BacktestInputs:
+    account = {"type": "margin", "initial_margin": 0.1}
+    no_limits = dict.fromkeys(("max_order_weight", "max_position_weight", "max_gross_weight"))
+    return inputs_of(strategy, config_of(account=account, risk=no_limits), bars_of(drift=-0.05))
+
+
+class EightTimes(EventStrategy):
+    """Hold eight times what there is."""
+
+    def on_bar(self, context: Context) -> None:
+        context.set_target("AAA", 8.0)
+
+
+def test_bankrupt_run_ends_at_the_row_without_equity():
+    result = run_backtest(bankrupt_inputs(EightTimes(StrategyParams())), "test", go_on)
+    assert result.status == "bankrupt"
+    assert (result.marks["equity"][:-1] > 0).all()
+    assert result.marks["equity"][-1] <= 0
+    assert len(result.benchmark) == len(result.marks) < 100
+
+
+def test_stop_asked_for_at_the_row_of_a_bankruptcy_does_not_hide_it():
+    class EightTimesAtOnce(VectorStrategy):
+        def target_weights(self, bars: BarPanel) -> np.ndarray:
+            return np.tile([8.0, 0.0], (len(bars), 1))
+
+    inputs = bankrupt_inputs(EightTimesAtOnce(StrategyParams()))
+    assert run_backtest(inputs, "test", lambda rows: "interrupted" if rows else None).status == "bankrupt"
+
+
+@pytest.mark.parametrize("reason", ["interrupted", "kill_switch"])
+def test_stopped_run_says_why_and_keeps_the_rows_played(reason):
+    heard = []
+
+    def stop(rows: int) -> str | None:
+        heard.append(rows)
+        return reason if rows == 5 else None
+
+    result = run_backtest(inputs_of(HalfAndBackByBar(StrategyParams())), "test", stop)
+    assert result.status == reason
+    assert heard[-1] == len(result.marks) == 5
+    whole = run(HalfAndBackByBar(StrategyParams()))
+    assert result.marks.tobytes() == whole.marks[:5].tobytes()
+    assert sum(result.signals.values()) == 10
+
+
+def test_open_order_of_a_stopped_run_ends_with_it():
+    config = config_of(latency={"base_ms": 60_000.0, "jitter_ms": 0.0})
+    inputs = inputs_of(HalfAndBackByBar(StrategyParams()), config)
+    result = run_backtest(inputs, "test", lambda rows: "interrupted")
+    assert result.events["reason"].tolist() == [Reason.NONE, Reason.END_OF_RUN]
+
+
+@pytest.mark.parametrize("strategy", [HalfAndBack, HalfAndBackByBar])
+def test_stop_after_the_last_row_changes_nothing(strategy):
+    result = run_backtest(
+        inputs_of(strategy(StrategyParams())), "test", lambda rows: "interrupted" if rows == 100 else None
+    )
+    assert result.status == "done"
+
+
+def test_stop_before_the_first_row_leaves_no_result():
+    with pytest.raises(GateRefusedError, match="no result"):
+        run_backtest(inputs_of(HalfAndBack(StrategyParams())), "test", lambda rows: "kill_switch")
+
+
+class Failing(EventStrategy):
+    def on_bar(self, context: Context) -> None:
+        if len(context.bars) == 3:
+            raise ZeroDivisionError("by nought")
+
+
+class FailingAtOnce(VectorStrategy):
+    def target_weights(self, bars: BarPanel) -> np.ndarray:
+        raise ZeroDivisionError("by nought")
+
+
+class Leaving(VectorStrategy):
+    def target_weights(self, bars: BarPanel) -> np.ndarray:
+        raise SystemExit(7)
+
+
+class Returning(EventStrategy):
+    def on_bar(self, context: Context) -> object:
+        return 0.5
+
+
+class Asking(EventStrategy):
+    def on_bar(self, context: Context) -> None:
+        context.set_target("ZZZ", 0.5)
+
+
+class Writing(VectorStrategy):
+    def target_weights(self, bars: BarPanel) -> np.ndarray:
+        bars.close[0, 0] = 1.0
+        return np.zeros((len(bars), bars.n))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        (Failing, "failed at 1970-01-01T03:00:00 UTC: ZeroDivisionError: by nought; its traceback is in "),
+        (FailingAtOnce, "failed while deciding: ZeroDivisionError: by nought; its traceback is in "),
+        (Leaving, "failed while deciding: SystemExit: 7"),
+        (Returning, "on_bar returned float: say what to hold with context.set_target"),
+        (Asking, "is not among this run's symbols: AAA, BBB"),
+        (Writing, "failed while deciding: ValueError: "),
+    ],
+)
+def test_strategy_that_misbehaves_is_told_in_one_line(strategy, told):
+    inputs = inputs_of(strategy(StrategyParams()))
+    before = inputs.bars.tobytes()
+    with pytest.raises(UsageError) as caught:
+        run_backtest(inputs, "test", go_on)
+    line = str(caught.value)
+    assert f"test_run_backtest:{strategy.__name__}" in line
+    assert told in line
+    assert "\n" not in line
+    assert inputs.bars.tobytes() == before
