@@ -17,6 +17,11 @@ SEND = 2
 DENY_SHORT = 3
 """The target is short and the instrument cannot be."""
 
+PURSUED = 1
+"""The target is pursued: orders are sent until it is reached or given up."""
+SUSPENDED = 2
+"""The target waits until the risk guard is ACTIVE again."""
+
 _EXCESS = 1.0 + 1e-9
 
 
@@ -33,7 +38,7 @@ def take_targets_nb(run, slots, bars, weights):
         if run.every_bar or weight != slot.last_weight:
             slot.last_weight = weight
             slot.target_qty = weight * capital / slot.mark
-            slot.pursue = 1
+            slot.pursue = PURSUED
 
 
 @compiled

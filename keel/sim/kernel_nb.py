@@ -9,10 +9,18 @@ from __future__ import annotations
 
 from keel.domain.compile_nb import compiled
 from keel.domain.layout import BAR_PRESENT, LOCAL, VENUE
-from keel.domain.orders import EventKind, OrderStatus, Reason, RunStatus
+from keel.domain.orders import EventKind, OrderStatus, Reason, RunStatus, TradingState
 from keel.domain.rng_nb import CANCEL_JITTER, ENTRY_JITTER
 from keel.portfolio.books_nb import equity_nb, gross_nb, margin_rate_nb, net_nb
-from keel.portfolio.sizing_nb import CANCEL_LIVE, DENY_SHORT, NOTHING, size_order_nb, take_targets_nb
+from keel.portfolio.sizing_nb import (
+    CANCEL_LIVE,
+    DENY_SHORT,
+    NOTHING,
+    PURSUED,
+    SUSPENDED,
+    size_order_nb,
+    take_targets_nb,
+)
 from keel.risk.limits_nb import check_order_nb, update_latches_nb
 from keel.sim.costs_nb import update_volatility_nb
 from keel.sim.latency_nb import latency_ms_nb
@@ -94,7 +102,7 @@ def decide_nb(bars, weights, runs, slots, orders, tape, row):
     to_open = 0
     for i in range(n):
         slots[i].opens = 0
-        if slots[i].pursue and bars[row, i].flags & BAR_PRESENT:
+        if _is_pursued_nb(run, slots[i], bars[row, i]):
             action, side, want, closing, opening, wait = size_order_nb(slots[i])
             if action == CANCEL_LIVE:
                 _request_cancels_nb(bars, run, slots, orders, i, row)
@@ -115,6 +123,15 @@ def decide_nb(bars, weights, runs, slots, orders, tape, row):
             closing_orders += _send_nb(
                 bars, run, slots, orders, tape, i, row, side, want, closing, opening, wait, closing_orders
             )
+
+
+@compiled
+def _is_pursued_nb(run, slot, bar):
+    if not bar.flags & BAR_PRESENT:
+        return False
+    if slot.pursue == SUSPENDED and run.trading_state == TradingState.ACTIVE:
+        slot.pursue = PURSUED
+    return slot.pursue == PURSUED
 
 
 @compiled
@@ -150,22 +167,27 @@ def _send_nb(bars, run, slots, orders, tape, i, row, side, want, closing, openin
     """Check the order and send what may go; return 1 if it was sent and only closes."""
     slot = slots[i]
     qty, opened, reason = check_order_nb(run, slots, slot, side, closing, opening, bars[row, i].close_ts_ms)
+    only_closes = qty > 0.0 and opened == 0.0
+    if only_closes:
+        closing_orders += 1
     funds_are_coming = (reason == Reason.BUYING_POWER or reason == Reason.MAX_GROSS) and closing_orders > 0
     if qty == 0.0:
         if not funds_are_coming:
             _deny_nb(bars, run, slots, tape, i, row, side, want, reason)
         return 0
     _submit_nb(bars, run, slots, orders, tape, i, row, side, qty, opened, reason)
-    if not wait and not funds_are_coming:
+    if reason == Reason.REDUCING:
+        slot.pursue = SUSPENDED
+    elif not wait and not funds_are_coming:
         slot.pursue = 0
-    return 1 if opened == 0.0 else 0
+    return 1 if only_closes else 0
 
 
 @compiled
 def _deny_nb(bars, run, slots, tape, i, row, side, want, reason):
     ts_ms = bars[row, i].close_ts_ms
     write_event_nb(run, tape, EventKind.DENIED, reason, side, i, -1, row, ts_ms, ts_ms, want)
-    slots[i].pursue = 0
+    slots[i].pursue = SUSPENDED if reason == Reason.REDUCING or reason == Reason.ORDER_RATE else 0
 
 
 @compiled

@@ -67,6 +67,7 @@ def _margin_needed_nb(run, slots, orders, order):
         free = free + slots[i].qty[VENUE] * slots[i].mark
     for i in range(len(slots)):
         free = free - margin * abs(slots[i].qty[VENUE]) * slots[i].mark
+    free = free + margin * (order.qty - opened) * slot.mark
     for at in range(run.n_orders):
         other = orders[at]
         if other.status == OrderStatus.WORKING and other.id != order.id:
@@ -104,6 +105,7 @@ def _available_nb(run, slot, order, bar, ts_ms):
 @compiled
 def _round_against_us_nb(slot, side, price):
     if side > 0:
-        return grid_ceil_nb(price, slot.tick_mantissa, slot.tick_scale)
-    price = grid_floor_nb(price, slot.tick_mantissa, slot.tick_scale)
+        price = grid_ceil_nb(price, slot.tick_mantissa, slot.tick_scale)
+    else:
+        price = grid_floor_nb(price, slot.tick_mantissa, slot.tick_scale)
     return price if price > 0.0 else slot.tick_mantissa / slot.tick_scale

@@ -139,9 +139,7 @@ def price_walks(
     """Draw an instrument's bars: gaps, flat bars, missing bars, bars that open late."""
     bars: list[Bar | None] = []
     last = level
-    moves = st.tuples(
-        st.integers(0, 11), st.integers(-4, 4), st.integers(-8, 8), st.integers(0, 8), st.integers(0, 10)
-    )
+    moves = st.tuples(st.integers(0, 11), st.integers(-4, 4), st.integers(-8, 8), st.integers(0, 8), st.integers(0, 10))
     for slot in timeline.slots:
         shape, gap, move, wicks, volume = draw(moves)
         if shape == MISSING:
@@ -249,9 +247,7 @@ def costs(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def latencies(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
     """Draw latencies from 0 to several bars, and timeouts near the response time (rule 13)."""
-    response = draw(
-        st.sampled_from([0.0, 50.0, bar_ms / 3, float(bar_ms), bar_ms * 1.5]), label="response_ms"
-    )
+    response = draw(st.sampled_from([0.0, 50.0, bar_ms / 3, float(bar_ms), bar_ms * 1.5]), label="response_ms")
     around = [0, 0, 0, int(response) + 15, int(response * 1.1) + 1, int(response * 0.7) + 1]
     return {
         "entry_ms": draw(
@@ -282,9 +278,7 @@ def limits(draw: st.DrawFn) -> dict[str, Any]:
         "max_gross_weight": draw(st.sampled_from([0.0, 0.0, 0.2, 0.9]), label="max_gross_weight"),
         "max_daily_loss": draw(st.sampled_from([0.0, 0.0, 0.002, 0.02]), label="max_daily_loss"),
         "max_drawdown": limit("max_drawdown", 0.01, 0.2),
-        "max_orders_per_minute": draw(
-            st.sampled_from([0.0, 0.0, 0.0, 1.5, 3.0]), label="max_orders_per_minute"
-        ),
+        "max_orders_per_minute": draw(st.sampled_from([0.0, 0.0, 0.0, 1.5, 3.0]), label="max_orders_per_minute"),
         "close_order_reserve": draw(st.sampled_from([0.0, 0.0, 1.0, 2.0]), label="close_order_reserve"),
     }
 

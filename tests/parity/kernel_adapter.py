@@ -119,9 +119,7 @@ def _slots(case: Case) -> np.ndarray:
 
 
 def _targets(case: Case) -> np.ndarray:
-    return np.array(
-        [[np.nan if w is None else w for w in row.targets] for row in case.rows], dtype=np.float64
-    )
+    return np.array([[np.nan if w is None else w for w in row.targets] for row in case.rows], dtype=np.float64)
 
 
 def _outcome(simulator: Simulator) -> Outcome:

@@ -34,9 +34,7 @@ def snap(x: float, grid: Step, q0: float, signed: float) -> float:
     return float(math.floor(x * grid.scale / grid.mantissa + 0.5)) * grid.mantissa / grid.scale
 
 
-def apply_fill(
-    book: Book, instrument: int, step: Step, side: int, qty: float, price: float, fee: float
-) -> None:
+def apply_fill(book: Book, instrument: int, step: Step, side: int, qty: float, price: float, fee: float) -> None:
     """Change cash, position and average price by one fill (rule 5)."""
     signed = side * qty
     q0, average = book.qty[instrument], book.average[instrument]

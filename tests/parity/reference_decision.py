@@ -51,7 +51,10 @@ def decide(state: State, targets: tuple[float | None, ...]) -> None:
         if state.row.bars[i] is None:
             continue
         _take_target(state, sheet, i, weight)
-        plan = _plan(state, sheet, i) if state.markets[i].pursue else None
+        market = state.markets[i]
+        if market.suspended and state.trading_state == TradingState.ACTIVE:
+            market.pursue, market.suspended = True, False
+        plan = _plan(state, sheet, i) if market.pursue else None
         if plan is not None and plan.opening == 0:
             _carry_out(state, sheet, plan)
         elif plan is not None:
@@ -98,6 +101,7 @@ def _take_target(state: State, sheet: Sheet, i: int, weight: float | None) -> No
     market.last_weight = weight
     market.target_qty = weight * sheet.sizing_equity / market.mark
     market.pursue = True
+    market.suspended = False
 
 
 def _plan(state: State, sheet: Sheet, i: int) -> Plan | None:
@@ -152,9 +156,11 @@ def _carry_out(state: State, sheet: Sheet, plan: Plan) -> None:
     if verdict.denial == Reason.NONE:
         _send(state, sheet, plan, verdict)
         market.pursue = plan.wait or _may_grow(sheet, verdict.clip)
+        market.suspended = verdict.clip == Reason.REDUCING
     elif not _may_grow(sheet, verdict.denial):
         _deny(state, plan, verdict.denial)
         market.pursue = False
+        market.suspended = verdict.denial in (Reason.REDUCING, Reason.ORDER_RATE)
 
 
 def _may_grow(sheet: Sheet, clip: Reason) -> bool:
@@ -269,7 +275,5 @@ def _tell(state: State, plan: Plan, kind: EventKind, reason: Reason, order_id: i
     """Record one of our own events; it needs no response (rule 13, last line)."""
     now = state.row.close_ts_ms
     state.events.append(
-        Event(
-            kind, reason, plan.side, plan.instrument, order_id, state.row_index, now, now, qty, delivered=True
-        )
+        Event(kind, reason, plan.side, plan.instrument, order_id, state.row_index, now, now, qty, delivered=True)
     )

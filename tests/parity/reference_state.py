@@ -107,6 +107,7 @@ class Market:
     last_weight: float = 0.0
     target_qty: float = 0.0
     pursue: bool = False
+    suspended: bool = False
 
 
 @dataclass

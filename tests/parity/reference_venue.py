@@ -108,11 +108,7 @@ def _refusal(state: State, order: Order) -> Reason:
     """Return why the venue refuses the order at its arrival, or NONE (rule 7)."""
     case, rules = state.case, state.case.instruments[order.instrument]
     others = [o for o in state.orders if o.status == OrderStatus.WORKING and o.id != order.id]
-    if (
-        order.side < 0
-        and not (case.margin_account and rules.shortable)
-        and _sells_too_much(state, order, others)
-    ):
+    if order.side < 0 and not (case.margin_account and rules.shortable) and _sells_too_much(state, order, others):
         return Reason.INSUFFICIENT_POSITION
     if case.margin_account:
         return Reason.INSUFFICIENT_FUNDS if _exceeds_margin(state, order, others) else Reason.NONE
@@ -154,6 +150,7 @@ def _exceeds_margin(state: State, order: Order, others: list[Order]) -> bool:
         free = free + qty * market.mark
     for qty, market in zip(venue.qty, state.markets, strict=True):
         free = free - m * abs(qty) * market.mark
+    free = free + m * (order.qty - opening) * state.markets[order.instrument].mark
     for o in others:
         its_mark, its_rate = state.markets[o.instrument].mark, fee_rate(state.case.instruments[o.instrument])
         free = free - min(o.opening_qty, o.qty - o.filled) * its_mark * (m + its_rate)

@@ -81,13 +81,10 @@ def test_every_price_model_fills_inside_bars(model: PriceModel):
 
     def fills_inside_a_bar(case, out) -> bool:
         return any(
-            e.kind == EventKind.FILLED and e.ts_ms > case.rows[e.row].bars[e.instrument].open_ts_ms
-            for e in out.events
+            e.kind == EventKind.FILLED and e.ts_ms > case.rows[e.row].bars[e.instrument].open_ts_ms for e in out.events
         )
 
-    assert any(
-        case.price_model == model and fills_inside_a_bar(case, out) for case, out in sampled_outcomes()
-    )
+    assert any(case.price_model == model and fills_inside_a_bar(case, out) for case, out in sampled_outcomes())
 
 
 @pytest.mark.parametrize("lifetime", list(TimeInForce), ids=lambda t: t.name)

@@ -34,9 +34,7 @@ def case_of(
     rows = []
     for k, (price, weights) in enumerate(zip(prices, targets, strict=True)):
         bar = flat_bar(k, price, volume)
-        rows.append(
-            Row(bar.close_ts_ms, day=0, ends_day=False, bars=(bar,) * len(instruments), targets=weights)
-        )
+        rows.append(Row(bar.close_ts_ms, day=0, ends_day=False, bars=(bar,) * len(instruments), targets=weights))
     return Case(tuple(rows), instruments, **more)
 
 

@@ -59,9 +59,7 @@ def disagreement(reference: Outcome, kernel: Outcome) -> str:
             for name in ends
             if getattr(reference, name) != getattr(kernel, name)
         )
-        or (
-            "" if reference.local == kernel.local else f"local book: {reference.local}, kernel {kernel.local}"
-        )
+        or ("" if reference.local == kernel.local else f"local book: {reference.local}, kernel {kernel.local}")
     )
 
 

@@ -43,9 +43,7 @@ def test_equity_changes_by_price_moves_minus_each_cost(outcomes):
         costs = math.fsum(e.fee + e.spread_cost + e.impact_cost + e.rounding_cost for e in trades)
         turnover = math.fsum(e.qty * e.price for e in trades)
         change = outcome.marks[-1].equity - case.initial_cash
-        assert change == pytest.approx(
-            price_moves - costs, rel=0, abs=ROUND_OFF * (case.initial_cash + turnover)
-        )
+        assert change == pytest.approx(price_moves - costs, rel=0, abs=ROUND_OFF * (case.initial_cash + turnover))
 
 
 def test_cash_changes_by_what_fills_cost(outcomes):
@@ -78,9 +76,7 @@ def test_costs_are_paid_and_never_earned(outcomes):
             assert e.spread_cost >= 0
             assert e.impact_cost >= 0
             tick = case.instruments[e.instrument].tick
-            if (
-                e.reference_price >= tick.mantissa / tick.scale
-            ):  # below one tick a sell still gets one (rule 12)
+            if e.reference_price >= tick.mantissa / tick.scale:  # below one tick a sell still gets one (rule 12)
                 assert e.side * (e.price - e.reference_price) >= -ROUND_OFF * e.reference_price
 
 
