@@ -104,9 +104,12 @@ def _simulate(config: RunConfig, run_id: str, progress: Progress) -> tuple[RunRe
     inputs, records = wire_backtest(config)
     _LOG.info("run %s: %d rows of %s", run_id, len(inputs.bars), ", ".join(inputs.symbols))
     progress.update(task, description="simulating", total=len(inputs.bars))
-    watch = Watch(KillSwitch(Path(config.run.state_dir)), progress, task)
+    switch = KillSwitch(Path(config.run.state_dir))
+    watch = Watch(switch, progress, task)
     with watch.stopping_gracefully():
         result = run_backtest(inputs, run_id, watch)
+    if result.status == "kill_switch":
+        switch.note_tripped()
     progress.remove_task(task)
     _LOG.info("run %s: %s after %d rows, %d events", run_id, result.status, len(result.marks), len(result.events))
     return result, records

@@ -57,10 +57,18 @@ def examine(config_path: Path | None) -> tuple[CheckResult, ...]:
 
 
 def gate_run(config: RunConfig) -> None:
-    """Raise GateRefusedError (exit 3) unless all holds that a run of this config's mode needs to start."""
-    from keel.preflight.gate import GATE_CHECKS, gate, run_checks
+    """Raise GateRefusedError (exit 3) unless all holds that a run of this config's mode needs to start.
 
+    A kill switch that is seen, and a flag that someone removed by hand since, go on record (rule 18).
+    """
+    from keel.preflight.gate import GATE_CHECKS, gate, run_checks
+    from keel.risk.kill_switch import KillSwitch
+
+    switch = KillSwitch(Path(config.run.state_dir))
+    if switch.is_tripped():
+        switch.note_tripped()
     gate(run_checks(check_context(config), GATE_CHECKS[config.mode]))
+    switch.note_removal()
 
 
 def check_context(

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +39,7 @@ class KillSwitch:
 
     @property
     def resets(self) -> Path:
-        """Return the path of the record of resets: one JSON object a line."""
+        """Return the path of the record of trips, resets and removals by hand: one JSON object a line."""
         return self._state_dir / RESETS_NAME
 
     def is_tripped(self) -> bool:
@@ -74,12 +75,42 @@ class KillSwitch:
         if not self._flag_stands():
             return False
         with disk_errors_named(self.resets):
-            _append(self.resets, _reset_line(reason))
-            _sync(self._state_dir)
+            self._record("reset", reason)
         with disk_errors_named(self.flag):
             self.flag.unlink(missing_ok=True)
             _sync(self._state_dir)
         return True
+
+    def note_tripped(self) -> None:
+        """Record, once a trip, that a run saw the flag; a record that cannot be written keeps no one from stopping."""
+        with suppress(UsageError, OSError):
+            if self._last_event() != "tripped":
+                self._record("tripped", self.why_tripped() or "the flag was seen and is gone")
+
+    def note_removal(self) -> bool:
+        """Record that a flag a run had seen was removed by hand; return False, doing nothing, if none was (rule 18).
+
+        Raises UsageError where the record cannot be read or written.
+        """
+        with disk_errors_named(self.resets):
+            if self._flag_stands() or self._last_event() != "tripped":
+                return False
+            self._record("removed", "by hand, without scripts/reset_kill_switch.py; found when a run started")
+        return True
+
+    def _record(self, event: str, reason: str) -> None:
+        _append(self.resets, _line(event, reason))
+        _sync(self._state_dir)
+
+    def _last_event(self) -> str | None:
+        try:
+            lines = self.resets.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return None
+        for line in reversed(lines):
+            with suppress(ValueError, TypeError, KeyError):
+                return str(json.loads(line)["event"])
+        return None
 
     def _flag_stands(self) -> bool:
         with disk_errors_named(self.flag):
@@ -122,8 +153,9 @@ class KillSwitchSampler:
         return self._why is not None
 
 
-def _reset_line(reason: str) -> str:
-    record = {"ts_ms": time.time_ns() // 1_000_000, "reason": redact(reason.strip()), "user": _user()}
+def _line(event: str, reason: str) -> str:
+    now_ms = time.time_ns() // 1_000_000
+    record = {"ts_ms": now_ms, "event": event, "reason": redact(reason.strip()), "user": _user()}
     return json.dumps(record, ensure_ascii=False)
 
 

@@ -23,7 +23,9 @@ HOSTS = [
     a + b
     for a, b in (("pypi", ".org"), ("python", "hosted.org"), ("npm", "js.org"), ("index", "-url"), ("artifact", "ory"))
 ]
-MACHINE = re.compile("|".join(["/work" + "/", "/ro" + "ot/", "/ho" + r"me/\w", "/Us" + r"ers/\w", r"C:\\Us" + "ers"]))
+MACHINE = re.compile(
+    "|".join(["/work" + "/", "/ro" + r"ot/\w", "/ho" + r"me/\w+/", "/Us" + r"ers/\w+/", r"C:\\Us" + "ers"])
+)
 
 
 def rules() -> set[int]:

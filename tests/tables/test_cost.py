@@ -331,3 +331,22 @@ def test_no_impact_before_there_is_volatility():
         """,
         **FOREVER,
     )
+
+
+def test_bar_without_volume_leaves_no_trace_in_the_impact():
+    """Rules 11, 12: nothing fills in the third bar, so 4 of the 100 of the fourth are the metaorder's first: 20 bps."""
+    play(
+        """
+        100 100 100 100 100   .
+        101 101 101 101 100   0.404
+        101 101 101 101 nan   .
+        100 100 100 100 100   .
+        """,
+        """
+        120  SUBMITTED  A  buy 4
+        120  ACCEPTED   A  buy 4
+        180  FILLED     A  buy 4 @ 100.2  impact 0.8
+        """,
+        max_participation=1.0,
+        **FOREVER,
+    )

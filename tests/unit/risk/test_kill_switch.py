@@ -133,7 +133,7 @@ def test_a_reset_is_on_record_with_its_reason_before_the_flag_goes(switch: KillS
     first, second = (json.loads(line) for line in switch.resets.read_text(encoding="utf-8").splitlines())
     assert (first["reason"], second["reason"]) == ("feed was stale,\nfixed", "“drill”")
     assert before_ms <= first["ts_ms"] <= second["ts_ms"] <= time.time_ns() // 1_000_000
-    assert set(first) == {"ts_ms", "reason", "user"}
+    assert set(first) == {"ts_ms", "event", "reason", "user"}
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
@@ -186,6 +186,37 @@ def test_no_secret_reaches_the_record(switch: KillSwitch, monkeypatch: pytest.Mo
     switch.flag.touch()
     switch.reset("rotated k3y-of-mine")
     assert json.loads(switch.resets.read_text())["reason"] == "rotated [redacted]"
+
+
+def events(switch: KillSwitch) -> list[str]:
+    return [json.loads(line)["event"] for line in switch.resets.read_text().splitlines()]
+
+
+def test_a_flag_a_run_has_seen_and_someone_removed_by_hand_is_on_record_once(switch: KillSwitch) -> None:
+    assert not switch.note_removal()
+    switch.flag.touch()
+    switch.note_tripped()
+    switch.note_tripped()
+    assert not switch.note_removal(), "the flag stands"
+    switch.flag.unlink()
+    assert switch.note_removal()
+    assert not switch.note_removal()
+    assert events(switch) == ["tripped", "removed"]
+
+
+def test_a_reset_leaves_no_removal_to_record(switch: KillSwitch) -> None:
+    switch.flag.touch()
+    switch.note_tripped()
+    assert switch.reset("drill")
+    assert not switch.note_removal()
+    assert events(switch) == ["tripped", "reset"]
+
+
+def test_a_record_that_cannot_be_written_keeps_no_run_from_stopping(switch: KillSwitch) -> None:
+    switch.resets.mkdir()
+    switch.note_tripped()
+    with pytest.raises(UsageError):
+        switch.note_removal()
 
 
 def test_two_resets_at_once_both_end_well_and_leave_whole_lines(switch: KillSwitch) -> None:
