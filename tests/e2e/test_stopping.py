@@ -95,10 +95,23 @@ def test_kill_switch_keeps_a_run_from_starting_until_it_is_reset_with_a_reason(d
     assert "reason" in refusal(desk.script("scripts/reset_kill_switch.py", "--reason", " "))
     assert (desk.folder / "state" / "kill_switch.flag").exists()
     assert desk.script("scripts/reset_kill_switch.py", "--reason", "looked, it was a drill").code == 0
-    record = json.loads((desk.folder / "state" / "kill_switch.log").read_text())
+    lines = (desk.folder / "state" / "kill_switch.log").read_text().splitlines()
+    seen, record = (json.loads(line) for line in lines)
+    assert (seen["event"], record["event"]) == ("tripped", "reset")
     assert record["reason"] == "looked, it was a drill"
     assert abs(record["ts_ms"] / 1000 - time.time()) < 60
     assert desk.backtest().code == 0
+
+
+def test_flag_removed_by_hand_is_recorded_when_the_next_run_starts(desk: Desk) -> None:
+    flag = desk.folder / "state" / "kill_switch.flag"
+    flag.parent.mkdir(exist_ok=True)
+    flag.touch()
+    assert desk.backtest().code == 3
+    flag.unlink()
+    assert desk.backtest().code == 0
+    lines = (desk.folder / "state" / "kill_switch.log").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["tripped", "removed"]
 
 
 def test_kill_switch_stops_a_running_backtest_and_says_so(desk: Desk) -> None:

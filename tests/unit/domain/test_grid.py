@@ -42,9 +42,7 @@ def test_a_grid_value_stays_itself_and_is_the_float_of_its_decimal(step: Decimal
 
 @given(STEPS, POINTS, FRACTIONS)
 @exactly
-def test_between_two_grid_values_floor_gives_the_lower_and_ceil_the_upper(
-    step: Decimal, n: int, part: Decimal
-):
+def test_between_two_grid_values_floor_gives_the_lower_and_ceil_the_upper(step: Decimal, n: int, part: Decimal):
     exact = (n + part) * step
     below = (exact / step).to_integral_value(ROUND_FLOOR) * step
     above = (exact / step).to_integral_value(ROUND_CEILING) * step

@@ -74,9 +74,7 @@ def test_figures_equal_empyrical_on_a_real_stock(name):
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    hnp.arrays(np.float64, st.integers(0, 60), elements=st.floats(-1e9, 1e12)), st.sampled_from([252, 365])
-)
+@given(hnp.arrays(np.float64, st.integers(0, 60), elements=st.floats(-1e9, 1e12)), st.sampled_from([252, 365]))
 def test_no_curve_gives_a_warning_or_an_infinite_figure(equity, year):
     daily = returns.simple_returns(equity)
     figures = [
@@ -127,9 +125,7 @@ def test_daily_returns_compound_to_the_total_return():
 
 
 def test_monthly_returns_start_at_the_last_equity_of_the_month_before():
-    days = np.array(
-        [np.datetime64(d) for d in ("2021-01-30", "2021-01-31", "2021-02-28", "2021-04-01")]
-    ).astype(int)
+    days = np.array([np.datetime64(d) for d in ("2021-01-30", "2021-01-31", "2021-02-28", "2021-04-01")]).astype(int)
     months = returns.monthly_returns(days, np.array([100.0, 110.0, 121.0, 60.5]))
     assert [(year, month) for year, month, _ in months] == [(2021, 1), (2021, 2), (2021, 4)]
     assert [value for _, _, value in months] == pytest.approx([0.1, 0.1, -0.5])

@@ -94,9 +94,7 @@ def test_float_dust_left_by_repeated_fills_counts_as_flat():
 
 
 def test_instruments_do_not_mix_and_only_fills_count():
-    events = fills(
-        (0, 1, 1.0, 10.0, 0.0), (1, 1, 1.0, 20.0, 0.0), (0, -1, 1.0, 12.0, 0.0), (1, -1, 1.0, 5.0, 0.0)
-    )
+    events = fills((0, 1, 1.0, 10.0, 0.0), (1, 1, 1.0, 20.0, 0.0), (0, -1, 1.0, 12.0, 0.0), (1, -1, 1.0, 5.0, 0.0))
     events[3]["kind"] = EventKind.SUBMITTED
     closed, still_open = round_trips(events, np.array([1.0, 30.0]), 5000)
     assert closed["instrument"].tolist() == [0]

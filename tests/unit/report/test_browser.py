@@ -24,9 +24,7 @@ def report(make_run, tmp_path_factory) -> Path:
     run = dataclasses.replace(make_run(rows=9000, symbols=("AAA", "BBB")), symbols=("AAA", "B<b>&B"))
     trades = run_trades(run)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(
-        render_html(run, summarise(run, trades), trades, "mode: sim\n", {"seed": 7}), encoding="utf-8"
-    )
+    path.write_text(render_html(run, summarise(run, trades), trades, "mode: sim\n", {"seed": 7}), encoding="utf-8")
     return path
 
 

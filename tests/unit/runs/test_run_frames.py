@@ -82,7 +82,9 @@ def test_a_part_filled_order_that_is_cancelled_keeps_its_part_and_the_reason() -
 
 
 def test_orders_come_as_they_were_decided_though_their_events_are_mixed() -> None:
-    table = rows(event(K.SUBMITTED, 1, 10), event(K.SUBMITTED, 2, 10), event(K.ACCEPTED, 2, 11), event(K.ACCEPTED, 1, 12))
+    table = rows(
+        event(K.SUBMITTED, 1, 10), event(K.SUBMITTED, 2, 10), event(K.ACCEPTED, 2, 11), event(K.ACCEPTED, 1, 12)
+    )
     assert [(row["order_id"], row["status"]) for row in table] == [(1, "WORKING"), (2, "WORKING")]
 
 
