@@ -81,3 +81,30 @@ def test_venue_accepts_what_its_other_orders_leave():
         """,
         max_participation=1.0,
     )
+
+
+def test_flip_may_use_the_margin_that_it_frees():
+    """Rule 7: 20 long on a margin of a half: nothing is free. A sale of 40 closes 20, which frees 1000, and opens 20.
+
+    The opening needs 20 × 100 × 0.5 = 1000: it fits, with us and at the venue.
+    """
+    played = play(
+        """
+        100 100 100 100 9   2
+        100 100 100 100 9   -2
+        100 100 100 100 9   .
+        """,
+        """
+        60   SUBMITTED  A  buy 20
+        60   ACCEPTED   A  buy 20
+        60   FILLED     A  buy 20 @ 100
+        120  SUBMITTED  A  sell 40
+        120  ACCEPTED   A  sell 40
+        120  FILLED     A  sell 40 @ 100
+        """,
+        margin_account=True,
+        initial_margin=0.5,
+        shortable=True,
+        can_flip=True,
+    )
+    assert played.position == [-20]

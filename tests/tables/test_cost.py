@@ -205,7 +205,13 @@ def test_latency_grows_with_volatility():
 
 
 # Impact tables: one return of 1% and averages that never forget (α = 0): σ is 100 bps a bar.
-FOREVER = {"impact_coefficient": 1.0, "vol_short_alpha": 0.0, "vol_long_alpha": 0.0, "step": "1"}
+FOREVER = {
+    "impact_coefficient": 1.0,
+    "vol_short_alpha": 0.0,
+    "vol_long_alpha": 0.0,
+    "max_participation": 1.0,
+    "step": "1",
+}
 
 
 def test_impact_of_one_fill_follows_the_square_root_law():
@@ -265,7 +271,6 @@ def test_slicing_an_order_inside_a_bar_costs_what_the_whole_costs():
         180  ACCEPTED   A  buy 4
         180  FILLED     A  buy 4 @ {100 + second}  impact {4 * second}
         """,
-        max_participation=1.0,
         **FOREVER,
     )
     assert played.cash == pytest.approx(1000 - 800 - whole, rel=1e-12)
@@ -290,9 +295,7 @@ def test_impact_remembers_what_was_filled_in_the_bar_before():
         120  FILLED     A  buy 4 @ 100.2  impact 0.8
         180  FILLED     A  buy 4 @ {100 + second}  impact {4 * second}
         """,
-        max_participation=0.04,
-        impact_decay=math.log(2),
-        **FOREVER,
+        **(FOREVER | {"max_participation": 0.04, "impact_decay": math.log(2)}),
     )
 
 
@@ -347,6 +350,5 @@ def test_bar_without_volume_leaves_no_trace_in_the_impact():
         120  ACCEPTED   A  buy 4
         180  FILLED     A  buy 4 @ 100.2  impact 0.8
         """,
-        max_participation=1.0,
         **FOREVER,
     )

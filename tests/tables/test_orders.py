@@ -49,15 +49,15 @@ def test_order_that_comes_late_in_a_bar_gets_the_part_that_is_left():
 
 
 def test_orders_share_a_bar_in_the_order_of_their_events():
-    """Rules 6, 12, 14: 4 a bar. The first order rests 5 − 4 = 1; the target then asks for 3 more.
+    """Rules 6, 12, 14: 4 a bar. The first order rests 5 − 4 = 1; the target then asks for 4 more.
 
-    In the third bar the rest of the first (id 0) is matched before the second arrives (id 1): 1, then 3 of the 3 left.
-    In the fourth nothing is left to do.
+    In the third bar the rest of the first (id 0) is matched before the second arrives (id 1): 1, then the 3 that are
+    left of the bar. The last unit takes the fourth.
     """
     play(
         """
         100 100 100 100 4   0.5
-        100 100 100 100 4   0.8
+        100 100 100 100 4   0.9
         100 100 100 100 4   .
         100 100 100 100 4   .
         """,
@@ -65,10 +65,11 @@ def test_orders_share_a_bar_in_the_order_of_their_events():
         60   SUBMITTED  A  buy 5
         60   ACCEPTED   A  buy 5
         60   FILLED     A  buy 4 @ 100
-        120  SUBMITTED  A  buy 3
+        120  SUBMITTED  A  buy 4
         120  FILLED     A  buy 1 @ 100
-        120  ACCEPTED   A  buy 3
+        120  ACCEPTED   A  buy 4
         120  FILLED     A  buy 3 @ 100
+        180  FILLED     A  buy 1 @ 100
         """,
         max_participation=1.0,
         step="1",

@@ -126,6 +126,108 @@ def test_order_that_would_flip_only_closes_while_reducing():
     assert played.position == [0]
 
 
+def test_target_denied_while_reducing_is_taken_up_when_the_day_ends():
+    """Rules 6, 17: B's 0.1 of 875 is 1.75 units, denied at 120 s. The row that ends at 240 s is ACTIVE: they are
+    sent.
+    """
+    play(
+        """
+        100 100 100 100 9  0.5  |  50 50 50 50 9  .
+        100 100  75  75 9  .    |  50 50 50 50 9  0.1
+        75   75  75  75 9  .    |  50 50 50 50 9  0.1
+        75   75  75  75 9  .    |  50 50 50 50 9  .
+        75   75  75  75 9  .    |  50 50 50 50 9  .
+        """,
+        """
+        60   SUBMITTED  A  buy 5
+        60   ACCEPTED   A  buy 5
+        60   FILLED     A  buy 5 @ 100
+        120  DENIED     B  buy 1.75  REDUCING
+        240  SUBMITTED  B  buy 1.75
+        240  ACCEPTED   B  buy 1.75
+        240  FILLED     B  buy 1.75 @ 50
+        """,
+        max_daily_loss=0.125,
+        days=[0, 0, 0, 1, 1],
+    )
+
+
+def test_new_target_takes_the_place_of_one_denied_while_reducing():
+    """Rule 17: B's 1.75 were denied at 120 s; at 180 s its target is 0, which is where it stands: nothing is left to
+    do.
+    """
+    play(
+        """
+        100 100 100 100 9  0.5  |  50 50 50 50 9  .
+        100 100  75  75 9  .    |  50 50 50 50 9  0.1
+        75   75  75  75 9  .    |  50 50 50 50 9  0
+        75   75  75  75 9  .    |  50 50 50 50 9  .
+        75   75  75  75 9  .    |  50 50 50 50 9  .
+        """,
+        """
+        60   SUBMITTED  A  buy 5
+        60   ACCEPTED   A  buy 5
+        60   FILLED     A  buy 5 @ 100
+        120  DENIED     B  buy 1.75  REDUCING
+        """,
+        max_daily_loss=0.125,
+        days=[0, 0, 0, 1, 1],
+    )
+
+
+def test_target_denied_for_the_order_rate_is_taken_up_when_the_day_ends():
+    """Rule 17: one order a minute: A's. B's is denied and latches REDUCING; the next row is of a new day and has a
+    token.
+    """
+    play(
+        """
+        100 100 100 100 9  0.1  |  50 50 50 50 9  0.1
+        100 100 100 100 9  .    |  50 50 50 50 9  .
+        100 100 100 100 9  .    |  50 50 50 50 9  .
+        """,
+        """
+        60   SUBMITTED  A  buy 1
+        60   DENIED     B  buy 2  ORDER_RATE
+        60   ACCEPTED   A  buy 1
+        60   FILLED     A  buy 1 @ 100
+        120  SUBMITTED  B  buy 2
+        120  ACCEPTED   B  buy 2
+        120  FILLED     B  buy 2 @ 50
+        """,
+        max_orders_per_minute=1,
+        days=[0, 1, 1],
+    )
+
+
+def test_opening_part_of_a_flip_clipped_while_reducing_follows_when_the_day_ends():
+    """Rule 17: 5 long, −5.8333… wanted: 5 are sold while REDUCING; the rest goes short in the row of the next day."""
+    short = 0.5 * 875 / 75
+    played = play(
+        """
+        100 100 100 100 9   0.5
+        100 100  75  75 9   -0.5
+        75   75  75  75 9   .
+        75   75  75  75 9   .
+        """,
+        f"""
+        60   SUBMITTED  A  buy 5
+        60   ACCEPTED   A  buy 5
+        60   FILLED     A  buy 5 @ 100
+        120  SUBMITTED  A  sell 5  REDUCING
+        120  ACCEPTED   A  sell 5
+        120  FILLED     A  sell 5 @ 75
+        180  SUBMITTED  A  sell {short}
+        180  ACCEPTED   A  sell {short}
+        180  FILLED     A  sell {short} @ 75
+        """,
+        max_daily_loss=0.125,
+        can_flip=True,
+        days=[0, 0, 1, 1],
+        **MARGIN,
+    )
+    assert played.state is TradingState.ACTIVE
+
+
 def test_loss_just_below_the_limit_latches_nothing():
     """Rule 17: 9.9% of 1000 against a limit of 10%."""
     played = play(
