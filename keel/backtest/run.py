@@ -52,12 +52,15 @@ class BacktestInputs:
 def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> RunResult:
     """Simulate the strategy and, at the same costs, buy and hold; return both.
 
-    Raises UsageError for a bad strategy and GateRefusedError if stopped before the first bar: then there is no result.
+    Raises UsageError for a bad strategy; GateRefusedError or KeyboardInterrupt if stopped before the first bar, when
+    there is no result yet.
     """
     simulator = _simulator(inputs, run_records(inputs.config), len(inputs.bars))
     weights, stopped = _play(inputs, simulator, keep_going)
     simulator.finish()
     rows = simulator.row
+    if rows == 0 and stopped == "interrupted":
+        raise KeyboardInterrupt
     if rows == 0:
         raise GateRefusedError("the kill switch was pulled before the first bar was played: there is no result to keep")
     halted = simulator.run_record["trading_state"] == TradingState.HALTED
@@ -115,6 +118,8 @@ def _play_events(
 ) -> tuple[Weights, str | None]:
     panel = inputs.panel
     weights = np.full((len(panel), panel.n), np.nan)
+    if stopped := keep_going(0):
+        return weights, stopped
     while simulator.advance() and simulator.status is RunStatus.RUNNING:
         row = simulator.row - 1
         _ask(inputs, strategy, Context(panel.until(row), simulator.account_view, weights[row]))

@@ -25,10 +25,10 @@ def update_latches_nb(run, day, ts_ms, first):
     if equity > run.peak_equity:
         run.peak_equity = equity
     if run.max_daily_loss > 0.0 and run.day_start_equity > 0.0 and run.trading_state == TradingState.ACTIVE:
-        if 1.0 - equity / run.day_start_equity >= run.max_daily_loss:
+        if equity <= run.day_start_equity * (1.0 - run.max_daily_loss):
             run.trading_state = TradingState.REDUCING
     if run.max_drawdown > 0.0 and run.peak_equity > 0.0 and run.trading_state != TradingState.HALTED:
-        if 1.0 - equity / run.peak_equity >= run.max_drawdown:
+        if equity <= run.peak_equity * (1.0 - run.max_drawdown):
             run.trading_state = TradingState.HALTED
             run.halted_ts_ms = ts_ms
     run.last_local_equity = equity

@@ -45,9 +45,11 @@ class Simulator:
         self._run = run.copy()
         self._slots = slots.copy()
         self._orders = np.zeros(order_room, ORDER)
-        self._tape = np.zeros(tape_room, EVENT)
+        # The ring is indexed by masking, which needs a power of two.
+        self._tape = np.zeros(1 << (tape_room - 1).bit_length(), EVENT)
         self._marks = np.zeros(len(bars), MARK)
         self._drained: list[Records] = []
+        self._decided_row = first_row - 1
         self._start(first_row)
 
     def _start(self, first_row: int) -> None:
@@ -65,7 +67,10 @@ class Simulator:
         """Play all rows with target weights of shape (rows, N), NaN for no new target.
 
         `pause` is called with the number of rows played about every 10 ms of work; it returns False to stop there.
+        Raises ValueError for targets of another shape or type.
         """
+        if targets.shape != self._bars.shape or targets.dtype != np.float64:
+            raise ValueError(f"targets are float64 of shape {self._bars.shape}, got {targets.dtype} {targets.shape}")
         for row in self._chunks(targets):
             if pause is not None and not pause(row):
                 return
@@ -79,6 +84,7 @@ class Simulator:
                 kernel_nb.run_nb(
                     self._bars, self._fine, targets, self._marks, self._run, self._slots, self._orders, self._tape, stop
                 )
+            self._decided_row = self.row - 1
             yield self.row
 
     def advance(self) -> bool:
@@ -92,7 +98,13 @@ class Simulator:
         return False
 
     def decide(self, weights: NDArray[np.float64]) -> None:
-        """Take the weights decided at the close of the row last played, shape (N,), and send the orders they need."""
+        """Take the weights decided at the close of the row last played, float64 (N,), and send the orders they need.
+
+        Raises ValueError where there is no row to decide on: before the first, or a second time.
+        """
+        if self._decided_row == self.row - 1:
+            raise ValueError("one decision a row: advance first")
+        self._decided_row = self.row - 1
         kernel_nb.decide_nb(self._bars, weights, self._run, self._slots, self._orders, self._tape, self.row - 1)
 
     def finish(self) -> None:
@@ -143,9 +155,12 @@ class Simulator:
 
     @property
     def events(self) -> Records:
-        """Return all EVENT records so far, in the order they happened."""
+        """Return all EVENT records so far, in the order they happened; `delivered` as of the row last played."""
         self._drain()
-        return np.concatenate(self._drained) if self._drained else np.zeros(0, EVENT)
+        events = np.concatenate(self._drained) if self._drained else np.zeros(0, EVENT)
+        if len(self.marks):
+            events["delivered"] = events["response_ts_ms"] <= self.marks["ts_ms"][-1]
+        return events
 
     def _drain(self) -> None:
         run = self._run[0]

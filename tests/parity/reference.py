@@ -117,7 +117,7 @@ def _update_latches(state: State, local_equity: float) -> None:
 
 def _lost(before: float, now: float, limit: float) -> bool:
     """Say whether a loss test is on, can be made, and has been failed (rule 17)."""
-    return limit > 0 and before > 0 and 1 - now / before >= limit
+    return limit > 0 and before > 0 and now <= before * (1 - limit)
 
 
 def _record_marks(state: State, local_equity: float) -> None:

@@ -218,7 +218,7 @@ def test_stopped_run_says_why_and_keeps_the_rows_played(reason):
 def test_open_order_of_a_stopped_run_ends_with_it():
     config = config_of(latency={"base_ms": 60_000.0, "jitter_ms": 0.0})
     inputs = inputs_of(HalfAndBackByBar(StrategyParams()), config)
-    result = run_backtest(inputs, "test", lambda rows: "interrupted")
+    result = run_backtest(inputs, "test", lambda rows: "interrupted" if rows else None)
     assert result.events["reason"].tolist() == [Reason.NONE, Reason.END_OF_RUN]
 
 
@@ -230,9 +230,11 @@ def test_stop_after_the_last_row_changes_nothing(strategy):
     assert result.status == "done"
 
 
-def test_stop_before_the_first_row_leaves_no_result():
-    with pytest.raises(GateRefusedError, match="no result"):
-        run_backtest(inputs_of(HalfAndBack(StrategyParams())), "test", lambda rows: "kill_switch")
+@pytest.mark.parametrize("strategy", [HalfAndBack, HalfAndBackByBar])
+@pytest.mark.parametrize(("status", "error"), [("kill_switch", GateRefusedError), ("interrupted", KeyboardInterrupt)])
+def test_stop_before_the_first_row_leaves_no_result(strategy, status, error):
+    with pytest.raises(error):
+        run_backtest(inputs_of(strategy(StrategyParams())), "test", lambda rows: status)
 
 
 class Failing(EventStrategy):

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from made_markets import CASH, Market, make_bars, make_run, make_slots, make_targets, markets
 
-from keel.domain.layout import EVENT
 from keel.domain.orders import EventKind, Reason, RunStatus
 from keel.sim.engine import Simulator
 
@@ -15,12 +14,8 @@ LONG = 450_000
 """More rows than the engine plays between two looks at `pause`."""
 
 
-FACTS = [name for name in EVENT.names if name != "delivered"]
-"""Fields of an event that do not depend on when the tape was read: what was delivered by then does."""
-
-
 def same(a: Simulator, b: Simulator) -> bool:
-    return a.events[FACTS].tolist() == b.events[FACTS].tolist() and a.marks.tobytes() == b.marks.tobytes()
+    return a.events.tolist() == b.events.tolist() and a.marks.tobytes() == b.marks.tobytes()
 
 
 def a_market(rows: int = 40, n: int = 2, **fields: object) -> Market:
@@ -37,6 +32,36 @@ def long_market() -> Market:
     bars["open_ts_ms"][:, 0] = np.arange(LONG) * 60_000
     bars["close_ts_ms"] = bars["open_ts_ms"] + 60_000
     return Market(bars, targets, make_run(entry_ms=250.0), make_slots(1))
+
+
+def test_a_second_decision_at_a_row_is_refused():
+    simulator = a_market().simulator()
+    simulator.advance()
+    simulator.decide(np.zeros(2))
+    with pytest.raises(ValueError, match="one decision a row"):
+        simulator.decide(np.zeros(2))
+
+
+def test_a_decision_before_the_first_row_is_refused():
+    with pytest.raises(ValueError, match="advance first"):
+        a_market().simulator().decide(np.zeros(2))
+
+
+@pytest.mark.parametrize("targets", [np.zeros((1, 1)), np.zeros((40, 2), np.float32), np.zeros(40)])
+def test_targets_of_another_shape_or_type_are_refused(targets):
+    with pytest.raises(ValueError, match="targets are float64 of shape"):
+        a_market().simulator().run(targets)
+
+
+@pytest.mark.parametrize("tape_room", [1, 17, 100])
+def test_any_room_for_the_tape_gives_the_same_events(tape_room):
+    market = a_market(rows=300)
+    usual, small = market.simulator(), market.simulator(tape_room=tape_room)
+    for simulator in (usual, small):
+        simulator.run(market.targets)
+        simulator.finish()
+    assert len(usual.events) > 100
+    assert same(usual, small)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
