@@ -41,7 +41,7 @@ bench-env: $(VENV)/.bench  ## Install the benchmark's peer in an environment of 
 clean:  ## Remove environments, caches and compiled code; data, state, artifacts and logs stay.
 	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf $${KEEL_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/keel}
+	rm -rf "$${KEEL_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}}/keel"
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

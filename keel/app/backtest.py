@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from keel.config.load import LoadedConfig
-    from keel.config.modes import RunConfig
     from keel.runs.manifest import DataRecord
     from keel.runs.result import RunResult
 
@@ -78,7 +77,7 @@ def _run(loaded: LoadedConfig, *, as_json: bool) -> None:
     with RunFolder.create(Path(config.run.artifacts_dir), run_id) as folder:
         with run_logs(Path(config.run.logs_dir), folder.run_id) as logs, progress_bar(quiet=as_json) as progress:
             with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a strategy may print
-                result, records = _simulate(config, folder.run_id, progress)
+                result, records = _simulate(loaded, folder.run_id, progress)
             manifest = begin_manifest(folder.run_id, loaded.resolved, records, sys.argv, started)
             step = progress.add_task("writing results", total=None)
             metrics = write_results(folder, result, manifest, logs)
@@ -89,7 +88,7 @@ def _run(loaded: LoadedConfig, *, as_json: bool) -> None:
         end_stopped(result, folder.final_path)
 
 
-def _simulate(config: RunConfig, run_id: str, progress: Progress) -> tuple[RunResult, tuple[DataRecord, ...]]:
+def _simulate(loaded: LoadedConfig, run_id: str, progress: Progress) -> tuple[RunResult, tuple[DataRecord, ...]]:
     from keel.app.console import Watch, compile_if_cold
     from keel.app.wiring import wire_backtest
     from keel.backtest.run import run_backtest
@@ -97,11 +96,12 @@ def _simulate(config: RunConfig, run_id: str, progress: Progress) -> tuple[RunRe
     from keel.data.store import BarStore
     from keel.risk.kill_switch import KillSwitch
 
+    config = loaded.config
     for made in ensure_bars(config.data, config.market.calendar, BarStore(Path(config.data.store))):
         _say(f"Put {made.bars.table.height:,} {made.bars.timeframe} bars of {made.bars.instrument_id} into the store.")
     compile_if_cold(progress, _say)
     task = progress.add_task("reading bars", total=None)
-    inputs, records = wire_backtest(config)
+    inputs, records = wire_backtest(config, loaded.document)
     _LOG.info("run %s: %d rows of %s", run_id, len(inputs.bars), ", ".join(inputs.symbols))
     progress.update(task, description="simulating", total=len(inputs.bars))
     switch = KillSwitch(Path(config.run.state_dir))

@@ -37,7 +37,10 @@ def _invoke(target: typer.Typer | Callable[..., Any], argv: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except TyperException as error:
-        raise UsageError(f"{error.format_message().rstrip('.')}; --help explains the options") from error
+        message = error.format_message().rstrip(".")
+        if not message:  # a group of commands without one of them: Typer has printed the help
+            return UsageError.exit_code
+        raise UsageError(f"{message}; --help explains the options") from error
     sys.stdout.flush()
     return 0
 

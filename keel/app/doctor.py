@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WIDTH_OFF_TERMINAL: Final = 140
 _STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "na": "dim"}
+_COUNTED: Final = {"fail": "failed", "warn": "warned"}
 _WORDS: Final = {"pass": "pass", "warn": "warn", "fail": "fail", "na": "not applicable"}
 
 
@@ -140,10 +141,23 @@ def _print_table(results: Sequence[CheckResult], *, verbose: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("check", "result", "found", "mend", title="Keel doctor", title_justify="left")
-    for result in results:
-        quiet = result.status in ("pass", "na") and not verbose
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OFF_TERMINAL)
+    console.print(_verdict(results), highlight=False)
+    shown = [result for result in results if verbose or result.status in ("fail", "warn")]
+    if not shown:
+        return
+    mends = any(result.mend for result in shown)
+    table = Table("check", "result", "found", *(["mend"] if mends else []))
+    for column in table.columns:
+        column.overflow = "fold"
+    for result in shown:
         word = Text(_WORDS[result.status], style=_STYLES[result.status])
         # Text, not markup: a path or a message may hold square brackets.
-        table.add_row(result.name, word, Text("" if quiet else result.detail), Text(result.mend))
-    Console(width=None if sys.stdout.isatty() else _WIDTH_OFF_TERMINAL).print(table)
+        table.add_row(result.name, word, Text(result.detail), *([Text(result.mend)] if mends else []))
+    console.print(table)
+
+
+def _verdict(results: Sequence[CheckResult]) -> str:
+    counts = {word: sum(result.status == status for result in results) for status, word in _COUNTED.items()}
+    told = " and ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{len(results)} checks, {told or 'none failed or warned'}"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from keel.domain.timeframe import ROUND_THE_CLOCK
+
 if TYPE_CHECKING:
     from keel.data.bars import StoredBars
     from keel.data.store import BarStore
@@ -83,7 +85,7 @@ def import_csv(
     timeframe: _Timeframe,
     columns: _Columns = "",
     timezone: _Timezone = None,
-    calendar: _Calendar = "24/7",
+    calendar: _Calendar = ROUND_THE_CLOCK,
     feed: _Feed = "csv",
     price_kind: _Kind = "raw",
     store: _Store = _STORE,
@@ -107,7 +109,7 @@ def import_parquet(
     timeframe: _Timeframe,
     columns: _Columns = "",
     timezone: _Timezone = None,
-    calendar: _Calendar = "24/7",
+    calendar: _Calendar = ROUND_THE_CLOCK,
     feed: _Feed = "parquet",
     price_kind: _Kind = "raw",
     store: _Store = _STORE,
@@ -257,7 +259,7 @@ def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 
     kinds = sorted({f"{row['price_kind']} ({row['feed'].partition(' ')[0]})" for row in rows})
     table = Table(box=SIMPLE_HEAD, caption=f"prices: {', '.join(kinds)}")
-    table.add_column("instrument", no_wrap=True)
+    table.add_column("instrument", overflow="fold")
     for heading in ("bars", "added", "first", "last", "no volume"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:

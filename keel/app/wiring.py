@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from pydantic import ValidationError
 
 from keel.backtest.run import BacktestInputs
 from keel.config.modes import RunConfig
+from keel.config.problems import explain
+from keel.config.yaml_tree import Document
 from keel.data.align import align, fine_bars
 from keel.data.bars import StoredBars
 from keel.data.store import BarStore
@@ -24,21 +27,31 @@ from keel.runs.manifest import DataRecord
 from keel.strategies.port import EventStrategy, Strategy, StrategyParams, VectorStrategy
 
 _LOG: Final = logging.getLogger(__name__)
+_PARAMS: Final = ("strategy", "params")
+_MAX_TICK: Final = 0.01
+"""Largest tick, as a part of the lowest close: a coarser one is another instrument's."""
 
 
-def wire_backtest(config: RunConfig) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
+def wire_backtest(
+    config: RunConfig, document: Document | None = None
+) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
     """Read the bars and build the strategy of a config; return them with a record of the data read.
 
-    Raises ConfigError or DataError, one line that names the key or file and the mend.
+    `document` tells where each key was written. Raises ConfigError or DataError, one line that names the key or file
+    and the mend.
     """
-    strategy = load_strategy(config.strategy.class_path, config.strategy.params)
+    written = document or Document("config", config.model_dump(by_alias=True), {})
+    strategy = load_strategy(config.strategy.class_path, written)
     bars = _read_bars(config, config.data.timeframe)
+    _refuse_coarse_ticks(config, bars, written)
     records = [_data_record(config, each) for each in bars]
     matrix = align(bars, config.market.timezone)
+    _refuse_mixed_prices(bars)
     fine = np.zeros(0, BAR)
     starts = ends = np.zeros(len(bars), np.int64)
     if config.data.reference_timeframe is not None:
         finer = _read_bars(config, config.data.reference_timeframe)
+        _refuse_mixed_prices([*bars, *finer])
         records += [_data_record(config, each) for each in finer]
         fine, starts, ends = fine_bars(finer)
     instruments = tuple(_instrument(config, symbol) for symbol in config.data.symbols)
@@ -46,8 +59,11 @@ def wire_backtest(config: RunConfig) -> tuple[BacktestInputs, tuple[DataRecord, 
     return inputs, tuple(records)
 
 
-def load_strategy(class_path: str, params: Mapping[str, Any]) -> Strategy:
-    """Import `module:Class` and build it with its own Params. Raises ConfigError naming what does not fit."""
+def load_strategy(class_path: str, document: Document) -> Strategy:
+    """Import `module:Class` and build it with its own Params from `strategy.params` of the document.
+
+    Raises ConfigError naming what does not fit; a wrong parameter with its place and the nearest right key.
+    """
     found = _import_class(class_path)
     if not (isinstance(found, type) and issubclass(found, (VectorStrategy, EventStrategy))):
         raise ConfigError(
@@ -60,9 +76,9 @@ def load_strategy(class_path: str, params: Mapping[str, Any]) -> Strategy:
             "unknown keys"
         )
     try:
-        return found(found.Params.model_validate(dict(params)))
-    except ValidationError as error:
-        raise ConfigError(_params_fault(class_path, found, error)) from None
+        return found(_checked_params(found.Params, document))
+    except ConfigError:
+        raise
     except (Exception, SystemExit) as error:
         _LOG.error("strategy %s cannot be built", class_path, exc_info=error)
         raise ConfigError(f"strategy.class: {class_path} cannot be built: {type(error).__name__}: {error}") from error
@@ -92,15 +108,13 @@ def _is_own_strategy(value: object, module_name: str) -> bool:
     return isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module_name
 
 
-def _params_fault(class_path: str, found: type[Strategy], error: ValidationError) -> str:
-    first = error.errors()[0]
-    key = ".".join(["strategy.params", *map(str, first["loc"])])
-    if first["type"] == "missing":
-        return f"missing key '{key}': {class_path} needs it"
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(found.Params.model_fields) or "none"
-        return f"unknown key '{key}': {class_path} knows {known}"
-    return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+def _checked_params(params: type[StrategyParams], document: Document) -> StrategyParams:
+    given = document.values["strategy"].get("params", {})
+    try:
+        # As JSON, the strict rules let a list be a tuple and text be a date, for YAML has no other way to write them.
+        return params.model_validate_json(json.dumps(given))
+    except ValidationError as error:
+        raise explain(error, document, params, _PARAMS) from None
 
 
 def _read_bars(config: RunConfig, timeframe: str) -> list[StoredBars]:
@@ -117,6 +131,32 @@ def _read_bars(config: RunConfig, timeframe: str) -> list[StoredBars]:
                 f"calendar {stored[0]} in {stored[1]}: set market.calendar and market.timezone to those"
             )
     return read
+
+
+def _refuse_coarse_ticks(config: RunConfig, read: Sequence[StoredBars], document: Document) -> None:
+    for bars in read:
+        symbol, lowest = bars.instrument_id.symbol, float(bars.table["close"].to_numpy().min())
+        tick = config.market.rules_for(symbol).tick_size
+        if float(tick) <= _MAX_TICK * lowest:
+            continue
+        override = config.market.overrides.get(symbol)
+        own = override is not None and override.tick_size is not None
+        key = ("market", "overrides", symbol, "tick_size") if own else ("market", "instrument", "tick_size")
+        raise ConfigError(
+            f"{document.place(key)}: {'.'.join(key)}: {tick} is {float(tick) / lowest:.2g} times the lowest close of "
+            f"{symbol}, {lowest:g}: above {_MAX_TICK:g} the rounding of prices would swamp all else: set "
+            f"market.overrides.{symbol}.tick_size to the venue's own tick"
+        )
+
+
+def _refuse_mixed_prices(read: Sequence[StoredBars]) -> None:
+    first = read[0]
+    for bars in read:
+        if bars.price_kind != first.price_kind:
+            raise ConfigError(
+                f"data.symbols: the prices of {first.instrument_id} {first.timeframe} are {first.price_kind}, those of "
+                f"{bars.instrument_id} {bars.timeframe} are {bars.price_kind}: import both of one kind, or run them apart"
+            )
 
 
 def _data_record(config: RunConfig, bars: StoredBars) -> DataRecord:

@@ -16,7 +16,7 @@ from keel.domain.instrument import Instrument
 from keel.domain.orders import RunStatus, TimeInForce, TradingState
 from keel.runs.result import RunResult
 from keel.sim.engine import Simulator
-from keel.sim.parameters import run_records, slot_records
+from keel.sim.parameters import LIMITS, run_records, slot_records
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
 
@@ -156,9 +156,8 @@ def _ask(inputs: BacktestInputs, strategy: EventStrategy, context: Context) -> N
 def _buy_and_hold(inputs: BacktestInputs, rows: int) -> NDArray[np.void]:
     """Return the marks of equal-weight buy and hold over the first rows: same costs and latency, no risk limits."""
     run = run_records(inputs.config)
-    for limit in ("max_order_weight", "max_position_weight", "max_gross_weight", "max_daily_loss", "max_drawdown"):
+    for limit in LIMITS:
         run[limit] = 0.0
-    run["max_orders_per_minute"] = 0.0
     run["every_bar"] = False
     run["time_in_force"] = TimeInForce.GTC
     simulator = _simulator(inputs, run, rows)

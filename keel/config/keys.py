@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from keel.config.section import clip
 from keel.config.yaml_tree import KeyPath
 
+_TYPO = 0.8
+"""Likeness from which a key of the same section is taken for the one meant, before the same key of another one."""
+
 ANY = "*"
 """Stands in a path for a key that the user chooses, such as a symbol."""
 
@@ -32,16 +35,21 @@ def nearest_key(model: type[BaseModel], path: KeyPath) -> str | None:
     """Return the dotted right key nearest to an unknown one, or None when no key is like it."""
     keys = known_keys(model)
     wrong = str(path[-1])
+    beside = [key[-1] for key in keys if _is_beside(key, path)]
+    if close := difflib.get_close_matches(wrong, beside, n=1, cutoff=_TYPO):
+        return _shown(path, close[0])
     elsewhere = sorted((key for key in keys if key[-1] == wrong and ANY not in key), key=len)
     if elsewhere:
         return ".".join(elsewhere[0])
-    beside = [key[-1] for key in keys if _is_beside(key, path)]
-    close = difflib.get_close_matches(wrong, beside, n=1)
-    if close:
-        return ".".join([*(clip(str(part)) for part in path[:-1]), close[0]])
+    if close := difflib.get_close_matches(wrong, beside, n=1):
+        return _shown(path, close[0])
     leaves = {key[-1]: ".".join(key) for key in reversed(keys) if ANY not in key}
     close = difflib.get_close_matches(wrong, leaves, n=1, cutoff=0.75)
     return leaves[close[0]] if close else None
+
+
+def _shown(path: KeyPath, key: str) -> str:
+    return ".".join([*(clip(str(part)) for part in path[:-1]), key])
 
 
 def keys_beside(model: type[BaseModel], path: KeyPath) -> list[str]:

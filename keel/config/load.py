@@ -19,22 +19,21 @@ from keel.config.section import clip
 from keel.config.yaml_tree import Document
 from keel.domain.errors import ConfigError
 
-SCRIPTS: Final = {
-    "sim": "script_backtest.py",
-    "train": "train_model_multi_patch.py",
-    "eval": "script_eval.py",
-    "live": "script_live.py",
-}
-"""The entry script of each mode."""
+SCRIPTS: Final = {"sim": "script_backtest.py"}
+"""The entry script of each mode that this version runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """Hold a checked configuration, the file it came from and its resolved values, ready for JSON or YAML."""
+    """Hold a checked configuration, the file it came from and its resolved values, ready for JSON or YAML.
+
+    `document` holds what was written, and where, for what is checked once more is known.
+    """
 
     config: RunConfig
     path: Path
     resolved: dict[str, Any]
+    document: Document
 
 
 def load_config(path: Path, overrides: Sequence[str] = (), expect_mode: str | None = None) -> LoadedConfig:
@@ -49,7 +48,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), expect_mode: str | No
         config = model.model_validate(document.values)
     except ValidationError as error:
         raise explain(error, document, model) from None
-    return LoadedConfig(config, path, resolve(config))
+    return LoadedConfig(config, path, resolve(config), document)
 
 
 def resolve(config: RunConfig) -> dict[str, Any]:
@@ -99,7 +98,8 @@ def _mode_of(document: Document, expect_mode: str | None) -> str:
     if not isinstance(mode, str) or mode not in MODELS:
         raise ConfigError(f"{where}: mode: expected sim, train, eval or live, got '{clip(str(mode))}'")
     if expect_mode is not None and mode != expect_mode:
-        raise ConfigError(f"{where}: mode: this command runs {expect_mode}, not {mode}: use {SCRIPTS[mode]}")
+        mend = f"use {SCRIPTS[mode]}" if mode in SCRIPTS else f"this version runs mode: {', '.join(SCRIPTS)} only"
+        raise ConfigError(f"{where}: mode: this command runs {expect_mode}, not {mode}: {mend}")
     return mode
 
 

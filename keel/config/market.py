@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from keel.config.section import Calendar, ExactDecimal, Section, Symbol, broken_rule, expected
+from keel.domain.timeframe import ROUND_THE_CLOCK
 
 _TICK = 'Smallest price step, quote currency; a decimal such as "0.01", 0 = no grid.'
 _STEP = 'Smallest quantity step, base units; a decimal such as "0.00001", 0 = no grid.'
@@ -44,9 +45,9 @@ class MarketSection(Section):
     """Hold when the market trades and by which rules."""
 
     calendar: Calendar = Field(
-        "24/7",
-        description="Trading calendar: 24/7 (ratios of a year use 365 days) or a name of exchange_calendars "
-        "such as XNYS (252 days).",
+        ROUND_THE_CLOCK,
+        description="Trading calendar: 24/7 (a year has 365 daily returns) or a name of exchange_calendars such as "
+        "XNYS (252); with bars longer than a day, 365.25 days.",
     )
     timezone: str = Field(
         "UTC",
@@ -68,8 +69,8 @@ class MarketSection(Section):
 
     @model_validator(mode="after")
     def _round_the_clock_is_utc(self) -> Self:
-        if self.calendar == "24/7" and self.timezone != "UTC":
-            raise broken_rule("timezone", f"a 24/7 market needs timezone UTC, got {self.timezone}")
+        if self.calendar == ROUND_THE_CLOCK and self.timezone != "UTC":
+            raise broken_rule("timezone", f"a {ROUND_THE_CLOCK} market needs timezone UTC, got {self.timezone}")
         return self
 
     def rules_for(self, symbol: str) -> InstrumentRules:

@@ -25,6 +25,15 @@ from keel.config.section import Section, broken_rule, clip
 from keel.config.strategy import StrategySection
 
 _MODE = "Kind of run: sim, train, eval or live."
+_LIVE_LIMITS: Final = (
+    ("max_order_weight", "max_order_notional"),
+    ("max_position_weight", "max_abs_position_notional"),
+    ("daily_loss", "daily_loss_limit"),
+    ("max_gross_weight",),
+    ("max_drawdown",),
+    ("max_orders_per_min",),
+)
+"""Limits of which live trading needs at least one each: as a fraction of equity, or in account currency."""
 
 
 class BaseRun(Section):
@@ -100,15 +109,16 @@ class EvalRun(BaseRun):
 
 
 class LiveRun(BaseRun):
-    """Configure live trading; every risk limit must be on."""
+    """Configure live trading; every kind of risk limit must be on."""
 
     mode: Literal["live"] = Field(description=_MODE)
 
     @model_validator(mode="after")
     def _limits_are_on(self) -> Self:
-        for key, value in self.risk:
-            if value is None:
-                raise broken_rule(f"risk.{key}", "limits off (null) is an error in mode live: give it a value")
+        for keys in _LIVE_LIMITS:
+            if all(getattr(self.risk, key) is None for key in keys):
+                mend = "give it a value" if len(keys) == 1 else f"give it or risk.{keys[1]} a value"
+                raise broken_rule(f"risk.{keys[0]}", f"limits off (null) is an error in mode live: {mend}")
         return self
 
 

@@ -23,6 +23,7 @@ _EXPECTED: Final = {
     "model_attributes_type": "keys below it",
     "dict_type": "keys below it",
     "tuple_type": "a list such as [a, b]",
+    "list_type": "a list such as [a, b]",
     "literal_error": "{expected}",
     "expected": "{what}",
     "greater_than": "a number above {gt}",
@@ -35,23 +36,33 @@ _EXPECTED: Final = {
 _TAGS: Final = ("mode", "kind")
 
 
-def explain(error: ValidationError, document: Document, model: type[BaseModel]) -> ConfigError:
-    """Return the first problem as a ConfigError; unknown keys first, as one may be why another is missing."""
+def explain(
+    error: ValidationError, document: Document, model: type[BaseModel], section: tuple[str, ...] = ()
+) -> ConfigError:
+    """Return the first problem as a ConfigError; unknown keys first, as one may be why another is missing.
+
+    `section` is where in the document the model's keys stand, such as a plug-in's `strategy.params`.
+    """
     details = error.errors(include_url=False)
     first = next((one for one in details if one["type"] == "extra_forbidden"), details[0])
-    path = _path_of(first, document)
+    path = section + _path_of(first, _inside(document.values, section))
     place = document.place(path)
     if first["type"] == "extra_forbidden":
-        return ConfigError(f"{place}: unknown key '{show_path(path)}': {_right_key(model, path)}")
+        return ConfigError(f"{place}: unknown key '{show_path(path)}': {_right_key(model, path, section)}")
     if first["type"] in ("missing", "union_tag_not_found"):
-        return ConfigError(f"{place}: missing key '{show_path(path)}': {_describe(model, path)}")
+        return ConfigError(f"{place}: missing key '{show_path(path)}': {_describe(model, path[len(section) :])}")
     return ConfigError(f"{place}: {show_path(path)}: {_message(first)}")
 
 
-def _path_of(one: ErrorDetails, document: Document) -> KeyPath:
+def _inside(value: object, section: tuple[str, ...]) -> object:
+    for part in section:
+        value = _below(value, part)
+    return value
+
+
+def _path_of(one: ErrorDetails, value: object) -> KeyPath:
     """Return the written path: pydantic's own, less the union tags and key marks that it adds."""
     path: list[str | int] = []
-    value: object = document.values
     for part in one["loc"]:
         if part == "[key]" or (isinstance(value, dict) and part not in value and _is_tag(value, part)):
             continue
@@ -75,13 +86,14 @@ def _below(value: object, part: str | int) -> object:
     return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
 
 
-def _right_key(model: type[BaseModel], path: KeyPath) -> str:
-    if tuple(map(str, path)) in known_keys(model):
+def _right_key(model: type[BaseModel], path: KeyPath, section: tuple[str, ...]) -> str:
+    below = path[len(section) :]
+    if tuple(map(str, below)) in known_keys(model):
         return "it belongs to another kind: remove it"
-    nearest = nearest_key(model, path)
+    nearest = nearest_key(model, below)
     if nearest is not None:
-        return f"nearest right key is '{nearest}'"
-    return f"the keys here are {', '.join(keys_beside(model, path))}"
+        return f"nearest right key is '{'.'.join([*section, nearest])}'"
+    return f"the keys here are {', '.join(keys_beside(model, below)) or 'none'}"
 
 
 def _describe(model: type[BaseModel], path: KeyPath) -> str:
@@ -98,6 +110,8 @@ def _describe(model: type[BaseModel], path: KeyPath) -> str:
 def _message(one: ErrorDetails) -> str:
     if one["type"] == "rule":
         return one["msg"]
+    if one["type"] in ("value_error", "assertion_error"):  # a plug-in's own check, in its own words
+        return str(one["ctx"]["error"])
     template = _EXPECTED.get(one["type"])
     if template is None:
         return f"{clip(one['msg'])}, got {_show(one['input'])}"

@@ -10,6 +10,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from keel.domain.timeframe import ROUND_THE_CLOCK
+
 MAX_SHOWN: Final = 60
 """Longest value or key, in characters, that a message repeats."""
 
@@ -98,7 +100,7 @@ Currency = Annotated[str, AfterValidator(_matching(r"[A-Z0-9]{2,10}", "a currenc
 
 Calendar = Annotated[
     str,
-    AfterValidator(_matching(r"24/7|[A-Z]{4,8}", "24/7 or a calendar of exchange_calendars such as XNYS")),
+    AfterValidator(_matching(rf"{ROUND_THE_CLOCK}|[A-Z]{{4,8}}", f"{ROUND_THE_CLOCK} or a calendar of exchange_calendars such as XNYS")),
 ]
 """The trading calendar: 24/7, or a name that exchange_calendars knows."""
 

@@ -8,11 +8,11 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.data.bars import ROUND_THE_CLOCK, StoredBars
+from keel.data.bars import StoredBars
 from keel.data.zone import days, local_ms, minutes_of_week
 from keel.domain.errors import DataError
 from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT
-from keel.domain.timeframe import MS_PER_DAY
+from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK
 
 _PRICES: Final = ("open", "high", "low", "close")
 _BLOCK: Final = 1 << 16

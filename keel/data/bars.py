@@ -26,8 +26,6 @@ EXTRA_COLUMNS: Final[dict[str, pl.DataType]] = {"trade_count": pl.Int64(), "take
 """Columns a feed may add; a file has them whole or not at all."""
 COLUMNS: Final = REQUIRED_COLUMNS | EXTRA_COLUMNS
 PRICE_KINDS: Final[tuple[PriceKind, ...]] = ("raw", "split", "total")
-ROUND_THE_CLOCK: Final = "24/7"
-"""The calendar of markets that never close."""
 
 
 @dataclass(frozen=True)

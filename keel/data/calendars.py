@@ -14,9 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keel.data.bars import ROUND_THE_CLOCK
 from keel.domain.errors import DataError
-from keel.domain.timeframe import MS_PER_DAY, timeframe_ms, utc_text
+from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms, utc_text
 
 _DAY_ONE = date(1970, 1, 1)
 
@@ -100,7 +99,7 @@ def _sessions_of_years(calendar: str, first_year: int, last_year: int) -> Sessio
         except (CalendarError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             raise DataError(
-                f"calendar {calendar!r} for {first_year} .. {last_year}: {reason}; write 24/7 or an exchange_calendars "
+                f"calendar {calendar!r} for {first_year} .. {last_year}: {reason}; write {ROUND_THE_CLOCK} or an exchange_calendars "
                 f"name such as XNYS"
             ) from error
         return Sessions(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keel.config.data import ArchProvider, DataSection, SyntheticProvider
-from keel.data.bars import ROUND_THE_CLOCK, StoredBars
+from keel.data.bars import StoredBars
 from keel.data.importers.arch_indices import ARCH_CALENDAR, ARCH_TIMEFRAME, ARCH_VENUE, read_arch
 from keel.data.store import BarStore
 from keel.data.synthetic import FEED, SyntheticMarket, generate_bars
 from keel.domain.errors import DataError, UsageError
 from keel.domain.instrument import InstrumentId
+from keel.domain.timeframe import ROUND_THE_CLOCK
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _provide(
 ) -> Provided | None:
     if isinstance(provider, SyntheticProvider):
         if calendar != ROUND_THE_CLOCK:
-            raise UsageError(f"market.calendar {calendar}: made-up bars never close; write calendar: 24/7")
+            raise UsageError(f"market.calendar {calendar}: made-up bars never close; write calendar: {ROUND_THE_CLOCK}")
         market = SyntheticMarket(
             provider.seed,
             provider.start_ms,

@@ -23,10 +23,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keel.data.bars import ROUND_THE_CLOCK, StoredBars
+from keel.data.bars import StoredBars
 from keel.domain.errors import UsageError
 from keel.domain.instrument import InstrumentId
-from keel.domain.timeframe import MS_PER_HOUR, MS_PER_MINUTE, timeframe_ms, utc_text
+from keel.domain.timeframe import MS_PER_HOUR, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms, utc_text
 
 SYMBOL_PREFIX: Final = "SYN"
 FEED: Final = "synthetic/1"

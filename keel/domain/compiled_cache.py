@@ -28,11 +28,11 @@ def sources_hash() -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder of this version's machine code: `$KEEL_CACHE_DIR`, else the user's cache folder."""
-    chosen = os.environ.get("KEEL_CACHE_DIR")
-    if chosen:
-        return Path(chosen) / sources_hash()
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Return the folder of this version's machine code: `keel/<hash>` in `$KEEL_CACHE_DIR` or the user's cache folder.
+
+    Nothing but Keel's own lies in that `keel`, so `make clean` may remove it whole.
+    """
+    root = os.environ.get("KEEL_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "keel" / sources_hash()
 
 

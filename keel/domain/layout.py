@@ -72,9 +72,12 @@ RUN: Final = np.dtype(
         ("latency_by_hour", "f8", (HOURS_PER_WEEK,)),
         # risk limits (rule 17); 0 = off
         ("max_order_weight", "f8"),
+        ("max_order_notional", "f8"),
         ("max_position_weight", "f8"),
+        ("max_position_notional", "f8"),
         ("max_gross_weight", "f8"),
         ("max_daily_loss", "f8"),
+        ("max_daily_loss_notional", "f8"),
         ("max_drawdown", "f8"),
         ("max_orders_per_minute", "f8"),
         ("close_order_reserve", "f8"),
@@ -99,9 +102,10 @@ RUN: Final = np.dtype(
         ("last_local_equity", "f8"),
         ("day_start_equity", "f8"),
         ("peak_equity", "f8"),
+        ("halted_ts_ms", "i8"),
+        # scratch of one decision
         ("reserved", "f8"),
         ("projected_gross", "f8"),
-        ("halted_ts_ms", "i8"),
     ],
     align=True,
 )
@@ -133,10 +137,9 @@ SLOT: Final = np.dtype(
         ("var_long", "f8"),
         # matching
         ("bar_filled", "f8"),
-        ("meta_qty", "f8"),
-        ("meta_volume", "f8"),
-        ("meta_side", "f8"),
-        ("meta_bar", "i8"),
+        ("meta_qty", "f8", (2,)),
+        ("meta_volume", "f8", (2,)),
+        ("meta_bar", "i8", (2,)),
         # target
         ("last_weight", "f8"),
         ("target_qty", "f8"),
@@ -160,6 +163,7 @@ ORDER: Final = np.dtype(
         ("status", "i1"),
         ("local_final", "i1"),
         ("cancel_requested", "i1"),
+        ("cancel_reason", "i1"),
         ("next_kind", "i1"),
         ("matched_row", "i8"),
         ("n_events", "i8"),
@@ -175,6 +179,8 @@ ORDER: Final = np.dtype(
         ("filled_qty", "f8"),
         ("local_filled_qty", "f8"),
         ("reserve_per_unit", "f8"),
+        ("rated_fee", "f8"),
+        ("paid_fee", "f8"),
         # set by the order types that have them
         ("limit_price", "f8"),
         ("trigger_price", "f8"),

@@ -1,4 +1,4 @@
-"""Bar lengths: `1m`, `15m`, `1h`, `4h`, `1d`, `1w`, and the epoch milliseconds they are counted in."""
+"""Bar lengths: `1m`, `15m`, `1h`, `4h`, `1d`, `1w`, the epoch milliseconds they are counted in, and round the clock."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from keel.domain.errors import UsageError
 MS_PER_MINUTE: Final = 60_000
 MS_PER_HOUR: Final = 3_600_000
 MS_PER_DAY: Final = 86_400_000
+
+ROUND_THE_CLOCK: Final = "24/7"
+"""The calendar of a market that never closes."""
 
 _UNIT_MS: Final = {"m": MS_PER_MINUTE, "h": MS_PER_HOUR, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-MS_PER_DAY: Final = 86_400_000
+from keel.domain.timeframe import MS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)

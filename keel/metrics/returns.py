@@ -2,7 +2,7 @@
 
 Headline ratios use daily equity: the first mark of the run, then the last mark of each trading day (docs/execution.md,
 rule 22), so that the daily returns compound to the run's total return. A year has `periods_per_year` of them: 252 for
-stocks, 365 round the clock. The formulas are those of the empyrical library, checked against it to 1e-9. What is not
+stocks, 365 round the clock, 365.25 / length in days where bars are longer than a day. The formulas are those of the empyrical library, checked against it to 1e-9. What is not
 defined (too few days, no spread, a lost account) is NaN, never infinite and never a warning.
 """
 
@@ -50,7 +50,7 @@ def total_return(equity: Floats) -> float:
     return _finite(equity[-1] / equity[0] - 1.0)
 
 
-def cagr(daily_equity: Floats, periods_per_year: int) -> float:
+def cagr(daily_equity: Floats, periods_per_year: float) -> float:
     """Return the compound annual growth rate `(last / first) ^ (periods_per_year / days) - 1`.
 
     `days` is the number of daily returns; -1 when everything is lost; NaN without a return or beyond float range.
@@ -65,7 +65,7 @@ def cagr(daily_equity: Floats, periods_per_year: int) -> float:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def annual_volatility(returns: Floats, periods_per_year: int) -> float:
+def annual_volatility(returns: Floats, periods_per_year: float) -> float:
     """Return the sample deviation (n - 1) of daily returns × √periods_per_year, a fraction; NaN for fewer than two."""
     if len(returns) < 2:
         return math.nan
@@ -73,7 +73,7 @@ def annual_volatility(returns: Floats, periods_per_year: int) -> float:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def sharpe(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> float:
+def sharpe(returns: Floats, periods_per_year: float, risk_free: float = 0.0) -> float:
     """Return mean / deviation of daily excess returns × √periods_per_year (Sharpe 1994).
 
     `risk_free` is a daily rate. NaN for fewer than two returns, or when they do not differ.
@@ -88,7 +88,7 @@ def sharpe(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> fl
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def sortino(returns: Floats, periods_per_year: int, risk_free: float = 0.0) -> float:
+def sortino(returns: Floats, periods_per_year: float, risk_free: float = 0.0) -> float:
     """Return mean daily excess return × √periods_per_year / √mean(min(excess, 0)²) (Sortino and Price 1994).
 
     `risk_free` is a daily rate. NaN for fewer than two returns, or when none falls short.

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from keel.domain.layout import BAR_PRESENT
 from keel.domain.orders import EventKind
+from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
 from keel.metrics import activity, drawdown, returns, trades
 from keel.portfolio.trades_nb import round_trips
 from keel.runs.result import RunResult
 
-MS_PER_DAY: Final = 86_400_000
-ROUND_THE_CLOCK: Final = "24/7"
+_DAYS_OF_A_YEAR: Final = 365.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,15 @@ class Trades:
     still_open: NDArray[np.void]
 
 
-def periods_per_year(calendar: str) -> int:
-    """Return the number of daily returns in a year: 365 for `24/7`, 252 for a calendar with sessions."""
+def periods_per_year(calendar: str, timeframe: str) -> float:
+    """Return the number of returns in a year of the equity that ratios are computed from.
+
+    Up to a day a bar that equity is daily: 365 for `24/7`, 252 for a calendar with sessions. Longer bars have one
+    return each: 365.25 / their length in days.
+    """
+    days = timeframe_ms(timeframe) / MS_PER_DAY
+    if days > 1:
+        return _DAYS_OF_A_YEAR / days
     return 365 if calendar == ROUND_THE_CLOCK else 252
 
 
@@ -54,7 +61,7 @@ def summarise(result: RunResult, run_trips: Trades | None = None) -> dict[str, A
     trips = run_trades(result) if run_trips is None else run_trips
     fills = result.events[result.events["kind"] == EventKind.FILLED]
     days = run_days(result)
-    year = periods_per_year(result.config.market.calendar)
+    year = periods_per_year(result.config.market.calendar, result.config.data.timeframe)
     costs = activity.cost_summary(fills)
     strategy = curve_figures(result.marks, days, year)
     years = len(returns.daily_rows(days)[1:]) / year
@@ -75,10 +82,10 @@ def summarise(result: RunResult, run_trips: Trades | None = None) -> dict[str, A
     return {name: _jsonable(branch) for name, branch in tree.items()}
 
 
-def curve_figures(marks: NDArray[np.void], days: NDArray[np.integer], year: int) -> dict[str, Any]:
+def curve_figures(marks: NDArray[np.void], days: NDArray[np.integer], year: float) -> dict[str, Any]:
     """Return the figures of one equity curve (MARK array) whose marks fall on these trading days.
 
-    Ratios come from daily equity with `year` returns a year, drawdowns and exposure from every mark.
+    Ratios come from daily equity (that of each bar, where bars are longer) with `year` returns a year, drawdowns and exposure from every mark.
     """
     equity = np.ascontiguousarray(marks["equity"])
     ts_ms = np.ascontiguousarray(marks["ts_ms"])
@@ -115,7 +122,7 @@ def _fall_figures(fall: drawdown.Drawdown | None) -> dict[str, Any]:
     }
 
 
-def _period(result: RunResult, days: NDArray[np.integer], year: int) -> dict[str, Any]:
+def _period(result: RunResult, days: NDArray[np.integer], year: float) -> dict[str, Any]:
     done = len(result.marks)
     start, end = _bounds(result)
     return {

@@ -19,6 +19,7 @@ from keel.report import fragments, rows, text
 from keel.report.charts import chart_data
 from keel.runs.result import RunResult
 
+_DAILY: Final = (252, 365)
 _LIBRARY: Final = Path("package_data") / "plotly.min.js"
 
 
@@ -81,7 +82,8 @@ def _text_parts(result: RunResult, summary: rows.Summary) -> dict[str, str]:
         "orders": fragments.table(("What happened", "How often"), rows.order_rows(summary), main=1),
         "reasons": fragments.table(("What", "Why", "How often"), reasons, words=2, main=2)
         if reasons
-        else '<p class="empty">None was: every order passed as sent.</p>',
+        else '<p class="empty">None was.</p>',
+        "held_back": _held_back(summary),
         "footer": f"Run {escape(result.run_id)}. Times are UTC. Every bar, fill and order of the run is in the "
         "Parquet files beside this page.",
     }
@@ -99,10 +101,20 @@ def _meta(result: RunResult, summary: rows.Summary) -> str:
     return "".join(f"<span>{escape(part)}</span>" for part in parts)
 
 
+def _held_back(summary: rows.Summary) -> str:
+    body = rows.held_back_rows(summary)
+    if not body:
+        return ""
+    note = "Asked for more than buying power less reserve and fees; sent with what there was. Nothing is wrong."
+    shown = fragments.table(("What", "How often"), body, main=1)
+    return f'<h3>{rows.FITTED}</h3>{shown}<p class="note">{note}</p>'
+
+
 def _figures_note(summary: rows.Summary) -> str:
     year = summary["period"]["periods_per_year"]
+    basis = f"daily equity, {year} days" if year in _DAILY else f"the equity at each bar, {year:.2f} bars"
     return (
-        f"Ratios from daily equity, {year} days a year, risk-free rate 0. Drawdowns from every mark. "
+        f"Ratios from {basis} a year, risk-free rate 0. Drawdowns from every mark. "
         "Exposure is the mean of position value over equity; turnover is value traded a year over mean equity, "
         "both sides counted."
     )

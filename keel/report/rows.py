@@ -18,6 +18,12 @@ STATUS: Final = {
     "bankrupt": "Stopped: equity fell to zero",
 }
 
+FITTED: Final = "Orders made to fit the account"
+"""Heading over what `held_back_rows` returns."""
+
+_HELD_BACK: Final = "buying_power"
+"""Why an order was made smaller that asked for all the account can buy: the ordinary case of a full weight."""
+
 _COMPARED: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
     ("Total return", "total_return", text.gain),
     ("Annual growth (CAGR)", "cagr", text.gain),
@@ -56,11 +62,13 @@ def symbols_text(summary: Summary, most: int = 4) -> str:
 
 
 def comparison_rows(summary: Summary) -> list[Row]:
-    """Return (figure, strategy, buy and hold)."""
+    """Return (figure, strategy, buy and hold); the longest drawdown only where it is not the deepest, too."""
     strategy, benchmark = summary["strategy"], summary["benchmark"]
+    once = all(curve["max_drawdown_days"] == curve["longest_drawdown_days"] for curve in (strategy, benchmark))
     return [
         (name + _open_mark(key, strategy), write(strategy.get(key)), write(benchmark.get(key)))
         for name, key, write in _COMPARED
+        if not (once and key == "longest_drawdown_days")
     ]
 
 
@@ -116,13 +124,23 @@ def order_rows(summary: Summary) -> list[Row]:
 
 
 def reason_rows(summary: Summary) -> list[Row]:
-    """Return (what was done, why, how often) for orders refused, made smaller or ended early."""
+    """Return (what was done, why, how often) for orders refused, made smaller or ended early.
+
+    What `held_back_rows` returns is left out: nothing went wrong there.
+    """
     groups = (("Refused", "rejections"), ("Made smaller", "clipped"), ("Ended early", "cancellations"))
     return [
         (what, text.label(reason), text.count(number))
         for what, key in groups
         for reason, number in summary[key].items()
+        if (key, reason) != ("clipped", _HELD_BACK)
     ]
+
+
+def held_back_rows(summary: Summary) -> list[Row]:
+    """Return (what, how often) for orders made to leave room for reserve and fees, none where there were none."""
+    number = summary["clipped"].get(_HELD_BACK)
+    return [("Held back for reserve and fees", text.count(number))] if number else []
 
 
 def _open_mark(key: str, strategy: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ COLUMN: Final = 56
 """Width of each table, in characters."""
 WIDE: Final = 2 * COLUMN + 4
 """Console width from which the tables stand side by side."""
+_BETWEEN: Final = "  ·  "
 
 
 def print_summary(console: Console, summary: rows.Summary, name: str, folder: Path | None = None) -> None:
@@ -28,7 +29,7 @@ def print_summary(console: Console, summary: rows.Summary, name: str, folder: Pa
     left = [_compared(summary)]
     right = [_costs(summary), _pairs("Trades", rows.trade_rows(summary))]
     lower = [_pairs("Signals", rows.signal_rows(summary)), _pairs("Orders", rows.order_rows(summary))]
-    console.print(_heading(summary, name))
+    console.print(_heading(summary, name, console.width))
     if console.width >= WIDE:
         console.print(_beside(Group(*left, *lower), Group(*right, *_reasons(summary))))
     else:
@@ -37,7 +38,7 @@ def print_summary(console: Console, summary: rows.Summary, name: str, folder: Pa
         console.print(Text.assemble(("Report  ", "dim"), str(folder / "report.html")), soft_wrap=True)
 
 
-def _heading(summary: rows.Summary, name: str) -> RenderableType:
+def _heading(summary: rows.Summary, name: str, width: int) -> RenderableType:
     period = summary["period"]
     finished = summary["status"] == "done"
     lines = Text()
@@ -52,7 +53,18 @@ def _heading(summary: rows.Summary, name: str) -> RenderableType:
         rows.period_text(summary),
         f"{text.count(period['bars'])} bars",
     )
-    return Padding(Group(lines, Text("  ·  ".join(detail), style="dim")), (1, 0, 1, 0))
+    return Padding(Group(lines, Text("\n".join(_packed(detail, width)), style="dim")), (1, 0, 1, 0))
+
+
+def _packed(parts: Sequence[str], width: int) -> list[str]:
+    """Return lines that break between parts only: a time is not to be torn apart."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(_BETWEEN) + len(part) <= width:
+            lines[-1] += _BETWEEN + part
+        else:
+            lines.append(part)
+    return lines
 
 
 def _beside(left: RenderableType, right: RenderableType) -> Table:
@@ -76,17 +88,16 @@ def _pairs(title: str, body: Sequence[rows.Row]) -> RenderableType:
 
 
 def _reasons(summary: rows.Summary) -> list[RenderableType]:
-    body = rows.reason_rows(summary)
-    if not body:
-        return []
-    lines = [(f"{what}: {why[0].lower()}{why[1:]}", number) for what, why, number in body]
-    return [_pairs("Orders refused or cut", lines)]
+    lines = [(f"{what}: {why[0].lower()}{why[1:]}", number) for what, why, number in rows.reason_rows(summary)]
+    titled = (("Orders refused or cut", lines), (rows.FITTED, rows.held_back_rows(summary)))
+    return [_pairs(title, body) for title, body in titled if body]
 
 
 def _table(head: Sequence[str], body: Sequence[rows.Row], *, total: bool) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", width=COLUMN)
     for i, name in enumerate(head):
-        table.add_column(Text(name), justify="left" if i == 0 else "right", ratio=len(head) - 1 if i == 0 else 1)
+        ratio = len(head) - 1 if i == 0 else 1
+        table.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold", ratio=ratio)
     for i, line in enumerate(body):
         style = "bold" if total and i == len(body) - 1 else ""
         table.add_row(*(Text(cell, style="bold" if j == 1 else "") for j, cell in enumerate(line)), style=style)

@@ -22,9 +22,11 @@ def amount(value: float | None) -> str:
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """Write a fraction as per cent."""
+    """Write a fraction as per cent, in powers of ten above a million."""
     if value is None:
         return MISSING
+    if abs(value) > 1e4:
+        return _signed(f"{value * 100:.2e}%")
     places = digits if abs(value) < 100 else 0
     return _signed(f"{value * 100:,.{places}f}%")
 
@@ -72,12 +74,12 @@ def hours(value: float | None) -> str:
 
 
 def date(iso: str | None) -> str:
-    """Write an ISO 8601 time as `1 Jan 2021`, with the clock time unless it is midnight, in UTC."""
+    """Write an ISO 8601 time as `1 Jan 2021`, with the clock time and its zone, UTC, unless it is midnight."""
     if iso is None:
         return MISSING
     moment = datetime.fromisoformat(iso).astimezone(UTC)
     day = f"{moment.day} {moment:%b %Y}"
-    return day if (moment.hour, moment.minute) == (0, 0) else f"{day} {moment:%H:%M}"
+    return day if (moment.hour, moment.minute) == (0, 0) else f"{day} {moment:%H:%M} UTC"
 
 
 def label(name: str) -> str:

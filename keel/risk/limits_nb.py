@@ -27,6 +27,9 @@ def update_latches_nb(run, day, ts_ms, first):
     if run.max_daily_loss > 0.0 and run.day_start_equity > 0.0 and run.trading_state == TradingState.ACTIVE:
         if equity <= run.day_start_equity * (1.0 - run.max_daily_loss):
             run.trading_state = TradingState.REDUCING
+    if run.max_daily_loss_notional > 0.0 and run.trading_state == TradingState.ACTIVE:
+        if equity <= run.day_start_equity - run.max_daily_loss_notional:
+            run.trading_state = TradingState.REDUCING
     if run.max_drawdown > 0.0 and run.peak_equity > 0.0 and run.trading_state != TradingState.HALTED:
         if equity <= run.peak_equity * (1.0 - run.max_drawdown):
             run.trading_state = TradingState.HALTED
@@ -96,11 +99,15 @@ def _clip_to_limits_nb(run, slot, side, closing, opening, clip):
     capital = (capital if capital > 0.0 else 0.0) * run.allocation
     if run.max_order_weight > 0.0:
         opening, clip = _clip_nb(opening, clip, run.max_order_weight * capital / slot.mark, Reason.MAX_ORDER)
+    if run.max_order_notional > 0.0:
+        opening, clip = _clip_nb(opening, clip, run.max_order_notional / slot.mark, Reason.MAX_ORDER)
+    held = side * (slot.qty[LOCAL] + slot.live_qty)
+    held = held if held > 0.0 else 0.0
     if run.max_position_weight > 0.0:
-        held = side * (slot.qty[LOCAL] + slot.live_qty)
-        held = held if held > 0.0 else 0.0
         cap = run.max_position_weight * capital / slot.mark - held
         opening, clip = _clip_nb(opening, clip, cap, Reason.MAX_POSITION)
+    if run.max_position_notional > 0.0:
+        opening, clip = _clip_nb(opening, clip, run.max_position_notional / slot.mark - held, Reason.MAX_POSITION)
     if run.max_gross_weight > 0.0:
         cap = (run.max_gross_weight * capital - run.projected_gross + closing * slot.mark) / slot.mark
         opening, clip = _clip_nb(opening, clip, cap, Reason.MAX_GROSS)

@@ -65,32 +65,39 @@ def _law_nb(total, volume, exponent):
 
 
 @compiled
-def _follow_metaorder_nb(run, slot, side, volume):
-    if side != slot.meta_side:
-        slot.meta_qty = 0.0
-        slot.meta_volume = volume
-        slot.meta_side = side
-    elif slot.meta_bar != slot.bar_count:
-        keep = math.exp(-(run.impact_decay * (slot.bar_count - slot.meta_bar)))
-        slot.meta_qty = slot.meta_qty * keep
-        slot.meta_volume = slot.meta_volume * keep + volume
-    slot.meta_bar = slot.bar_count
+def _memory_nb(side):
+    return 0 if side > 0 else 1
 
 
 @compiled
-def impact_nb(run, slot, side, qty, volume, reference):
-    """Charge `qty` to the metaorder and return its impact in quote currency per unit.
+def follow_metaorder_nb(run, slot, side, volume):
+    """Bring the memory of own fills on one side up to the bar that is being traded, of this volume."""
+    memory = _memory_nb(side)
+    if slot.meta_bar[memory] != slot.bar_count:
+        keep = math.exp(-(run.impact_decay * (slot.bar_count - slot.meta_bar[memory])))
+        slot.meta_qty[memory] = slot.meta_qty[memory] * keep
+        slot.meta_volume[memory] = slot.meta_volume[memory] * keep + volume
+        slot.meta_bar[memory] = slot.bar_count
+
+
+@compiled
+def remember_fill_nb(slot, side, qty):
+    """Add a fill to its side's metaorder."""
+    slot.meta_qty[_memory_nb(side)] += qty
+
+
+@compiled
+def impact_nb(run, slot, side, qty, reference):
+    """Return what `qty` more of this side's metaorder costs in impact, quote currency per unit.
 
     The square-root law (Almgren et al., Direct Estimation of Equity Market Impact, 2005; Toth et al., Phys. Rev. X 1,
-    2011) gives the total for the metaorder; a fill pays what the total grew by, so slicing is neutral inside a bar.
+    2011) gives the total for the metaorder; a fill pays what the total grows by, so slicing is neutral inside a bar.
     """
     if run.impact_coefficient <= 0.0:
         return 0.0
-    _follow_metaorder_nb(run, slot, side, volume)
-    before = _law_nb(slot.meta_qty, slot.meta_volume, run.impact_exponent)
-    after = _law_nb(slot.meta_qty + qty, slot.meta_volume, run.impact_exponent)
-    bps = run.impact_coefficient * (math.sqrt(slot.var_short) * BPS) * ((after - before) / qty)
-    slot.meta_qty = slot.meta_qty + qty
+    known, volume = slot.meta_qty[_memory_nb(side)], slot.meta_volume[_memory_nb(side)]
+    grown = _law_nb(known + qty, volume, run.impact_exponent) - _law_nb(known, volume, run.impact_exponent)
+    bps = run.impact_coefficient * (math.sqrt(slot.var_short) * BPS) * (grown / qty)
     bps = bps if bps > 0.0 else 0.0
     bps = bps if bps < _MOST_IMPACT_BPS else _MOST_IMPACT_BPS
     return bps / BPS * reference

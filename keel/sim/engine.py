@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -13,8 +14,10 @@ from keel.domain.layout import BAR, EVENT, LOCAL, MARK, ORDER
 from keel.domain.orders import RunStatus
 from keel.sim import kernel_nb
 
-_BARS_PER_CHUNK: Final = 400_000
-"""Bars between two looks at the kill switch: about 10 ms of work, well under the 50 ms of rule 18."""
+_FIRST_CHUNK: Final = 4_000
+"""Bars played before the first look at the kill switch; every trade of a bar costs about a microsecond."""
+_CHUNK_S: Final = 0.008
+"""Wall time to play between two looks, well under the 50 ms of rule 18."""
 
 Records = NDArray[np.void]
 
@@ -76,9 +79,10 @@ class Simulator:
                 return
 
     def _chunks(self, targets: NDArray[np.float64]) -> Iterator[int]:
-        step = max(1, _BARS_PER_CHUNK // len(self._slots))
+        rows = max(1, _FIRST_CHUNK // len(self._slots))
         while self.status is RunStatus.RUNNING and self.row < len(self._bars):
-            stop = min(len(self._bars), self.row + step)
+            started_s = time.perf_counter()
+            stop = min(len(self._bars), self.row + rows)
             while self.row < stop and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
                 self._make_room()
                 kernel_nb.run_nb(
@@ -86,6 +90,9 @@ class Simulator:
                 )
             self._decided_row = self.row - 1
             yield self.row
+            # A busier stretch may follow a quiet one, so a chunk grows slowly and shrinks at once.
+            share = _CHUNK_S / max(time.perf_counter() - started_s, 1e-9)
+            rows = max(1, int(rows * min(share, 1.5)))
 
     def advance(self) -> bool:
         """Play the venue's side of the next row; False at the end of the bars or once the run has stopped."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from keel.domain.compile_nb import compiled
 from keel.domain.layout import BAR_PRESENT, LOCAL, VENUE
-from keel.domain.orders import EventKind, OrderStatus, Reason, RunStatus, TradingState
+from keel.domain.orders import EventKind, OrderStatus, OrderType, Reason, RunStatus, TradingState
 from keel.domain.rng_nb import CANCEL_JITTER, ENTRY_JITTER
 from keel.portfolio.books_nb import equity_nb, gross_nb, margin_rate_nb, net_nb
 from keel.portfolio.sizing_nb import (
@@ -98,6 +98,8 @@ def decide_nb(bars, weights, runs, slots, orders, tape, row):
         return
     n = len(slots)
     take_targets_nb(run, slots, bars[row], weights)
+    if run.trading_state != TradingState.ACTIVE:
+        _take_back_entries_nb(bars, run, slots, orders, row)
     closing_orders = _survey_nb(run, slots, orders)
     to_open = 0
     for i in range(n):
@@ -105,7 +107,7 @@ def decide_nb(bars, weights, runs, slots, orders, tape, row):
         if _is_pursued_nb(run, slots[i], bars[row, i]):
             action, side, want, closing, opening, wait = size_order_nb(slots[i])
             if action == CANCEL_LIVE:
-                _request_cancels_nb(bars, run, slots, orders, i, row)
+                _cancel_instrument_nb(bars, run, slots, orders, i, row)
             elif action == DENY_SHORT:
                 _deny_nb(bars, run, slots, tape, i, row, side, want, Reason.NOT_SHORTABLE)
             elif action != NOTHING and opening > 0.0:
@@ -199,7 +201,7 @@ def _submit_nb(bars, run, slots, orders, tape, i, row, side, qty, opened, clip):
     order.instrument = i
     order.seq = 0
     order.side = side
-    order.type = 0
+    order.type = OrderType.MARKET
     order.time_in_force = run.time_in_force
     order.status = OrderStatus.IN_FLIGHT
     order.local_final = 0
@@ -215,6 +217,8 @@ def _submit_nb(bars, run, slots, orders, tape, i, row, side, qty, opened, clip):
     order.opening_qty = opened
     order.filled_qty = 0.0
     order.local_filled_qty = 0.0
+    order.rated_fee = 0.0
+    order.paid_fee = 0.0
     order.reserve_per_unit = slot.mark * (1.0 + run.reserve_rate) * (margin_rate_nb(run) + slot.fee_rate)
     run.reserved = run.reserved + order.reserve_per_unit * opened
     run.projected_gross = run.projected_gross + opened * slot.mark
@@ -223,15 +227,32 @@ def _submit_nb(bars, run, slots, orders, tape, i, row, side, qty, opened, clip):
 
 
 @compiled
-def _request_cancels_nb(bars, run, slots, orders, i, row):
-    slot, bar = slots[i], bars[row, i]
+def _cancel_instrument_nb(bars, run, slots, orders, i, row):
+    for at in range(run.n_orders):
+        if orders[at].instrument == i and not orders[at].local_final and not orders[at].cancel_requested:
+            _request_cancel_nb(bars, run, slots, orders[at], row, Reason.TARGET_CHANGED)
+
+
+@compiled
+def _take_back_entries_nb(bars, run, slots, orders, row):
+    """Request the cancel of every live order that opens: a guard that is not ACTIVE lets no entry rest (rule 17)."""
+    reason = Reason.HALTED if run.trading_state == TradingState.HALTED else Reason.REDUCING
     for at in range(run.n_orders):
         order = orders[at]
-        if order.instrument == i and not order.local_final and not order.cancel_requested:
-            delay = latency_ms_nb(run, slot, order, bar, bar.close_ts_ms, run.entry_ms, CANCEL_JITTER, 0)
-            order.cancel_requested = 1
-            at_venue = bar.close_ts_ms + delay
-            order.cancel_ts_ms = at_venue if at_venue > order.arrival_ts_ms else order.arrival_ts_ms
+        if order.opening_qty > 0.0 and not order.local_final and not order.cancel_requested:
+            _request_cancel_nb(bars, run, slots, order, row, reason)
+            if slots[order.instrument].pursue == 0:
+                slots[order.instrument].pursue = SUSPENDED
+
+
+@compiled
+def _request_cancel_nb(bars, run, slots, order, row, reason):
+    slot, now_ms = slots[order.instrument], bars[row, order.instrument].close_ts_ms
+    bar = bars[slot.bar_row, order.instrument]
+    at_venue = now_ms + latency_ms_nb(run, slot, order, bar, now_ms, run.entry_ms, CANCEL_JITTER, 0)
+    order.cancel_requested = 1
+    order.cancel_reason = reason
+    order.cancel_ts_ms = at_venue if at_venue > order.arrival_ts_ms else order.arrival_ts_ms
 
 
 @compiled

@@ -7,7 +7,13 @@ from keel.domain.grid_nb import grid_ceil_nb, grid_floor_nb
 from keel.domain.layout import VENUE
 from keel.domain.orders import OrderStatus, Reason
 from keel.portfolio.books_nb import margin_rate_nb
-from keel.sim.costs_nb import half_spread_nb, hour_of_week_nb, impact_nb
+from keel.sim.costs_nb import (
+    follow_metaorder_nb,
+    half_spread_nb,
+    hour_of_week_nb,
+    impact_nb,
+    remember_fill_nb,
+)
 from keel.sim.intrabar_nb import fraction_nb, reference_price_nb
 
 _SLACK = 1e-9
@@ -80,15 +86,38 @@ def _margin_needed_nb(run, slots, orders, order):
 
 @compiled
 def match_order_nb(run, slot, order, bar, fine, ts_ms):
-    """Return (qty, price, reference price, half-spread, impact) of the fill at `ts_ms`; qty 0 is no fill."""
+    """Return (qty, price, reference price, half-spread, impact, starved) of the match at `ts_ms`; qty 0 is no fill.
+
+    `starved` says that a cash account could not pay for all that the bar offered.
+    """
     qty = _available_nb(run, slot, order, bar, ts_ms)
     if qty <= 0.0:
-        return 0.0, 0.0, 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 0.0, 0.0, False
     reference = reference_price_nb(run, slot, bar, fine, order.side, ts_ms)
     half = half_spread_nb(run, slot, hour_of_week_nb(bar, ts_ms), reference)
-    impact = impact_nb(run, slot, order.side, qty, bar.volume, reference)
+    if run.impact_coefficient > 0.0:
+        follow_metaorder_nb(run, slot, order.side, bar.volume)
+    impact = impact_nb(run, slot, order.side, qty, reference)
     price = _round_against_us_nb(slot, order.side, reference + order.side * (half + impact))
-    return qty, price, reference, half, impact
+    affordable = _affordable_nb(run, slot, order.side, qty, price)
+    starved = affordable < qty
+    if starved:
+        qty = affordable
+        if qty <= 0.0:
+            return 0.0, 0.0, 0.0, 0.0, 0.0, True
+        impact = impact_nb(run, slot, order.side, qty, reference)
+        price = _round_against_us_nb(slot, order.side, reference + order.side * (half + impact))
+    if run.impact_coefficient > 0.0:
+        remember_fill_nb(slot, order.side, qty)
+    return qty, price, reference, half, impact, starved
+
+
+@compiled
+def _affordable_nb(run, slot, side, qty, price):
+    if run.margin_account or side < 0:
+        return qty
+    affordable = (run.cash[VENUE] - slot.min_fee) / (price * (1.0 + slot.fee_rate))
+    return qty if affordable >= qty else grid_floor_nb(affordable, slot.step_mantissa, slot.step_scale)
 
 
 @compiled

@@ -16,6 +16,19 @@ from keel.domain.orders import PriceModel, TimeInForce
 
 _BPS: Final = 10_000.0
 
+LIMITS: Final = (
+    "max_order_weight",
+    "max_order_notional",
+    "max_position_weight",
+    "max_position_notional",
+    "max_gross_weight",
+    "max_daily_loss",
+    "max_daily_loss_notional",
+    "max_drawdown",
+    "max_orders_per_minute",
+)
+"""Fields of RUN that are a limit: 0 turns it off."""
+
 
 def run_records(config: RunConfig) -> NDArray[np.void]:
     """Return the RUN array, shape (1,), of a configuration: parameters and starting cash, state still zero."""
@@ -67,8 +80,11 @@ def _set_risk(run: np.void, config: RunConfig) -> None:
     risk = config.risk
     for field in ("max_order_weight", "max_position_weight", "max_gross_weight", "max_drawdown"):
         run[field] = getattr(risk, field) or 0.0
+    run["max_order_notional"] = risk.max_order_notional or 0.0
+    run["max_position_notional"] = risk.max_abs_position_notional or 0.0
     run["max_daily_loss"] = risk.daily_loss or 0.0
-    run["max_orders_per_minute"] = risk.max_orders_per_minute or 0.0
+    run["max_daily_loss_notional"] = risk.daily_loss_limit or 0.0
+    run["max_orders_per_minute"] = risk.max_orders_per_min or 0.0
     run["close_order_reserve"] = risk.close_order_reserve
 
 

@@ -27,7 +27,7 @@ def trade_row_nb(bars, fine, run, slots, orders, tape, row):
         elif order.next_kind == MATCH:
             _match_nb(bars, fine, run, slots, tape, order, row)
         else:
-            _end_nb(bars, run, slots, tape, order, row, order.next_ts_ms, EventKind.CANCELED, Reason.TARGET_CHANGED)
+            _end_nb(bars, run, slots, tape, order, row, order.next_ts_ms, EventKind.CANCELED, order.cancel_reason)
         _queue_nb(bars, run, orders, at, row, close_ts_ms)
     for at in range(run.n_orders):
         order = orders[at]
@@ -74,17 +74,18 @@ def _arrive_nb(bars, run, slots, orders, tape, order, row):
 def _match_nb(bars, fine, run, slots, tape, order, row):
     slot, bar, ts_ms = slots[order.instrument], bars[row, order.instrument], order.next_ts_ms
     order.matched_row = row
-    qty, price, reference, half, impact = match_order_nb(run, slot, order, bar, fine, ts_ms)
+    qty, price, reference, half, impact, starved = match_order_nb(run, slot, order, bar, fine, ts_ms)
     if qty > 0.0:
         _fill_nb(run, slot, tape, order, bar, row, ts_ms, qty, price, reference, half, impact)
-    if order.status == OrderStatus.WORKING and order.time_in_force == TimeInForce.IOC:
+    if order.status == OrderStatus.WORKING and starved:
+        _end_nb(bars, run, slots, tape, order, row, ts_ms, EventKind.CANCELED, Reason.INSUFFICIENT_FUNDS)
+    elif order.status == OrderStatus.WORKING and order.time_in_force == TimeInForce.IOC:
         _end_nb(bars, run, slots, tape, order, row, ts_ms, EventKind.CANCELED, Reason.IMMEDIATE_OR_CANCEL)
 
 
 @compiled
 def _fill_nb(run, slot, tape, order, bar, row, ts_ms, qty, price, reference, half, impact):
-    fee = qty * price * slot.fee_rate
-    fee = fee if fee > slot.min_fee else slot.min_fee
+    fee = _fee_nb(slot, order, qty, price)
     apply_fill_nb(run, slot, VENUE, order.side, qty, price, fee)
     slot.bar_filled = slot.bar_filled + qty
     order.filled_qty = order.filled_qty + qty
@@ -98,6 +99,16 @@ def _fill_nb(run, slot, tape, order, bar, row, ts_ms, qty, price, reference, hal
     event.spread_cost = qty * half
     event.impact_cost = qty * impact
     event.rounding_cost = order.side * qty * (price - reference) - event.spread_cost - event.impact_cost
+
+
+@compiled
+def _fee_nb(slot, order, qty, price):
+    """Return the fee of a fill, so that the order's fees so far come to the rate or the minimum, whichever is more."""
+    order.rated_fee = order.rated_fee + qty * price * slot.fee_rate
+    due = order.rated_fee if order.rated_fee > slot.min_fee else slot.min_fee
+    fee = due - order.paid_fee
+    order.paid_fee = due
+    return fee
 
 
 @compiled

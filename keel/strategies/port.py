@@ -33,9 +33,9 @@ MOST_BARS: Final = 100_000
 
 
 class StrategyParams(BaseModel):
-    """Be the base of a strategy's own parameters: frozen; unknown keys, NaN and infinity refused."""
+    """Be the base of a strategy's own parameters: frozen; unknown keys, other types, NaN and infinity refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Strategy:

@@ -115,6 +115,9 @@ class Case:
     # risk (rule 17)
     kill_switch: bool = False
     max_order_weight: float = 0.0
+    max_order_notional: float = 0.0
+    max_position_notional: float = 0.0
+    max_daily_loss_notional: float = 0.0
     max_position_weight: float = 0.0
     max_gross_weight: float = 0.0
     max_daily_loss: float = 0.0

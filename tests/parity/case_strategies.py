@@ -70,7 +70,7 @@ def cases(draw: st.DrawFn) -> Case:
         **draw(accounts(margin)),
         **draw(costs()),
         **draw(latencies(timeline.bar_ms)),
-        **draw(limits()),
+        **draw(limits(cash)),
         **draw(squeezes(timeline.bar_ms)),
     }
     return Case(
@@ -265,7 +265,7 @@ def latencies(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
 
 
 @st.composite
-def limits(draw: st.DrawFn) -> dict[str, Any]:
+def limits(draw: st.DrawFn, cash: float) -> dict[str, Any]:
     """Draw risk limits, most of them off (rule 17)."""
 
     def limit(name: str, *values: float) -> float:
@@ -278,6 +278,9 @@ def limits(draw: st.DrawFn) -> dict[str, Any]:
         "max_gross_weight": draw(st.sampled_from([0.0, 0.0, 0.2, 0.9]), label="max_gross_weight"),
         "max_daily_loss": draw(st.sampled_from([0.0, 0.0, 0.002, 0.02]), label="max_daily_loss"),
         "max_drawdown": limit("max_drawdown", 0.01, 0.2),
+        "max_order_notional": limit("max_order_notional", 0.05, 0.4) * cash,
+        "max_position_notional": limit("max_position_notional", 0.1, 0.8) * cash,
+        "max_daily_loss_notional": limit("max_daily_loss_notional", 0.002, 0.02) * cash,
         "max_orders_per_minute": draw(st.sampled_from([0.0, 0.0, 0.0, 1.5, 3.0]), label="max_orders_per_minute"),
         "close_order_reserve": draw(st.sampled_from([0.0, 0.0, 1.0, 2.0]), label="close_order_reserve"),
     }
@@ -288,6 +291,9 @@ def squeezes(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
     """Draw, now and then, an account with nothing to spare and a slow wire: the venue's own check decides (rule 7)."""
     if draw(st.integers(0, 3), label="squeezed at 3") < 3:
         return {}
-    sizes_off = dict.fromkeys(["max_order_weight", "max_position_weight", "max_gross_weight"], 0.0)
+    sizes_off = dict.fromkeys(
+        ["max_order_weight", "max_position_weight", "max_gross_weight", "max_order_notional", "max_position_notional"],
+        0.0,
+    )
     entry_ms = draw(st.sampled_from([1.0, 0.6, 2.0]), label="entry latency in bars") * bar_ms
     return {**sizes_off, "reserve_rate": 0.0, "allocation": 1.0, "entry_ms": entry_ms, "kill_switch": False}

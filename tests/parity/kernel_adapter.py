@@ -24,6 +24,7 @@ SAME_NAME = (
     *("max_participation", "entry_ms", "response_ms", "jitter_ms", "jitter_sigma", "spike_probability"),
     *("spike_multiplier", "timeout_ms", "retries", "kill_switch", "max_order_weight", "max_position_weight"),
     *("max_gross_weight", "max_daily_loss", "max_drawdown", "max_orders_per_minute", "close_order_reserve"),
+    *("max_order_notional", "max_position_notional", "max_daily_loss_notional"),
 )
 """Fields that a Case and the RUN record both have."""
 

@@ -110,6 +110,10 @@ def _update_latches(state: State, local_equity: float) -> None:
     active = state.trading_state == TradingState.ACTIVE
     if active and _lost(state.day_start, local_equity, case.max_daily_loss):
         state.trading_state = TradingState.REDUCING
+    active = state.trading_state == TradingState.ACTIVE
+    limit = case.max_daily_loss_notional
+    if active and limit > 0 and local_equity <= state.day_start - limit:
+        state.trading_state = TradingState.REDUCING
     if _lost(state.peak, local_equity, case.max_drawdown):
         state.trading_state = TradingState.HALTED
     state.last_local_equity = local_equity

@@ -7,7 +7,7 @@ import math
 from keel.domain.rng_nb import CANCEL_JITTER, ENTRY_JITTER, RESPONSE_JITTER, normal_quantile_nb, uniforms_nb
 
 from .case import Bar, Rules
-from .reference_state import Market, Order, State
+from .reference_state import Market, Memory, Order, State
 
 DRAWS_PER_RESPONSE = 16
 
@@ -52,34 +52,33 @@ def half_spread(state: State, instrument: int, ts_ms: int, reference: float) -> 
 
 
 def market_impact(state: State, instrument: int, side: int, qty: float, reference: float) -> float:
-    """Return what a match of `qty` adds to the price, and remember it in the metaorder (rule 11)."""
+    """Return what a match of `qty` adds to the price (rule 11)."""
     case, market = state.case, state.markets[instrument]
     if case.impact_coefficient == 0:
         return 0.0
-    _age_metaorder(state, market, side, newest_bar(state, instrument).volume)
-    volume = market.meta_volume
+    memory = age_metaorder(state, market, side, newest_bar(state, instrument).volume)
+    volume = memory.volume
 
     def law(x: float) -> float:
         if case.impact_exponent == 0.5:
             return x * math.sqrt(x / volume)
         return 0.0 if x <= 0 else x * math.exp(case.impact_exponent * math.log(x / volume))
 
-    growth = (law(market.meta_qty + qty) - law(market.meta_qty)) / qty
+    growth = (law(memory.qty + qty) - law(memory.qty)) / qty
     bps = case.impact_coefficient * (math.sqrt(market.var_short) * 10000) * growth
-    market.meta_qty = market.meta_qty + qty
     return min(max(bps, 0), 5000) / 10000 * reference
 
 
-def _age_metaorder(state: State, market: Market, side: int, volume: float) -> None:
-    n = market.bar_count
-    if side != market.meta_side:
-        market.meta_qty, market.meta_volume, market.meta_side, market.meta_seen = 0.0, volume, side, n
-    elif market.meta_seen != n:
+def age_metaorder(state: State, market: Market, side: int, volume: float) -> Memory:
+    """Return one side's memory of own fills, brought up to the instrument's newest bar (rule 11)."""
+    n, memory = market.bar_count, market.memory[side]
+    if memory.seen != n:
         decay = math.log(2) / state.case.impact_half_life_bars
-        keep = math.exp(-(decay * (n - market.meta_seen)))
-        market.meta_qty = market.meta_qty * keep
-        market.meta_volume = market.meta_volume * keep + volume
-        market.meta_seen = n
+        keep = math.exp(-(decay * (n - memory.seen)))
+        memory.qty = memory.qty * keep
+        memory.volume = memory.volume * keep + volume
+        memory.seen = n
+    return memory
 
 
 def fee_rate(rules: Rules) -> float:
@@ -87,9 +86,13 @@ def fee_rate(rules: Rules) -> float:
     return rules.taker_bps / 10000 * (1 - rules.discount)
 
 
-def fill_fee(rules: Rules, qty: float, price: float) -> float:
-    """Return the fee of one fill (rule 15)."""
-    return max(qty * price * fee_rate(rules), rules.min_fee)
+def fill_fee(rules: Rules, order: Order, qty: float, price: float) -> float:
+    """Return the fee of one fill: what the order owes by now less what it has paid (rule 15)."""
+    order.rated = order.rated + qty * price * fee_rate(rules)
+    due = max(order.rated, rules.min_fee)
+    fee = due - order.paid
+    order.paid = due
+    return fee
 
 
 def _latency_ms(state: State, order: Order, base_ms: float, ts_ms: int, purpose: int, draw: int) -> int:

@@ -47,10 +47,12 @@ def decide(state: State, targets: tuple[float | None, ...]) -> None:
     """
     sheet = _take_sheet(state)
     opening_plans = []
-    for i, weight in enumerate(targets):
-        if state.row.bars[i] is None:
-            continue
-        _take_target(state, sheet, i, weight)
+    there = [i for i, bar in enumerate(state.row.bars) if bar is not None]
+    for i in there:
+        _take_target(state, sheet, i, targets[i])
+    if state.trading_state != TradingState.ACTIVE:
+        _take_entries_back(state)
+    for i in there:
         market = state.markets[i]
         if market.suspended and state.trading_state == TradingState.ACTIVE:
             market.pursue, market.suspended = True, False
@@ -61,6 +63,16 @@ def decide(state: State, targets: tuple[float | None, ...]) -> None:
             opening_plans.append(plan)
     for plan in opening_plans:
         _carry_out(state, sheet, plan)
+
+
+def _take_entries_back(state: State) -> None:
+    """Request the cancel of every live order that opens (rule 17)."""
+    reason = Reason.HALTED if state.trading_state == TradingState.HALTED else Reason.REDUCING
+    for o in state.live_orders():
+        if o.opening_qty > 0 and o.cancel_ts_ms is None:
+            _request_cancel(state, o, reason)
+            market = state.markets[o.instrument]
+            market.suspended = market.suspended or not market.pursue
 
 
 def _take_sheet(state: State) -> Sheet:
@@ -113,7 +125,7 @@ def _plan(state: State, sheet: Sheet, i: int) -> Plan | None:
         return None
     if live_orders and (live * d < 0 or abs(live) > abs(d) * (1 + 1e-9)):
         for o in live_orders:
-            _request_cancel(state, o)
+            _request_cancel(state, o, Reason.TARGET_CHANGED)
         return None
     need = d - live
     side = 1 if need > 0 else -1
@@ -143,9 +155,10 @@ def _split(state: State, i: int, side: int, want: float, live: float) -> Plan | 
     return plan if plan.closing + plan.opening != 0 else None
 
 
-def _request_cancel(state: State, order: Order) -> None:
+def _request_cancel(state: State, order: Order, reason: Reason) -> None:
     """Send a cancel after an order (rule 6)."""
     now = state.row.close_ts_ms
+    order.cancel_reason = reason
     order.cancel_ts_ms = max(now + cancel_latency_ms(state, order, now), order.arrival_ts_ms)
 
 
@@ -226,9 +239,13 @@ def _caps(state: State, sheet: Sheet, plan: Plan) -> list[tuple[Reason, float]]:
     caps = []
     if case.max_order_weight > 0:
         caps.append((Reason.MAX_ORDER, case.max_order_weight * ea / mark))
+    if case.max_order_notional > 0:
+        caps.append((Reason.MAX_ORDER, case.max_order_notional / mark))
+    held = max(0.0, side * (state.local.qty[i] + sheet.live[i]))
     if case.max_position_weight > 0:
-        held = max(0.0, side * (state.local.qty[i] + sheet.live[i]))
         caps.append((Reason.MAX_POSITION, case.max_position_weight * ea / mark - held))
+    if case.max_position_notional > 0:
+        caps.append((Reason.MAX_POSITION, case.max_position_notional / mark - held))
     if case.max_gross_weight > 0:
         caps.append((Reason.MAX_GROSS, (case.max_gross_weight * ea - sheet.gross + closing * mark) / mark))
     per_unit = mark * (1 + case.reserve_rate) * (m + fee_rate(rules))

@@ -65,7 +65,10 @@ class Order:
     filled: float = 0.0
     matched_row: int = -1
     cancel_ts_ms: int | None = None
+    cancel_reason: Reason = Reason.NONE
     venue_events: int = 0
+    rated: float = 0.0
+    paid: float = 0.0
     # our side
     local_filled: float = 0.0
     local_final: bool = False
@@ -91,6 +94,15 @@ class Book:
 
 
 @dataclass
+class Memory:
+    """Hold one side's metaorder: own fills and the volume they met, both fading, and when it was last seen (rule 11)."""
+
+    qty: float = 0.0
+    volume: float = 0.0
+    seen: int = 0
+
+
+@dataclass
 class Market:
     """Hold what is known of one instrument: newest bar, mark, variances, metaorder, and our target on it."""
 
@@ -100,10 +112,7 @@ class Market:
     var_short: float = 0.0
     var_long: float = 0.0
     bar_filled: float = 0.0
-    meta_side: int = 0
-    meta_qty: float = 0.0
-    meta_volume: float = 0.0
-    meta_seen: int = 0
+    memory: dict[int, Memory] = field(default_factory=lambda: {1: Memory(), -1: Memory()})
     last_weight: float = 0.0
     target_qty: float = 0.0
     pursue: bool = False

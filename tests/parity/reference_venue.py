@@ -49,7 +49,7 @@ def _do_next_event(state: State, order: Order, ts: int) -> None:
     elif _match_ts(state, order) == ts:  # the match first at the same time
         _match(state, order, ts)
     else:
-        end_order(state, order, ts, OrderStatus.CANCELED, Reason.TARGET_CHANGED)
+        end_order(state, order, ts, OrderStatus.CANCELED, order.cancel_reason)
 
 
 def _record(state: State, order: Order, kind: EventKind, reason: Reason, ts: int, qty: float) -> Event:
@@ -163,10 +163,11 @@ def _exceeds_margin(state: State, order: Order, others: list[Order]) -> bool:
 def _match(state: State, order: Order, ts: int) -> None:
     order.matched_row = state.row_index
     qty = _matchable_qty(state, order, newest_bar(state, order.instrument), ts)
-    if qty > 0:
-        _fill(state, order, ts, qty)
+    starved = qty > 0 and _fill(state, order, ts, qty)
     if order.is_filled:
         order.status = OrderStatus.FILLED
+    elif starved:
+        end_order(state, order, ts, OrderStatus.CANCELED, Reason.INSUFFICIENT_FUNDS)
     elif state.case.time_in_force == TimeInForce.IOC:
         end_order(state, order, ts, OrderStatus.CANCELED, Reason.IMMEDIATE_OR_CANCEL)
 
@@ -183,14 +184,27 @@ def _matchable_qty(state: State, order: Order, bar: Bar, ts: int) -> float:
     return floor_grid(min(left, share), state.case.instruments[order.instrument].step)
 
 
-def _fill(state: State, order: Order, ts: int, qty: float) -> None:
+def _fill(state: State, order: Order, ts: int, qty: float) -> bool:
+    """Fill what can be paid for; return whether that was less than `qty` (rule 12)."""
     i, side = order.instrument, order.side
     rules, market = state.case.instruments[i], state.markets[i]
     reference = reference_price(state.case, i, newest_bar(state, i), side, ts)
     half = half_spread(state, i, ts, reference)
     impact = market_impact(state, i, side, qty, reference)
     price = _fill_price(state, order, reference + side * (half + impact))
-    fee = fill_fee(rules, qty, price)
+    affordable = qty
+    if side > 0 and not state.case.margin_account:
+        affordable = (state.venue.cash - rules.min_fee) / (price * (1 + fee_rate(rules)))
+    starved = affordable < qty
+    if starved:
+        qty = floor_grid(affordable, rules.step)
+        if qty <= 0:
+            return True
+        impact = market_impact(state, i, side, qty, reference)
+        price = _fill_price(state, order, reference + side * (half + impact))
+    if state.case.impact_coefficient > 0:
+        market.memory[side].qty = market.memory[side].qty + qty
+    fee = fill_fee(rules, order, qty, price)
     apply_fill(state.venue, i, rules.step, side, qty, price, fee)
     order.filled = order.filled + qty
     market.bar_filled = market.bar_filled + qty
@@ -198,12 +212,11 @@ def _fill(state: State, order: Order, ts: int, qty: float) -> None:
     event.price, event.reference_price, event.fee = price, reference, fee
     event.spread_cost, event.impact_cost = qty * half, qty * impact
     event.rounding_cost = side * qty * (price - reference) - event.spread_cost - event.impact_cost
+    return starved
 
 
 def _fill_price(state: State, order: Order, price: float) -> float:
     """Return the price rounded against us to the tick, and above 0 (rule 12)."""
     tick = state.case.instruments[order.instrument].tick
-    if order.side > 0:
-        return ceil_grid(price, tick)
-    rounded = floor_grid(price, tick)
+    rounded = ceil_grid(price, tick) if order.side > 0 else floor_grid(price, tick)
     return rounded if rounded > 0 else tick.mantissa / tick.scale

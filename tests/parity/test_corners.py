@@ -49,10 +49,10 @@ def told(outcome: Outcome, kind: EventKind) -> list[tuple[int, int, Reason, floa
 
 
 def test_buy_and_hold_without_costs_follows_the_price():
-    case = case_of([100.0, 110.0, 121.0], [(1.0,), (None,), (None,)], Rules(1), initial_cash=1000.0)
+    case = case_of([100.0, 110.0, 121.0], [(0.5,), (None,), (None,)], Rules(1), initial_cash=1000.0)
     outcome = play(case)
-    assert told(outcome, EventKind.FILLED) == [(1, 0, Reason.NONE, 10.0)]
-    assert [mark.equity for mark in outcome.marks] == [1000.0, 1000.0, 1110.0]
+    assert told(outcome, EventKind.FILLED) == [(1, 0, Reason.NONE, 5.0)]
+    assert [mark.equity for mark in outcome.marks] == [1000.0, 1000.0, 1055.0]
 
 
 def test_one_fill_pays_half_spread_tick_and_fee():

@@ -28,8 +28,8 @@ def test_fee_is_a_part_of_the_value_filled():
     assert played.cash == 449.45
 
 
-def test_minimum_fee_is_charged_for_each_fill():
-    """Rule 15: 3 × 100 × 10 bps = 0.3 and 2 × 100 × 10 bps = 0.2 are both below the minimum of 1."""
+def test_minimum_fee_is_charged_once_an_order():
+    """Rule 15: 3 × 100 × 10 bps = 0.3, with 2 × 100 × 10 bps 0.5: still below the minimum of 1, which is paid."""
     played = play(
         """
         100 100 100 100 9   0.5
@@ -40,13 +40,50 @@ def test_minimum_fee_is_charged_for_each_fill():
         60   SUBMITTED  A  buy 5
         60   ACCEPTED   A  buy 5
         60   FILLED     A  buy 3 @ 100  fee 1
-        120  FILLED     A  buy 2 @ 100  fee 1
+        120  FILLED     A  buy 2 @ 100  fee 0
         """,
         fee_bps=10,
         min_fee=1,
         max_participation=1.0,
     )
-    assert played.cash == 498
+    assert played.cash == 499
+
+
+def test_fees_of_an_order_pass_its_minimum_once_the_rate_asks_for_more():
+    """Rule 15: 0.3 is raised to the minimum of 0.4; with the second fill the rate asks for 0.5: 0.1 more."""
+    play(
+        """
+        100 100 100 100 9   0.5
+        100 100 100 100 3   .
+        100 100 100 100 3   .
+        """,
+        """
+        60   SUBMITTED  A  buy 5
+        60   ACCEPTED   A  buy 5
+        60   FILLED     A  buy 3 @ 100  fee 0.4
+        120  FILLED     A  buy 2 @ 100  fee 0.1
+        """,
+        fee_bps=10,
+        min_fee=0.4,
+        max_participation=1.0,
+    )
+
+
+def test_cash_account_buys_no_more_than_its_cash():
+    """Rule 12: 10 units are sized at 100; at the next open of 125 the 1000 buy 8, and the rest is cancelled."""
+    played = play(
+        """
+        100 100 100 100 99  1.0
+        125 125 125 125 99  .
+        """,
+        """
+        60  SUBMITTED  A  buy 10
+        60  ACCEPTED   A  buy 10
+        60  FILLED     A  buy 8 @ 125
+        60  CANCELED   A  buy 2  INSUFFICIENT_FUNDS
+        """,
+    )
+    assert played.cash == 0
 
 
 @pytest.mark.parametrize(("side", "weight", "price"), [("buy", 0.5, "100.1"), ("sell", -0.5, "99.9")])

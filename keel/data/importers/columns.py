@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keel.data.bars import COLUMNS, EXTRA_COLUMNS, ROUND_THE_CLOCK, PriceKind, StoredBars
+from keel.data.bars import COLUMNS, EXTRA_COLUMNS, PriceKind, StoredBars
 from keel.data.calendars import calendar_timezone, session_bars, within_sessions
 from keel.data.check import check_bars
 from keel.data.importers.stamps import read_stamps, to_dates, to_utc_ms
 from keel.domain.errors import DataError, UsageError
 from keel.domain.instrument import InstrumentId
-from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, timeframe_ms
+from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms
 
 STANDARD_COLUMNS: Final[Mapping[str, str]] = {
     "timestamp": "timestamp",

@@ -33,6 +33,10 @@ TYPES = [
     ("fees: {discount: 1}", "fees.discount: expected a number below 1, got 1"),
     ("execution: {enabled: 'true'}", "execution.enabled: expected true or false, got 'true' (remove the quotes)"),
     ("execution: {enabled: 1}", "execution.enabled: expected true or false, got 1"),
+    ("risk: {enabled: 1}", "risk.enabled: expected true, got 1"),
+    ("risk: {max_order_notional: 0}", "risk.max_order_notional: expected a number above 0, got 0"),
+    ("risk: {max_abs_position_notional: -1}", "risk.max_abs_position_notional: expected a number above 0, got -1"),
+    ("risk: {daily_loss_limit: .inf}", "risk.daily_loss_limit: expected a finite number, got .inf"),
     ("execution: {mode: tick}", "execution.mode: expected 'bar', got 'tick'"),
     (
         "market: {instrument: {tick_size: a}}",
@@ -127,6 +131,13 @@ UNKNOWN = [
     (
         "fees: {maker: 1, takr_bps: 1}",
         "unknown key 'fees.maker': the keys here are taker_bps, discount, minimum",
+    ),
+    ("risk: {enabledd: true}", "unknown key 'risk.enabledd': nearest right key is 'risk.enabled'"),
+    ("spread: {enabled: true}", "unknown key 'spread.enabled': nearest right key is 'execution.enabled'"),
+    ("run: {timezones: UTC}", "unknown key 'run.timezones': nearest right key is 'market.timezone'"),
+    (
+        "risk: {max_orders_per_minute: 9}",
+        "unknown key 'risk.max_orders_per_minute': nearest right key is 'risk.max_orders_per_min'",
     ),
     ("halflife_bars: 3", "unknown key 'halflife_bars': nearest right key is 'impact.half_life_bars'"),
     (
@@ -250,3 +261,10 @@ def test_another_mode_than_the_script_runs_names_the_right_script(folder, load):
         load_config(Path("x.yaml"), expect_mode="live")
     assert str(caught.value) == "x.yaml:1: mode: this command runs live, not sim: use script_backtest.py"
     assert load_config(Path("x.yaml"), expect_mode="sim").config.mode == "sim"
+
+
+def test_mode_that_this_version_does_not_run_says_which_it_does(load):
+    load()
+    with pytest.raises(ConfigError) as caught:
+        load_config(Path("x.yaml"), ["mode=train"], expect_mode="sim")
+    assert str(caught.value) == "--set mode: mode: this command runs sim, not train: this version runs mode: sim only"

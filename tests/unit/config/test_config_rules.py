@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-LIMITS = "risk={daily_loss: 0.05, max_drawdown: 0.3, max_orders_per_minute: 60}"
+LIMITS = "risk={daily_loss: 0.05, max_drawdown: 0.3, max_orders_per_min: 60}"
 
 RULES = [
     (
@@ -75,8 +75,8 @@ RULES = [
         "--set fees.taker_bps: fees.taker_bps: 0.001 looks like a fraction, bps are meant: 0.001 = 10 bps, so write 10",
     ),
     (
-        ["risk.max_orders_per_minute=5"],
-        "--set risk.max_orders_per_minute: risk.max_orders_per_minute: must be above close_order_reserve (5), or no "
+        ["risk.max_orders_per_min=5"],
+        "--set risk.max_orders_per_min: risk.max_orders_per_min: must be above close_order_reserve (5), or no "
         "position could be opened",
     ),
     (
@@ -91,7 +91,34 @@ RULES = [
         [LIMITS, "mode=live", "risk.max_drawdown=null"],
         "--set risk.max_drawdown: risk.max_drawdown: limits off (null) is an error in mode live: give it a value",
     ),
-    (["mode=live"], "x.yaml: risk.daily_loss: limits off (null) is an error in mode live: give it a value"),
+    (
+        ["mode=live"],
+        "x.yaml: risk.daily_loss: limits off (null) is an error in mode live: give it or risk.daily_loss_limit a value",
+    ),
+    (
+        [LIMITS, "mode=live", "risk.max_order_weight=null"],
+        "--set risk.max_order_weight: risk.max_order_weight: limits off (null) is an error in mode live: give it or "
+        "risk.max_order_notional a value",
+    ),
+    (
+        [LIMITS, "mode=live", "risk.max_position_weight=null", "risk.max_order_notional=500"],
+        "--set risk.max_position_weight: risk.max_position_weight: limits off (null) is an error in mode live: give "
+        "it or risk.max_abs_position_notional a value",
+    ),
+    (
+        [LIMITS, "mode=live", "risk.max_orders_per_min=null"],
+        "--set risk.max_orders_per_min: risk.max_orders_per_min: limits off (null) is an error in mode live: give it "
+        "a value",
+    ),
+    (
+        [LIMITS, "mode=live", "risk.max_gross_weight=null"],
+        "--set risk.max_gross_weight: risk.max_gross_weight: limits off (null) is an error in mode live: give it a "
+        "value",
+    ),
+    (
+        ["risk.enabled=false"],
+        "--set risk.enabled: risk.enabled: risk is always on: set single limits to null instead",
+    ),
 ]
 
 
@@ -107,7 +134,7 @@ MENDED = [
     ["market.overrides={SYNBTC/USDT: {min_qty: 1}}"],
     ["account.type=margin", "account.initial_margin=0.5", "market.instrument.shortable=true"],
     ["execution.max_participation=null", "impact.coefficient=0"],
-    ["risk.max_orders_per_minute=6"],
+    ["risk.max_orders_per_min=6"],
     ["fees.taker_bps=50"],
     ["fees.taker_bps=0.05"],
     ["fees.taker_bps=0"],
@@ -115,6 +142,12 @@ MENDED = [
     [f"seasonality.latency=[{', '.join(['1'] * 167)}, 1.0001]"],
     ["seasonality.latency=null", "seasonality.spread=null"],
     [LIMITS, "mode=live"],
+    [
+        "risk={max_order_weight: null, max_order_notional: 500, max_position_weight: null, daily_loss_limit: 100, "
+        "max_abs_position_notional: 1000, max_drawdown: 0.3, max_orders_per_min: 10}",
+        "mode=live",
+    ],
+    ["risk.enabled=true"],
 ]
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from keel.config.data import DataSection
 from keel.config.modes import EvalRun, LiveRun, SimRun, TrainRun
 
-LIMITS = "risk: {daily_loss: 0.05, max_drawdown: 0.3, max_orders_per_minute: 60}\n"
+LIMITS = "risk: {daily_loss: 0.05, max_drawdown: 0.3, max_orders_per_min: 60}\n"
 
 
 def test_smallest_file_gets_the_documented_defaults(load):

@@ -35,7 +35,7 @@ BASE: dict[str, Any] = {
         "max_gross_weight": 0.9,
         "daily_loss": 0.9,
         "max_drawdown": 0.9,
-        "max_orders_per_minute": 9,
+        "max_orders_per_min": 9,
     },
 }
 Fields = dict[str, Any]
@@ -74,7 +74,10 @@ RUN_KEYS: dict[str, tuple[Any, Fields]] = {
     "risk.max_gross_weight": (0.13, {"max_gross_weight": 0.13}),
     "risk.daily_loss": (0.14, {"max_daily_loss": 0.14}),
     "risk.max_drawdown": (0.15, {"max_drawdown": 0.15}),
-    "risk.max_orders_per_minute": (16, {"max_orders_per_minute": 16}),
+    "risk.max_orders_per_min": (16, {"max_orders_per_minute": 16}),
+    "risk.max_order_notional": (17.0, {"max_order_notional": 17.0}),
+    "risk.max_abs_position_notional": (18.0, {"max_position_notional": 18.0}),
+    "risk.daily_loss_limit": (19.0, {"max_daily_loss_notional": 19.0}),
     "risk.close_order_reserve": (7, {"close_order_reserve": 7}),
 }
 """Key → (another value, the fields of RUN that it changes and their values)."""
@@ -114,6 +117,7 @@ NOT_THE_SIMULATORS = {
     "execution.mode",
     "execution.enabled",
     "doctor.min_free_disk_gb",
+    "risk.enabled",
 }
 """Keys that choose bars, strategy, folders and checks: the kernel's records do not hold them."""
 
@@ -219,7 +223,10 @@ def test_instrument_is_hashed_by_venue_and_symbol(read: Read):
         ("risk.max_gross_weight", "max_gross_weight"),
         ("risk.daily_loss", "max_daily_loss"),
         ("risk.max_drawdown", "max_drawdown"),
-        ("risk.max_orders_per_minute", "max_orders_per_minute"),
+        ("risk.max_orders_per_min", "max_orders_per_minute"),
+        ("risk.max_order_notional", "max_order_notional"),
+        ("risk.max_abs_position_notional", "max_position_notional"),
+        ("risk.daily_loss_limit", "max_daily_loss_notional"),
     ],
 )
 def test_limit_that_is_null_is_off(read: Read, key: str, field: str):
