@@ -32,9 +32,7 @@ _MAX_TICK: Final = 0.01
 """Largest tick, as a part of the lowest close: a coarser one is another instrument's."""
 
 
-def wire_backtest(
-    config: RunConfig, document: Document | None = None
-) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
+def wire_backtest(config: RunConfig, document: Document | None = None) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
     """Read the bars and build the strategy of a config; return them with a record of the data read.
 
     `document` tells where each key was written. Raises ConfigError or DataError, one line that names the key or file

@@ -28,7 +28,8 @@ class ExecutionSection(Section):
     )
     rebalance: Literal["on_change", "every_bar"] = Field(
         "on_change",
-        description="When a position is brought to its target: on_change (the weight changed) or every_bar.",
+        description="When a position is brought to its target: on_change (the weight changed; an order that the venue "
+        "rejected or that expired is not tried again until it does) or every_bar.",
     )
     reserve_bps: float = Field(
         100.0,

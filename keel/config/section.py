@@ -100,7 +100,11 @@ Currency = Annotated[str, AfterValidator(_matching(r"[A-Z0-9]{2,10}", "a currenc
 
 Calendar = Annotated[
     str,
-    AfterValidator(_matching(rf"{ROUND_THE_CLOCK}|[A-Z]{{4,8}}", f"{ROUND_THE_CLOCK} or a calendar of exchange_calendars such as XNYS")),
+    AfterValidator(
+        _matching(
+            rf"{ROUND_THE_CLOCK}|[A-Z]{{4,8}}", f"{ROUND_THE_CLOCK} or a calendar of exchange_calendars such as XNYS"
+        )
+    ),
 ]
 """The trading calendar: 24/7, or a name that exchange_calendars knows."""
 

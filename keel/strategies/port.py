@@ -2,16 +2,20 @@
 
 A *vectorised* strategy sees all bars at once and returns all target weights; row k may depend on rows 0 … k only. An
 *event-driven* strategy is called at each close and sees the past alone. Both say what to hold, as a fraction of equity
-for each instrument; sizing, risk and execution are the engine's.
+for each instrument; sizing, risk and execution are the engine's. Weights that sum above what the account can buy are
+filled in the configured order. Keel does not check yet that row k uses bars up to k only.
+
+    import talib
+
+    from keel.strategies.port import StrategyParams, VectorStrategy
+
 
     class AboveItsMean(VectorStrategy):
         class Params(StrategyParams):
-            bars: int = 20
+            bars: int = 100
 
-        params: Params
-
-        def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
-            return bars.each(lambda one: (one.close > mean(one.close, self.params.bars)).astype(float)) / bars.n
+        def target_weights(self, bars):
+            return bars.each(lambda one: one.close > talib.SMA(one.close, self.params.bars)) / bars.n
 """
 
 from __future__ import annotations

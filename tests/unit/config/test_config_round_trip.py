@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keel.config.layers import read_layers
@@ -78,10 +79,15 @@ def test_dump_loads_back_to_an_equal_configuration(config):
     assert repr(again.strategy.params) == repr(config.strategy.params)  # 1 == 1.0 == True would hide a change of type
 
 
+ONLY_NEW = re.compile(r"(?<![\w.])[-+]?\d[\d_]*[eE][-+]?\d+(?![\w.])|\b0o[0-7]")
+"""What YAML 1.2 reads as a number, and PyYAML, which speaks 1.1, leaves without quotes."""
+
+
 @given(params)
 @settings(max_examples=60, deadline=None)
 def test_reader_agrees_with_what_yaml_wrote(values):
     written = yaml.safe_dump({"v": values}, allow_unicode=True)
+    assume(not ONLY_NEW.search(written))
     assert read_document(written, "x").values == {"v": yaml.safe_load(written)["v"]}
 
 

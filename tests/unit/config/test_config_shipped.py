@@ -37,6 +37,7 @@ def test_crypto_configuration_is_what_the_runbook_spells():
     )
     assert config.data.active_provider is not None
     assert config.strategy.params == {"short": 20, "long": 50}
+    assert config.execution.price_model == "bridge"
 
 
 def test_crypto_configuration_runs_on_real_bars_without_making_any_up():
@@ -51,6 +52,7 @@ def test_stock_configuration_is_the_demo_on_real_indices():
     assert (config.data.start_ms, config.data.end_ms) == (915_408_000_000, 1_546_300_800_000)
     assert (config.market.calendar, config.market.timezone) == ("XNYS", "America/New_York")
     assert config.execution.reserve_bps == 300
+    assert config.execution.price_model == "worst"
     assert (config.account.currency, config.account.type) == ("USD", "cash")
 
 

@@ -95,10 +95,10 @@ def test_each_fill_is_a_line_of_trades_log_that_later_runs_add_to(tmp_path: Path
 def test_a_hundred_thousand_fills_are_logged_in_half_a_second(tmp_path: Path) -> None:
     with run_logs(tmp_path, "demo") as logs:
         frame = fills_frame(fills(100_000), ["BTC/USDT"])
-        began = time.perf_counter()
+        began = time.process_time()
         logs.write_fills(frame)
         # Six times the promise: a busy machine passes, a logging call per fill does not.
-        assert time.perf_counter() - began < 3.0
+        assert time.process_time() - began < 3.0
     assert (tmp_path / "trades.log").read_text().count("\n") == 100_000
 
 

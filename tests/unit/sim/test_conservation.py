@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from made_markets import CASH, Market, markets
+from made_markets import CASH, Market, make_run, make_slots, markets
 
 from keel.domain.layout import BAR_PRESENT
 from keel.domain.orders import EventKind, TimeInForce
+from keel.sim.costs_nb import follow_metaorder_nb, impact_nb, remember_fill_nb
 
 PROPERTY = settings(max_examples=150, deadline=None, derandomize=True)
 COSTS = ("spread_cost", "impact_cost", "rounding_cost", "fee")
@@ -135,3 +138,36 @@ def test_local_book_is_the_venues_less_what_is_not_known_yet(market):
     spent = (known["side"] * known["qty"] * known["price"] + known["fee"]).sum()
     assert view.position_qty == pytest.approx(position, abs=1e-9)
     assert view.cash == pytest.approx(CASH - spent, rel=1e-9, abs=1e-6)
+
+
+@PROPERTY
+@given(markets())
+def test_cash_account_never_borrows(market):
+    if market.run["margin_account"][0]:
+        return
+    simulator = market.played()
+    fills = fills_of(simulator.events)
+    # A sale pays its fee out of what it brings; only a minimum fee above that takes cash.
+    short_sales = np.maximum(fills["fee"] - fills["qty"] * fills["price"], 0.0)[fills["side"] < 0].sum()
+    assert (simulator.marks["cash"] >= -short_sales - 1e-9 * CASH).all()
+
+
+def impact_of_ten_purchases(dust: float) -> list[float]:
+    """Return the impact per unit of ten equal purchases, one a bar; after each a sale of `dust` units."""
+    run, slots = make_run(impact_coefficient=1.0, impact_decay=math.log(2) / 5), make_slots(1, var_short=1e-4)
+    paid = []
+    for n in range(1, 11):
+        slots["bar_count"] = n
+        for side, qty in ((1, 50.0), (-1, dust)):
+            if qty > 0.0:
+                follow_metaorder_nb(run[0], slots[0], side, 1000.0)
+                impact = impact_nb(run[0], slots[0], side, qty, 100.0)
+                remember_fill_nb(slots[0], side, qty)
+                paid += [impact] if side > 0 else []
+    return paid
+
+
+def test_dust_of_the_other_side_does_not_wipe_the_memory_of_impact():
+    clean = impact_of_ten_purchases(dust=0.0)
+    assert impact_of_ten_purchases(dust=1e-6) == clean
+    assert clean[1] > clean[0]
