@@ -137,6 +137,7 @@ def _bars_exist(store: Path, instrument: InstrumentId, timeframe: str) -> bool:
 
 
 def _print_table(results: Sequence[CheckResult], *, verbose: bool) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -147,7 +148,7 @@ def _print_table(results: Sequence[CheckResult], *, verbose: bool) -> None:
     if not shown:
         return
     mends = any(result.mend for result in shown)
-    table = Table("check", "result", "found", *(["mend"] if mends else []))
+    table = Table("check", "result", "found", *(["mend"] if mends else []), box=SIMPLE_HEAD)
     for column in table.columns:
         column.overflow = "fold"
     for result in shown:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pyarrow as pa
 
 from keel.config.load import dump_yaml
 from keel.metrics.summary import run_trades, summarise
 from keel.runs.folder import RunFolder
-from keel.runs.frames import equity_frame, fills_frame, orders_frame
+from keel.runs.frames import equity_table, fills_frame, orders_frame
 from keel.runs.hashing import canonical_hash
 from keel.runs.logs import RunLogs
 from keel.runs.manifest import RunManifest
 from keel.runs.redaction import redact
 from keel.runs.result import RunResult
+
+_ROWS_PER_PART: Final = 1 << 17
+"""Rows of equity turned into a table at a time: a million rows at once would be the run's peak of memory."""
 
 
 def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, logs: RunLogs) -> dict[str, Any]:
@@ -30,7 +36,7 @@ def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, l
     fills = fills_frame(result.events, result.symbols)
     folder.write_text("config.yaml", config_yaml)
     folder.write_json("metrics.json", metrics)
-    folder.write_parquet("equity.parquet", equity_frame(result.marks))
+    folder.write_parquet_parts("equity.parquet", _equity_parts(result))
     folder.write_parquet("fills.parquet", fills)
     folder.write_parquet("orders.parquet", orders_frame(result.events, result.symbols))
     folder.write_text("report.html", render_html(result, metrics, trades, config_yaml, finished.as_json()))
@@ -38,3 +44,8 @@ def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, l
     folder.finish(finished)
     logs.write_fills(fills)
     return metrics
+
+
+def _equity_parts(result: RunResult) -> Iterator[pa.Table]:
+    for start in range(0, len(result.marks), _ROWS_PER_PART):
+        yield equity_table(result.marks[start : start + _ROWS_PER_PART])

@@ -153,7 +153,7 @@ def _refuse_mixed_prices(read: Sequence[StoredBars]) -> None:
         if bars.price_kind != first.price_kind:
             raise ConfigError(
                 f"data.symbols: the prices of {first.instrument_id} {first.timeframe} are {first.price_kind}, those of "
-                f"{bars.instrument_id} {bars.timeframe} are {bars.price_kind}: import both of one kind, or run them apart"
+                f"{bars.instrument_id} {bars.timeframe} are {bars.price_kind}: import both of one kind"
             )
 
 

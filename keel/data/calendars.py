@@ -99,8 +99,8 @@ def _sessions_of_years(calendar: str, first_year: int, last_year: int) -> Sessio
         except (CalendarError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             raise DataError(
-                f"calendar {calendar!r} for {first_year} .. {last_year}: {reason}; write {ROUND_THE_CLOCK} or an exchange_calendars "
-                f"name such as XNYS"
+                f"calendar {calendar!r} for {first_year} .. {last_year}: {reason}; write {ROUND_THE_CLOCK} or an "
+                f"exchange_calendars name such as XNYS"
             ) from error
         return Sessions(
             calendar=calendar,

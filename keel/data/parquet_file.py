@@ -126,11 +126,13 @@ def _stored_bars(metadata: dict[str, str], table: pl.DataFrame) -> StoredBars:
 def _rows(file: pq.ParquetFile, start_ms: int | None, end_ms: int | None) -> pl.DataFrame:
     """Read only the row groups that reach into the range, then cut off the rows outside it."""
     every = range(file.metadata.num_row_groups)
-    groups = [i for i in every if _reaches_into(file.metadata.row_group(i).column(0).statistics, start_ms, end_ms)]
+    stamps = [file.metadata.row_group(i).column(0).statistics for i in every]
+    groups = [i for i in every if _reaches_into(stamps[i], start_ms, end_ms)]
     table = _as_polars(file.read_row_groups(groups, use_threads=False))
-    if start_ms is not None:
+    # A filter copies all columns: leave it out where it would keep every row.
+    if start_ms is not None and any(stamps[i].min < start_ms for i in groups):
         table = table.filter(pl.col("open_ts_ms") >= start_ms)
-    if end_ms is not None:
+    if end_ms is not None and any(stamps[i].max >= end_ms for i in groups):
         table = table.filter(pl.col("open_ts_ms") < end_ms)
     return table
 

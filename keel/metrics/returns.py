@@ -2,8 +2,9 @@
 
 Headline ratios use daily equity: the first mark of the run, then the last mark of each trading day (docs/execution.md,
 rule 22), so that the daily returns compound to the run's total return. A year has `periods_per_year` of them: 252 for
-stocks, 365 round the clock, 365.25 / length in days where bars are longer than a day. The formulas are those of the empyrical library, checked against it to 1e-9. What is not
-defined (too few days, no spread, a lost account) is NaN, never infinite and never a warning.
+stocks, 365 round the clock; bars longer than a day have one return each and 365.25 / their length in days a year. The
+formulas are those of the empyrical library, checked against it to 1e-9. What is not defined (too few days, no spread,
+a lost account) is NaN, never infinite and never a warning.
 """
 
 from __future__ import annotations

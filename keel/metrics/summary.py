@@ -85,7 +85,8 @@ def summarise(result: RunResult, run_trips: Trades | None = None) -> dict[str, A
 def curve_figures(marks: NDArray[np.void], days: NDArray[np.integer], year: float) -> dict[str, Any]:
     """Return the figures of one equity curve (MARK array) whose marks fall on these trading days.
 
-    Ratios come from daily equity (that of each bar, where bars are longer) with `year` returns a year, drawdowns and exposure from every mark.
+    Ratios come from daily equity (that of each bar, where bars are longer) with `year` returns a year, drawdowns and
+    exposure from every mark.
     """
     equity = np.ascontiguousarray(marks["equity"])
     ts_ms = np.ascontiguousarray(marks["ts_ms"])

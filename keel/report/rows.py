@@ -18,7 +18,7 @@ STATUS: Final = {
     "bankrupt": "Stopped: equity fell to zero",
 }
 
-FITTED: Final = "Orders made to fit the account"
+FITTED: Final = "Orders made to fit"
 """Heading over what `held_back_rows` returns."""
 
 _HELD_BACK: Final = "buying_power"

@@ -18,6 +18,8 @@ COLUMN: Final = 56
 """Width of each table, in characters."""
 WIDE: Final = 2 * COLUMN + 4
 """Console width from which the tables stand side by side."""
+_RATIOS: Final = {2: (3, 2), 3: (2, 1, 1)}
+"""How the columns of a table share its width, by their number."""
 _BETWEEN: Final = "  ·  "
 
 
@@ -95,8 +97,7 @@ def _reasons(summary: rows.Summary) -> list[RenderableType]:
 
 def _table(head: Sequence[str], body: Sequence[rows.Row], *, total: bool) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim", width=COLUMN)
-    for i, name in enumerate(head):
-        ratio = len(head) - 1 if i == 0 else 1
+    for i, (name, ratio) in enumerate(zip(head, _RATIOS[len(head)], strict=True)):
         table.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold", ratio=ratio)
     for i, line in enumerate(body):
         style = "bold" if total and i == len(body) - 1 else ""

@@ -11,8 +11,8 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,8 @@ from typing import Final, Self
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from keel.domain.errors import UsageError
@@ -88,6 +90,17 @@ class RunFolder:
         frame = table if isinstance(table, pl.DataFrame) else structured_frame(table)
         with self._writing(name) as path, _polars_disk_errors():
             frame.write_parquet(path, compression="zstd", compression_level=1)
+
+    def write_parquet_parts(self, name: str, parts: Iterable[pa.Table]) -> None:
+        """Write one table given in parts of the same columns, one or more; one part is in memory at a time."""
+        with self._writing(name) as path, ExitStack() as stack:
+            writer: pq.ParquetWriter | None = None
+            for part in parts:
+                if writer is None:
+                    writer = stack.enter_context(
+                        pq.ParquetWriter(path, part.schema, compression="zstd", use_dictionary=False)
+                    )
+                writer.write_table(part)
 
     def finish(self, manifest: RunManifest) -> Path:
         """Write manifest.json, sync all and show the run under its final name; return that path."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from keel.strategies.indicators import talib
 from keel.strategies.panel import BarPanel, Series
 from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
 

@@ -80,9 +80,12 @@ def test_module_that_is_nowhere_is_refused_with_where_it_is_looked_for(desk: Des
 @pytest.mark.parametrize(
     ("params", "told"),
     [
-        ({}, "missing key 'strategy.params.bars': mine:S needs it"),
-        ({"bars": "many"}, "strategy.params.bars: "),
-        ({"bars": 3, "bar": 4}, "unknown key 'strategy.params.bar': mine:S knows bars"),
+        ({}, "config.yaml:5: missing key 'strategy.params.bars': it has no default"),
+        ({"bars": "many"}, "--set strategy.params.bars: strategy.params.bars: expected a whole number, got 'many'"),
+        (
+            {"bars": 3, "bar": 4},
+            "--set strategy.params.bar: unknown key 'strategy.params.bar': nearest right key is 'strategy.params.bars'",
+        ),
     ],
 )
 def test_params_of_a_plug_in_are_checked_by_its_own_class(desk: Desk, params: dict[str, object], told: str) -> None:
@@ -93,4 +96,4 @@ def test_params_of_a_plug_in_are_checked_by_its_own_class(desk: Desk, params: di
 
 def test_params_that_cannot_go_together_are_refused(desk: Desk) -> None:
     line = desk.refused("--set", "strategy.params.short=30")
-    assert line == "strategy.params: short (30) must be below long (20)"
+    assert line == "config.yaml:5: strategy.params: short (30) must be below long (20)"

@@ -74,6 +74,15 @@ def test_a_wrong_command_line_exits_with_2_in_one_line(tmp_path: Path) -> None:
         assert "--help explains the options" in err
 
 
+def test_a_group_without_a_command_prints_its_help_and_no_empty_error(tmp_path: Path) -> None:
+    for command in (["-m", "keel"], ["-m", "keel", "config"], [str(ROOT / "scripts" / "import_bars.py")]):
+        environ = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environ, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (2, "")
+        assert "Usage" in done.stdout
+        assert "Commands" in done.stdout
+
+
 def test_a_bug_says_so_and_keeps_its_traceback_without_secrets(tmp_path: Path) -> None:
     code, out, err = outcome(tmp_path, "bug")
     assert (code, out) == (1, "")

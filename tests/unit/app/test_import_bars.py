@@ -82,6 +82,15 @@ def test_summary_table_names_what_was_imported(tmp_path):
     assert row.split() == ["testing:ACME/USDT", "1h", "4", "4", "2021-01-01", "2021-01-01", "1"]
 
 
+def test_summary_folds_a_long_name_and_cuts_nothing_off(tmp_path):
+    named = ("--venue", "a-venue-with-a-long-name", "--symbol", "ABCDEFGHIJKLMNOPQRSTUVWXYZ/USDT", "--timeframe", "1h")
+    done = run("csv", FIXTURES / "hourly.csv", *named, "--store", tmp_path)
+    assert "…" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    first_column = "".join(line[:26].strip() for line in done.stdout.splitlines())
+    assert "a-venue-with-a-long-name:ABCDEFGHIJKLMNOPQRSTUVWXYZ/USDT" in first_column
+
+
 @pytest.mark.parametrize(
     ("file", "told"),
     [("empty.csv", "the file is empty"), ("header_only.csv", "no row below it"), ("none.csv", "no such file")],

@@ -70,11 +70,38 @@ def test_partial_run_is_measured_over_the_rows_done(make_run):
 
 
 def test_year_has_365_days_round_the_clock_and_252_with_sessions(make_run):
-    assert (periods_per_year("24/7"), periods_per_year("XNYS")) == (365, 252)
+    assert (periods_per_year("24/7", "1d"), periods_per_year("XNYS", "1d")) == (365, 252)
+    assert (periods_per_year("24/7", "15m"), periods_per_year("XNYS", "1h")) == (365, 252)
     daily = {"rows": 300, "step_ms": 86_400_000}
     stocks = summarise(make_run(calendar="XNYS", **daily))
     crypto = summarise(make_run(**daily))
     assert crypto["strategy"]["sharpe"] / stocks["strategy"]["sharpe"] == pytest.approx((365 / 252) ** 0.5)
+
+
+@pytest.mark.parametrize("calendar", ["24/7", "XNYS"])
+def test_bars_longer_than_a_day_have_365_and_a_quarter_days_a_year(calendar):
+    assert periods_per_year(calendar, "1w") == pytest.approx(365.25 / 7)
+    assert periods_per_year(calendar, "2d") == pytest.approx(365.25 / 2)
+
+
+def test_weekly_bars_give_the_figures_of_a_year_that_daily_bars_of_the_market_give(make_run):
+    daily = make_run(rows=7 * 600 + 1, step_ms=86_400_000)
+    week = slice(0, None, 7)
+    data = daily.config.data.model_copy(update={"timeframe": "1w"})
+    weekly = dataclasses.replace(
+        daily,
+        config=daily.config.model_copy(update={"data": data}),
+        bars=daily.bars[week],
+        marks=daily.marks[week],
+        benchmark=daily.benchmark[week],
+    )
+    by_day, by_week = summarise(daily)["benchmark"], summarise(weekly)["benchmark"]
+    # The deviation of a volatility measured from n returns is about 1 / sqrt(2 n): 3% of 600 weeks.
+    assert by_week["annual_volatility"] == pytest.approx(by_day["annual_volatility"], rel=0.12)
+    assert by_week["cagr"] == pytest.approx(by_day["cagr"], rel=0.002)
+    assert by_week["sharpe"] == pytest.approx(by_day["sharpe"], rel=0.12)
+    turnovers = [summarise(run)["strategy"]["turnover"] for run in (daily, weekly)]
+    assert turnovers[1] == pytest.approx(turnovers[0], rel=0.02)
 
 
 def test_million_marks_are_summarised_in_a_third_of_a_second(make_run):

@@ -38,8 +38,18 @@ def test_a_healthy_place_exits_with_0_and_has_its_folders(tmp_path: Path) -> Non
     done = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK))
     assert (done.returncode, done.stderr) == (0, "")
     assert {"s", "a", "l", "mine"} <= {path.name for path in tmp_path.iterdir()}
-    assert "provider makes them" not in done.stdout
+    assert done.stdout == "9 checks, none failed or warned\n"
     assert "provider makes them" in doctor(tmp_path, "--config", "c.yaml", "--verbose").stdout
+
+
+def test_table_lists_what_failed_only_and_everything_when_asked(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "--config", with_config(tmp_path, CONFIG))
+    assert done.stdout.startswith("9 checks, 1 failed\n")
+    assert "not in mine: nowhere:A/B 1h" in done.stdout
+    assert "kill switch" not in done.stdout
+    healthy = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK), "--verbose").stdout
+    assert "kill switch" in healthy
+    assert "mend" not in healthy
 
 
 def test_missing_bars_exit_with_3_and_json_carries_the_mend(tmp_path: Path) -> None:

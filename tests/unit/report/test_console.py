@@ -39,6 +39,48 @@ def test_wide_console_has_costs_beside_returns(make_run):
     assert not any("Strategy" in line and "bps" in line for line in printed(summary, 80).splitlines())
 
 
+def test_no_figure_is_cut_however_extreme(make_run):
+    summary = summarise(make_run(rows=3000))
+    for curve in (summary["strategy"], summary["benchmark"]):
+        curve.update(total_return=1.2345e30, cagr=-9.87e12, turnover=1.5e13, end_equity=1.2345678e25)
+    summary["trades"].update(best=1.25e25, best_return=3.5e20)
+    for width in (80, 120):
+        out = printed(summary, width)
+        assert "…" not in out
+        assert "+1.23e+32%" in out
+        assert "−9.87e+14%" in out
+        assert "3.50e+22%" in "".join(out.split())
+
+
+def test_heading_breaks_between_its_parts_and_says_whose_clock_it_is(make_run):
+    summary = summarise(make_run(rows=300, symbols=("LONGNAME1/USDT", "LONGNAME2/USDT")))
+    summary["period"].update(start="2021-01-01T14:30:00Z", end="2022-12-30T21:00:00Z")
+    for width in (60, 80):
+        assert "1 Jan 2021 14:30 UTC – 30 Dec 2022 21:00 UTC" in printed(summary, width)
+
+
+def test_longest_drawdown_is_shown_only_where_it_is_not_the_deepest(make_run):
+    summary = summarise(make_run(rows=300))
+    for curve in (summary["strategy"], summary["benchmark"]):
+        curve.update(max_drawdown_days=12.0, longest_drawdown_days=12.0)
+    assert "Longest drawdown" not in printed(summary, 80)
+    summary["benchmark"]["longest_drawdown_days"] = 30.0
+    assert "Longest drawdown" in printed(summary, 80)
+
+
+def test_orders_made_to_leave_room_for_fees_are_no_fault(make_run):
+    summary = summarise(make_run(rows=300))
+    assert summary["clipped"] == {"buying_power": summary["clipped"]["buying_power"]}
+    out = printed(summary, 80)
+    assert "Orders made to fit" in out
+    assert "Held back for reserve and fees" in out
+    assert "Made smaller" not in out
+    summary["clipped"] = {"max_order": 3}
+    out = printed(summary, 80)
+    assert "Made smaller: max order" in out
+    assert "Held back" not in out
+
+
 def test_partial_run_says_so_and_how_far_it_came(make_run):
     out = printed(summarise(make_run(rows=1, status="kill_switch")), 80)
     assert "Stopped by the kill switch" in out

@@ -116,6 +116,26 @@ def test_months_of_the_table_compound_to_the_year(run):
     assert np.prod(1 + np.array(months)) - 1 == pytest.approx(float(cells[12]) / 100, abs=0.01)
 
 
+def test_orders_made_to_fit_have_a_heading_of_their_own_and_are_no_fault(make_run):
+    run = make_run(rows=300)
+    summary = summarise(run)
+    summary["rejections"] = summary["cancellations"] = {}
+    text = page(run, summary=summary)
+    assert "Held back for reserve and fees" in text
+    assert "Orders made to fit" in text
+    assert "Made smaller" not in text
+    summary["clipped"] = {}
+    assert "Held back" not in page(run, summary=summary)
+
+
+def test_note_on_the_ratios_says_how_many_returns_a_year_has(make_run):
+    assert "Ratios from daily equity, 365 days a year" in page(make_run(rows=100))
+    run = make_run(rows=100)
+    summary = summarise(run)
+    summary["period"]["periods_per_year"] = 365.25 / 7
+    assert "Ratios from the equity at each bar, 52.18 bars a year" in page(run, summary=summary)
+
+
 def test_cut_short_run_is_marked_on_the_page(make_run):
     text = page(make_run(rows=30, status="interrupted"))
     assert "Interrupted: partial result" in text

@@ -9,7 +9,7 @@ import polars as pl
 
 from keel.domain.layout import EVENT, MARK
 from keel.domain.orders import EventKind, OrderSide, Reason
-from keel.runs.frames import equity_frame, fills_frame, orders_frame
+from keel.runs.frames import equity_table, fills_frame, orders_frame
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 K = EventKind
@@ -126,7 +126,7 @@ def test_a_run_without_events_gives_empty_tables_of_the_same_columns() -> None:
 def test_equity_has_the_time_and_the_fields_of_the_marks() -> None:
     marks = np.zeros(2, MARK)
     marks["ts_ms"], marks["equity"] = [0, 60_000], [1.0, 2.0]
-    table = equity_frame(marks)
+    table = pl.from_arrow(equity_table(marks))
     assert table.columns == ["time", *(MARK.names or ())]
     assert table["time"].to_list()[1] == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     assert table["equity"].to_list() == [1.0, 2.0]
