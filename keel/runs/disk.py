@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,8 @@ def disk_errors_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         mend = _MENDS.get(error.errno or 0, "check the disk and the path")
-        what = (error.strerror or str(error)).lower()
+        # By number: a library may have put words of its own around the system's.
+        what = (os.strerror(error.errno) if error.errno else str(error)).lower()
         raise UsageError(f"cannot write {path}: {what}; {mend}") from error
 
 

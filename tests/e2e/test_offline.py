@@ -13,7 +13,7 @@ def guard(event, arguments):
 sys.addaudithook(guard)
 atexit.register(lambda: open("modules", "w").write(" ".join(sorted(sys.modules))))
 """
-NEVER = {"binance", "alpaca", "torch", "stable_baselines3", "requests", "aiohttp", "httpx", "websockets"}
+NEVER = {"binance", "alpaca", "torch", "stable_baselines3", "pandas", "requests", "aiohttp", "httpx", "websockets"}
 
 
 def guarded(desk: Desk) -> Desk:

@@ -102,8 +102,13 @@ def test_benchmark_pays_the_same_costs_but_knows_no_limits():
         risk={"max_order_weight": 0.01, "max_position_weight": 0.01, "max_gross_weight": 0.01, "max_drawdown": 0.001},
         execution={"rebalance": "every_bar", "time_in_force": "ioc"},
     )
+    small = config_of(
+        risk={"max_order_notional": 500.0, "max_abs_position_notional": 900.0, "daily_loss_limit": 1.0},
+        execution={"rebalance": "every_bar"},
+    )
     limited = run(BuyAndHold(StrategyParams()), tight)
     free = run(BuyAndHold(StrategyParams()))
+    assert run(BuyAndHold(StrategyParams()), small).benchmark.tobytes() == free.marks.tobytes()
     assert limited.benchmark.tobytes() == free.marks.tobytes()
     assert limited.marks.tobytes() != free.marks.tobytes()
     dear = run(BuyAndHold(StrategyParams()), config_of(fees={"taker_bps": 50.0}))

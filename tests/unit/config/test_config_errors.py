@@ -133,6 +133,10 @@ UNKNOWN = [
         "unknown key 'fees.maker': the keys here are taker_bps, discount, minimum",
     ),
     ("risk: {enabledd: true}", "unknown key 'risk.enabledd': nearest right key is 'risk.enabled'"),
+    (
+        "latency: {seasonality: true}",
+        "unknown key 'latency.seasonality': nearest right key is 'latency.use_seasonality'",
+    ),
     ("spread: {enabled: true}", "unknown key 'spread.enabled': nearest right key is 'execution.enabled'"),
     ("run: {timezones: UTC}", "unknown key 'run.timezones': nearest right key is 'market.timezone'"),
     (
