@@ -17,7 +17,7 @@ from keel.sim import kernel_nb
 _FIRST_CHUNK: Final = 4_000
 """Bars played before the first look at the kill switch; every trade of a bar costs about a microsecond."""
 _CHUNK_S: Final = 0.003
-"""Wall time to play between two looks: twenty times as much work, where trading sets in, is about the 50 ms of rule 18."""
+"""Wall time to play between two looks; where trading sets in, the same bars may take twenty times as long (rule 18)."""
 
 Records = NDArray[np.void]
 

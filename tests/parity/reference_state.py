@@ -95,7 +95,7 @@ class Book:
 
 @dataclass
 class Memory:
-    """Hold one side's metaorder: own fills and the volume they met, both fading, and when it was last seen (rule 11)."""
+    """Hold one side's metaorder: own fills and the volume they met, both fading, and when last seen (rule 11)."""
 
     qty: float = 0.0
     volume: float = 0.0
