@@ -101,7 +101,7 @@ class Played:
         return int(self.simulator.run_record["timeouts"])
 
 
-def play(
+def check_table(
     candles: str,
     events: str,
     *,

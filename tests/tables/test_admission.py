@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .candles import play
+from .candles import check_table
 
 
 def test_venue_rejects_a_buy_that_its_marks_no_longer_afford():
     """Rule 7: 9 × 100 fitted at 60 s; at 150 s the last close is 120: 9 × 120 = 1080 > 1000."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.9
         120 120 120 120 9   .
@@ -27,7 +27,7 @@ def test_venue_rejects_a_buy_that_overlooked_a_fill_whose_response_is_late():
 
     B's order of 500 goes out; the venue's cash is 400.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  .
         120 120 120 120 9  .    |  50 50 50 50 9  0.5
@@ -47,7 +47,7 @@ def test_venue_rejects_a_buy_that_overlooked_a_fill_whose_response_is_late():
 
 def test_venue_rejects_a_sale_of_more_than_it_holds():
     """Rule 7: the local book starts with 5 units, the venue's with 3: the sale of 5 is refused."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0
         100 100 100 100 9   .
@@ -65,7 +65,7 @@ def test_venue_rejects_a_sale_of_more_than_it_holds():
 
 def test_venue_accepts_what_its_other_orders_leave():
     """Rule 7: the order of A (500) rests for want of volume; the venue has 500 for B, no more and no less."""
-    play(
+    check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  .
         100 100 100 100 0  .    |  50 50 50 50 9  0.5
@@ -88,7 +88,7 @@ def test_flip_may_use_the_margin_that_it_frees():
 
     The opening needs 20 × 100 × 0.5 = 1000: it fits, with us and at the venue.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   2
         100 100 100 100 9   -2

@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from .candles import play
+from .candles import check_table
 
 MARGIN = {"margin_account": True, "initial_margin": 0.1, "shortable": True}
 
 
 def test_fee_is_a_part_of_the_value_filled():
     """Rule 15: 5 × 110 × 10 bps = 0.55; rule 5: cash 1000 − 550 − 0.55."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         110 110 110 110 9   .
@@ -30,7 +30,7 @@ def test_fee_is_a_part_of_the_value_filled():
 
 def test_minimum_fee_is_charged_once_an_order():
     """Rule 15: 3 × 100 × 10 bps = 0.3, with 2 × 100 × 10 bps 0.5: still below the minimum of 1, which is paid."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 3   .
@@ -51,7 +51,7 @@ def test_minimum_fee_is_charged_once_an_order():
 
 def test_fees_of_an_order_pass_its_minimum_once_the_rate_asks_for_more():
     """Rule 15: 0.3 is raised to the minimum of 0.4; with the second fill the rate asks for 0.5: 0.1 more."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 3   .
@@ -71,7 +71,7 @@ def test_fees_of_an_order_pass_its_minimum_once_the_rate_asks_for_more():
 
 def test_cash_account_buys_no_more_than_its_cash():
     """Rule 12: 10 units are sized at 100; at the next open of 125 the 1000 buy 8, and the rest is cancelled."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 99  1.0
         125 125 125 125 99  .
@@ -89,7 +89,7 @@ def test_cash_account_buys_no_more_than_its_cash():
 @pytest.mark.parametrize(("side", "weight", "price"), [("buy", 0.5, "100.1"), ("sell", -0.5, "99.9")])
 def test_half_the_spread_is_paid_on_either_side(side, weight, price):
     """Rules 11, 12: 10 bps of 100 is 0.1 a unit, 0.5 for five; the reference stays 100."""
-    play(
+    check_table(
         f"""
         100 100 100 100 9   {weight}
         100 100 100 100 9   .
@@ -106,7 +106,7 @@ def test_half_the_spread_is_paid_on_either_side(side, weight, price):
 
 def test_rounding_costs_what_the_tick_adds_to_the_spread():
     """Rule 12: 100 + 0.1 is rounded up to 100.25 on a tick of 0.25: 1.25 in all, 0.5 of it spread, 0.75 rounding."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
@@ -123,7 +123,7 @@ def test_rounding_costs_what_the_tick_adds_to_the_spread():
 
 def test_fill_may_lie_outside_its_bar_by_the_cost():
     """Rules 9, 11: the reference is the bar's high and the spread comes on top."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100  90  95 9   .
@@ -139,7 +139,7 @@ def test_fill_may_lie_outside_its_bar_by_the_cost():
 
 def test_spread_follows_the_hour_of_the_match():
     """Rules 4, 11: decided in hour 0, matched at 01:00 Monday, hour 1, where the spread is twice as wide: 20 bps."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
@@ -157,7 +157,7 @@ def test_spread_follows_the_hour_of_the_match():
 
 def test_spread_hour_is_the_hour_inside_the_bar():
     """Rule 4: the bar opens at 00:59 in hour 0; 59.999 s later is still hour 0, at 119.999 s."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
@@ -184,7 +184,7 @@ def test_spread_hour_is_the_hour_inside_the_bar():
 )
 def test_spread_widens_with_volatility_within_limits(third, factor):
     """Rule 11: the short average keeps only the last return (α = 1), the long one only the first (α = 0)."""
-    play(
+    check_table(
         f"""
         100     100     100     100     9   .
         101     101     101     101     9   .
@@ -204,7 +204,7 @@ def test_spread_widens_with_volatility_within_limits(third, factor):
 
 def test_spread_reads_the_volatility_known_at_the_close_before():
     """Rule 11: the third bar falls by half, but its fills at the open still see the 1% known at the second close."""
-    play(
+    check_table(
         """
         100 100 100 100 9   .
         101 101 101 101 9   0.5
@@ -223,7 +223,7 @@ def test_spread_reads_the_volatility_known_at_the_close_before():
 
 def test_latency_grows_with_volatility():
     """Rules 11, 13: returns 1%, 2%: factor 2: 100 ms becomes 200 ms."""
-    play(
+    check_table(
         """
         100    100    100    100    9   .
         101    101    101    101    9   .
@@ -253,7 +253,7 @@ FOREVER = {
 
 def test_impact_of_one_fill_follows_the_square_root_law():
     """Rule 11: 4 of 100: law(4) / 4 = √(4 / 100) = 0.2: 100 bps × 0.2 = 20 bps: 0.2 on 100."""
-    play(
+    check_table(
         """
         100 100 100 100 100   .
         101 101 101 101 100   0.404
@@ -270,7 +270,7 @@ def test_impact_of_one_fill_follows_the_square_root_law():
 
 def test_impact_with_another_exponent():
     """Rule 11: exponent 1: law(4) / 4 = 4 / 100 = 0.04: 100 bps × 0.04 = 4 bps."""
-    play(
+    check_table(
         """
         100 100 100 100 100   .
         101 101 101 101 100   0.404
@@ -293,7 +293,7 @@ def test_slicing_an_order_inside_a_bar_costs_what_the_whole_costs():
     """
     whole, first = 8 * math.sqrt(0.08), 0.8
     second = (whole - first) / 4
-    played = play(
+    played = check_table(
         """
         100 100 100 100 100   .
         101 101 101 101 100   0.404
@@ -319,7 +319,7 @@ def test_impact_remembers_what_was_filled_in_the_bar_before():
     law(6) = 6 × √(6/150) = 1.2, law(2) = 2 × √(2/150).
     """
     second = (1.2 - 2 * math.sqrt(2 / 150)) / 4
-    play(
+    check_table(
         """
         100 100 100 100 100   .
         101 101 101 101 100   0.808
@@ -338,7 +338,7 @@ def test_impact_remembers_what_was_filled_in_the_bar_before():
 
 def test_impact_of_the_other_side_starts_afresh():
     """Rule 11: the sale finds no metaorder of its side: 4 of 100 again, 20 bps."""
-    play(
+    check_table(
         """
         100 100 100 100 100   .
         101 101 101 101 100   0.404
@@ -359,7 +359,7 @@ def test_impact_of_the_other_side_starts_afresh():
 
 def test_no_impact_before_there_is_volatility():
     """Rule 11: at the second bar no return is known: σ = 0."""
-    play(
+    check_table(
         """
         100 100 100 100 100   0.4
         100 100 100 100 100   .
@@ -375,7 +375,7 @@ def test_no_impact_before_there_is_volatility():
 
 def test_bar_without_volume_leaves_no_trace_in_the_impact():
     """Rules 11, 12: nothing fills in the third bar, so 4 of the 100 of the fourth are the metaorder's first: 20 bps."""
-    play(
+    check_table(
         """
         100 100 100 100 100   .
         101 101 101 101 100   0.404

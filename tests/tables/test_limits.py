@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .candles import play
+from .candles import check_table
 
 
 def test_order_is_clipped_to_its_largest_weight():
     """Rule 17: at most 0.2 of 1000 an order: 2 of the 5 wanted; the target is done with."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   0.5
@@ -25,7 +25,7 @@ def test_order_is_clipped_to_its_largest_weight():
 
 def test_position_is_clipped_to_its_largest_weight():
     """Rule 17: 2 held, at most 0.3 of 1000 is 3: 1 more of the 3 wanted."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.2
         100 100 100 100 9   0.5
@@ -45,7 +45,7 @@ def test_position_is_clipped_to_its_largest_weight():
 
 def test_gross_is_clipped_over_all_instruments():
     """Rule 17: at most 0.6 of 1000: A takes 400, B gets 200 of its 400."""
-    play(
+    check_table(
         """
         100 100 100 100 9  0.4  |  50 50 50 50 9  0.4
         100 100 100 100 9  .    |  50 50 50 50 9  .
@@ -64,7 +64,7 @@ def test_gross_is_clipped_over_all_instruments():
 
 def test_limit_that_leaves_nothing_denies_and_names_itself():
     """Rule 17: B finds the gross of 0.4 used up by A."""
-    play(
+    check_table(
         """
         100 100 100 100 9  0.4  |  50 50 50 50 9  0.4
         100 100 100 100 9  .    |  50 50 50 50 9  .
@@ -81,7 +81,7 @@ def test_limit_that_leaves_nothing_denies_and_names_itself():
 
 def test_last_limit_that_clips_gives_the_reason():
     """Rule 17: 9 wanted: MAX_ORDER leaves 6, MAX_POSITION 5, MAX_GROSS 4, and 300 of cash buy 3."""
-    play(
+    check_table(
         """
         100 100 100 100 9   9
         100 100 100 100 9   .
@@ -100,7 +100,7 @@ def test_last_limit_that_clips_gives_the_reason():
 
 def test_limits_are_fractions_of_what_is_allocated():
     """Rule 17: 0.5 of the half of 1000: 2.5 units."""
-    play(
+    check_table(
         """
         100 100 100 100 9   1
         100 100 100 100 9   .
@@ -119,7 +119,7 @@ def test_closing_is_never_held_up_by_a_limit_on_size():
     """Rule 17: 5 held, worth 1000 of 1500 after the price doubled; the whole may be sold at once against limits of
     0.5.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 200 100 200 9   0

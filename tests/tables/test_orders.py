@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .candles import play
+from .candles import check_table
 
 
 def test_order_takes_its_part_of_each_bar_until_it_is_filled():
     """Rules 3, 12: a tenth of 20 is 2 a bar; what is left is matched at the next open."""
-    play(
+    check_table(
         """
         100 100 100 100 20   0.5
         101 101 101 101 20   .
@@ -30,7 +30,7 @@ def test_order_that_comes_late_in_a_bar_gets_the_part_that_is_left():
     """Rule 12: a quarter before the end: 20 × 0.5 × 1/4 = 2.5, floored to the step of 1; then 20 × 0.5 = 10 from the
     open.
     """
-    play(
+    check_table(
         """
         100 100 100 100 20   0.5
         100 100 100 100 20   .
@@ -54,7 +54,7 @@ def test_orders_share_a_bar_in_the_order_of_their_events():
     In the third bar the rest of the first (id 0) is matched before the second arrives (id 1): 1, then the 3 that are
     left of the bar. The last unit takes the fourth.
     """
-    play(
+    check_table(
         """
         100 100 100 100 4   0.5
         100 100 100 100 4   0.9
@@ -78,7 +78,7 @@ def test_orders_share_a_bar_in_the_order_of_their_events():
 
 def test_bar_without_volume_fills_nothing():
     """Rule 12: neither a volume of 0 nor one that is not a number."""
-    play(
+    check_table(
         """
         100 100 100 100 9     0.5
         100 100 100 100 0     .
@@ -96,7 +96,7 @@ def test_bar_without_volume_fills_nothing():
 
 def test_volume_does_not_matter_without_a_limit_on_participation():
     """Rule 12: with it off the whole order fills."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 0   .
@@ -111,7 +111,7 @@ def test_volume_does_not_matter_without_a_limit_on_participation():
 
 def test_what_an_ioc_order_cannot_fill_at_once_is_cancelled():
     """Rule 12: 2 of 5, the other 3 end at the same moment."""
-    play(
+    check_table(
         """
         100 100 100 100 20   0.5
         100 100 100 100 20   .
@@ -130,7 +130,7 @@ def test_what_an_ioc_order_cannot_fill_at_once_is_cancelled():
 
 def test_ioc_order_without_volume_is_cancelled_whole():
     """Rule 12."""
-    play(
+    check_table(
         """
         100 100 100 100 20   0.5
         100 100 100 100 0    .
@@ -147,7 +147,7 @@ def test_ioc_order_without_volume_is_cancelled_whole():
 
 def test_ioc_order_waits_for_the_first_bar_it_can_meet():
     """Rules 3, 12: `at once` is its first match: B's missing bar only delays it."""
-    play(
+    check_table(
         """
         100 100 100 100 9  .  |  50 50 50 50 9  0.25
         100 100 100 100 9  .  |  -               .
@@ -169,7 +169,7 @@ def test_cancel_that_races_a_fill_loses_at_the_same_instant():
 
     The match at the same instant comes first: 2 more fill, 1 is cancelled. At 180 s all is known: 4 are sold, 2 a bar.
     """
-    play(
+    check_table(
         """
         100 100 100 100 2   0.5
         100 100 100 100 2   0
@@ -197,7 +197,7 @@ def test_cancel_of_an_order_that_fills_meanwhile_does_nothing():
 
     At 180 s the fill is known and the new target, 0, sells.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   0
@@ -221,7 +221,7 @@ def test_cancel_never_overtakes_its_order():
     """Rules 6, 13: the order takes 90 s from hour 0, its cancel none from hour 1: both arrive at 150 s, and the fill
     wins.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   0
@@ -244,7 +244,7 @@ def test_cancel_never_overtakes_its_order():
 
 def test_cancel_takes_effect_while_the_market_is_closed():
     """Rule 6: B has no bar in the third row, but the cancel reaches the venue there, at 121 s."""
-    play(
+    check_table(
         """
         100 100 100 100 9  .  |  50 50 50 50 9  0.25
         100 100 100 100 9  .  |  50 50 50 50 0  0
@@ -265,7 +265,7 @@ def test_larger_target_adds_to_an_order_that_rests():
     """Rules 6, 7: 5 live, 8 wanted: 3 more are sent and nothing is cancelled. Both rest without volume, then fill in
     id order.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 0   0.8
@@ -285,7 +285,7 @@ def test_larger_target_adds_to_an_order_that_rests():
 
 def test_smaller_target_cancels_an_order_that_exceeds_it_and_sends_the_rest_anew():
     """Rules 6a, 6b: 5 rest, 3 are wanted: all 5 are cancelled; when that is known, at 180 s, 3 are sent."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 0   0.3
@@ -306,7 +306,7 @@ def test_smaller_target_cancels_an_order_that_exceeds_it_and_sends_the_rest_anew
 
 def test_nothing_is_sent_while_a_cancel_is_on_its_way():
     """Rules 6a, 6b: the cancel of 120 s arrives at 210 s; at 180 s the instrument waits; at 240 s 3 are sent."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 0   0.3

@@ -10,7 +10,7 @@ import pytest
 
 from keel.domain.rng_nb import PRICE_PATH, normal_quantile_nb, uniforms_nb
 
-from .candles import play
+from .candles import check_table
 
 OPEN, BRIDGE, PATH, WORST, REFERENCE = range(5)
 BAR = """
@@ -20,10 +20,10 @@ BAR = """
 MARGIN = {"margin_account": True, "initial_margin": 0.1, "shortable": True}
 
 
-def fill_of(side: str, at_s: int, price: float | str, **settings: object) -> None:
+def check_fill(side: str, at_s: int, price: float | str, **settings: object) -> None:
     """Play one order of 5 that reaches the bar `at_s` seconds after its open and check its price."""
     moment = 60 + at_s
-    play(
+    check_table(
         BAR.format(weight=0.5 if side == "buy" else -0.5),
         f"""
         60        SUBMITTED  A  {side} 5
@@ -39,7 +39,7 @@ def fill_of(side: str, at_s: int, price: float | str, **settings: object) -> Non
 @pytest.mark.parametrize("at_s", [0, 6, 54])
 def test_open_model_reads_the_open_at_any_moment(at_s):
     """Rule 9, `open`."""
-    fill_of("buy", at_s, 100, price_model=OPEN)
+    check_fill("buy", at_s, 100, price_model=OPEN)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_open_model_reads_the_open_at_any_moment(at_s):
 )
 def test_path_model_walks_to_the_nearer_extreme_first(at_s, price):
     """Rule 9, `path`."""
-    fill_of("buy", at_s, price, price_model=PATH)
+    check_fill("buy", at_s, price, price_model=PATH)
 
 
 def test_path_model_takes_the_low_first_when_both_extremes_are_equally_near():
     """Rule 9, `path`: open 100, 4 away from both; total 4 + 8 + 4 = 16; at 15 s x = 4: the low, 96."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 104  96 100 9   .
@@ -79,7 +79,7 @@ def test_path_model_takes_the_low_first_when_both_extremes_are_equally_near():
 def test_path_model_of_a_bar_that_never_moved_is_its_open():
     """Rule 9, `path` and `worst`: a total of 0."""
     for model in (PATH, WORST):
-        play(
+        check_table(
             """
             100 100 100 100 9   0.5
             100 100 100 100 9   .
@@ -108,12 +108,12 @@ def test_path_model_of_a_bar_that_never_moved_is_its_open():
 )
 def test_worst_model_takes_the_adverse_extreme_of_what_is_left(side, at_s, price):
     """Rule 9, `worst`."""
-    fill_of(side, at_s, price, price_model=WORST)
+    check_fill(side, at_s, price, price_model=WORST)
 
 
 def test_bridge_model_starts_at_the_open():
     """Rule 9, `bridge`: τ = 0."""
-    fill_of("buy", 0, 100, price_model=BRIDGE, seed=3)
+    check_fill("buy", 0, 100, price_model=BRIDGE, seed=3)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -125,7 +125,7 @@ def test_bridge_model_at_half_time_is_the_first_node(seed):
     u, _ = uniforms_nb(seed, 0, 1, 60_000, 0, PRICE_PATH, 1)
     price = min(max(102 + 3.6033672263593494 * normal_quantile_nb(u), 96.0), 108.0)
     for side in ("buy", "sell"):
-        fill_of(side, 30, repr(price), price_model=BRIDGE, seed=seed)
+        check_fill(side, 30, repr(price), price_model=BRIDGE, seed=seed)
 
 
 FINE = """
@@ -147,22 +147,22 @@ FINE = """
 )
 def test_reference_model_reads_the_finer_bar_of_the_moment(at_s, price):
     """Rule 9, `reference`."""
-    fill_of("buy", at_s, price, price_model=REFERENCE, fine=FINE)
+    check_fill("buy", at_s, price, price_model=REFERENCE, fine=FINE)
 
 
 def test_reference_model_without_a_finer_bar_left_reads_the_close():
     """Rule 9, `reference`: the finer bars end at 75 s, the order comes at 90 s."""
-    fill_of("buy", 30, 104, price_model=REFERENCE, fine="60 75 100 102 99 101")
+    check_fill("buy", 30, 104, price_model=REFERENCE, fine="60 75 100 102 99 101")
 
 
 def test_reference_model_does_not_read_finer_bars_of_the_next_bar():
     """Rule 9, `reference`: the next finer bar opens at 120 s, where this bar ends: the close."""
-    fill_of("buy", 30, 104, price_model=REFERENCE, fine="120 135 99 99 99 99")
+    check_fill("buy", 30, 104, price_model=REFERENCE, fine="120 135 99 99 99 99")
 
 
 def test_reference_model_stays_in_the_bar():
     """Rule 9, `reference`: a finer bar that opens at 120 outside [96, 108] counts as 108."""
-    fill_of("buy", 30, 108, price_model=REFERENCE, fine="90 105 120 120 120 120")
+    check_fill("buy", 30, 108, price_model=REFERENCE, fine="90 105 120 120 120 120")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_reference_model_stays_in_the_bar():
 )
 def test_price_is_rounded_to_the_tick_against_us(side, reference, price):
     """Rules 12, 19: up for a buy, down for a sell; the difference is the rounding cost, never below zero."""
-    play(
+    check_table(
         f"""
         100 100 100 100 9   {0.5 if side == "buy" else -0.5}
         {reference} 101 99 100 9   .
@@ -193,7 +193,7 @@ def test_price_is_rounded_to_the_tick_against_us(side, reference, price):
 
 def test_sale_that_would_round_to_nothing_fills_at_one_tick():
     """Rule 12: 0.03 rounds down to 0 on a tick of 0.05: sold at 0.05 instead."""
-    play(
+    check_table(
         """
         0.05 0.05 0.05 0.05 9   -0.5
         0.03 0.05 0.03 0.05 9   .

@@ -6,7 +6,7 @@ import pytest
 
 from keel.domain.rng_nb import RESPONSE_JITTER, uniforms_nb
 
-from .candles import play
+from .candles import check_table
 
 ONE_ORDER = """
     100 100 100 100 9   0.5
@@ -18,7 +18,7 @@ ONE_ORDER = """
 
 def test_local_book_learns_of_a_fill_when_its_response_is_due():
     """Rule 5: filled at 60 s, known at 150 s: at 120 s the venue's equity is 500 + 550, ours still 1000."""
-    played = play(
+    played = check_table(
         ONE_ORDER,
         """
         60   SUBMITTED  A  buy 5
@@ -33,7 +33,7 @@ def test_local_book_learns_of_a_fill_when_its_response_is_due():
 
 def test_response_due_at_a_close_is_known_at_that_decision():
     """Rule 5: 60 + 60 = 120 s is ≤ the decision of 120 s."""
-    played = play(
+    played = check_table(
         ONE_ORDER,
         """
         60   SUBMITTED  A  buy 5
@@ -50,7 +50,7 @@ def test_nothing_is_sent_twice_while_a_fill_is_unknown():
 
     At 180 s the fill is known: 0.5 × 1050 / 110 = 4.77…: on a step of 1 a need of 0.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 110 100 110 9   0.5
@@ -74,7 +74,7 @@ def test_lost_responses_are_asked_for_until_the_retries_end():
 
     ACCEPTED and FILLED are known at 60 + 60 = 120 s; 3 timeouts each.
     """
-    played = play(
+    played = check_table(
         ONE_ORDER,
         """
         60   SUBMITTED  A  buy 5
@@ -90,7 +90,7 @@ def test_lost_responses_are_asked_for_until_the_retries_end():
 
 def test_answer_in_just_the_patience_is_not_lost():
     """Rule 13: an attempt above timeout_ms is lost, one of exactly timeout_ms is not."""
-    played = play(
+    played = check_table(
         ONE_ORDER,
         """
         60   SUBMITTED  A  buy 5
@@ -106,7 +106,7 @@ def test_answer_in_just_the_patience_is_not_lost():
 
 def test_no_answer_is_lost_without_a_timeout():
     """Rule 13: timeout 0 is none."""
-    played = play(
+    played = check_table(
         ONE_ORDER,
         """
         60   SUBMITTED  A  buy 5
@@ -137,7 +137,7 @@ def test_query_brings_the_answer_that_was_lost():
     event.
     """
     seed = first_seed((0, 0, True), (0, 1, False), (1, 0, True), (1, 1, False))
-    played = play(
+    played = check_table(
         ONE_ORDER,
         """
         60   SUBMITTED  A  buy 5
@@ -157,7 +157,7 @@ def test_query_brings_the_answer_that_was_lost():
 def test_later_answer_never_overtakes_an_earlier_one():
     """Rule 13: ACCEPTED answers after 100 s, FILLED would after 1 s: it is known together with the first, at 160 s."""
     seed = first_seed((0, 0, True), (1, 0, False))
-    play(
+    check_table(
         ONE_ORDER,
         """
         60   SUBMITTED  A  buy 5
@@ -176,7 +176,7 @@ def test_exposure_of_an_order_without_an_answer_stays_reserved():
 
     The fill cost 810, so the venue would have had 190.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9  0.9  |  50 50 50 50 9  .
         90   90  90  90 9  .    |  50 50 50 50 9  0.5
@@ -201,7 +201,7 @@ def test_rejection_is_known_when_its_response_comes(response_ms, resend):
 
     It exceeds the 5 now wanted, so its cancel is requested; when the rejection is known, at 240 s, the 5 follow.
     """
-    play(
+    check_table(
         """
         100 100 100 100 99  0.9
         120 120 120 120 99  .

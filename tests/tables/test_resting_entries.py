@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from .candles import play
+from .candles import check_table
 
 
 def test_halt_takes_a_resting_entry_back():
     """Rule 17: 2 of 9 fill (a tenth of 20), the close at 40 leaves 880 of 1000: HALTED. The cancel leaves at once; what
     the next open fills at that very instant beats it (rule 6).
     """
-    play(
+    check_table(
         """
         100 100 100 100 20  0.9
         100 100  40  40 20  .
@@ -34,7 +34,7 @@ def test_daily_loss_in_currency_takes_a_resting_entry_back_and_the_target_up_aga
     """Rule 17: a loss of 120 is over the limit of 100 of currency: REDUCING; the entry goes. The new day pursues the
     nine units again: 9 - 4 = 5 are missing, of which 2 fill.
     """
-    play(
+    check_table(
         """
         100 100 100 100 20  0.9
         100 100  40  40 20  .
@@ -64,7 +64,7 @@ def test_daily_loss_in_currency_takes_a_resting_entry_back_and_the_target_up_aga
 )
 def test_limit_in_currency_clips_an_entry(limit, reason):
     """Rule 17: 300 of currency at a mark of 100 is 3 units of the 9 wanted."""
-    play(
+    check_table(
         """
         100 100 100 100 99  0.9
         100 100 100 100 99  .

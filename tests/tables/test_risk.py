@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from keel.domain.orders import TradingState
 
-from .candles import play
+from .candles import check_table
 
 MARGIN = {"margin_account": True, "initial_margin": 0.1, "shortable": True}
 
 
 def test_kill_switch_denies_every_order_closing_ones_too():
     """Rule 17: tripped before the decision of 120 s: neither the sale of A nor the purchase of B goes out."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  .
         100 100 100 100 9  0    |  50 50 50 50 9  0.2
@@ -33,7 +33,7 @@ def test_drawdown_halts_for_the_rest_of_the_run():
     """Rule 17: from a peak of 1000 to 500 + 5 × 50 = 750: 25%. HALTED denies the close, the next day and a recovery
     too.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100  50  50 9   0
@@ -56,7 +56,7 @@ def test_drawdown_halts_for_the_rest_of_the_run():
 
 def test_drawdown_counts_from_the_peak_and_not_from_the_start():
     """Rule 17: 5 units rise to 200 (equity 1500) and fall to 125 (1125): a quarter below the peak, above the start."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 200 100 200 9   .
@@ -77,7 +77,7 @@ def test_daily_loss_lets_only_closing_orders_through_until_the_day_ends():
 
     The row that ends at 240 s is of the next day: ACTIVE again, and the day starts from 875: B is bought.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  .
         100 100  75  75 9  .    |  50 50 50 50 9  0.1
@@ -105,7 +105,7 @@ def test_daily_loss_lets_only_closing_orders_through_until_the_day_ends():
 
 def test_order_that_would_flip_only_closes_while_reducing():
     """Rule 17: 5 long, −5 wanted, a loss of an eighth: 5 are sold and the opening part is clipped, reason REDUCING."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100  75  75 9   -0.5
@@ -130,7 +130,7 @@ def test_target_denied_while_reducing_is_taken_up_when_the_day_ends():
     """Rules 6, 17: B's 0.1 of 875 is 1.75 units, denied at 120 s. The row that ends at 240 s is ACTIVE: they are
     sent.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  .
         100 100  75  75 9  .    |  50 50 50 50 9  0.1
@@ -156,7 +156,7 @@ def test_new_target_takes_the_place_of_one_denied_while_reducing():
     """Rule 17: B's 1.75 were denied at 120 s; at 180 s its target is 0, which is where it stands: nothing is left to
     do.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  .
         100 100  75  75 9  .    |  50 50 50 50 9  0.1
@@ -179,7 +179,7 @@ def test_target_denied_for_the_order_rate_is_taken_up_when_the_day_ends():
     """Rule 17: one order a minute: A's. B's is denied and latches REDUCING; the next row is of a new day and has a
     token.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9  0.1  |  50 50 50 50 9  0.1
         100 100 100 100 9  .    |  50 50 50 50 9  .
@@ -202,7 +202,7 @@ def test_target_denied_for_the_order_rate_is_taken_up_when_the_day_ends():
 def test_opening_part_of_a_flip_clipped_while_reducing_follows_when_the_day_ends():
     """Rule 17: 5 long, −5.8333… wanted: 5 are sold while REDUCING; the rest goes short in the row of the next day."""
     short = 0.5 * 875 / 75
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100  75  75 9   -0.5
@@ -230,7 +230,7 @@ def test_opening_part_of_a_flip_clipped_while_reducing_follows_when_the_day_ends
 
 def test_loss_just_below_the_limit_latches_nothing():
     """Rule 17: 9.9% of 1000 against a limit of 10%."""
-    played = play(
+    played = check_table(
         """
         100 100 100   100   9   0.5
         100 100  80.2  80.2 9   .
@@ -248,7 +248,7 @@ def test_loss_just_below_the_limit_latches_nothing():
 
 def test_latches_read_the_local_book():
     """Rules 5, 17: the fill is known at 150 s: the loss of 120 s does not exist for us until 180 s."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  .
         100 100  50  50 9  .    |  50 50 50 50 9  0.1
@@ -276,7 +276,7 @@ def test_order_rate_keeps_a_reserve_for_closing_and_latches():
 
     That latches REDUCING for the day; a minute later A may still close.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  0.1  |  50 50 50 50 9  0.1  |  20 20 20 20 9  0.1
         100 100 100 100 9  0    |  50 50 50 50 9  .    |  20 20 20 20 9  .
@@ -305,7 +305,7 @@ def test_reserve_of_the_order_rate_is_there_for_closing_only():
 
     A starts with 5 of 100: equity 1500; 0.1 of it is 1.5, so 3.5 are sold.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9  .    |  50 50 50 50 9  0.1
         100 100 100 100 9  0.1  |  50 50 50 50 9  .
@@ -325,7 +325,7 @@ def test_reserve_of_the_order_rate_is_there_for_closing_only():
 
 def test_order_rate_refills_by_the_minute():
     """Rule 17: 2 a minute without a reserve: two orders of 60 s take both tokens, a minute brings both back."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  0.1  |  50 50 50 50 9  0.1
         100 100 100 100 9  0.2  |  50 50 50 50 9  0.2
@@ -352,7 +352,7 @@ def test_order_rate_refills_by_the_minute():
 
 def test_closing_order_takes_the_last_token_before_an_opening_one():
     """Rules 7, 17: 1 a minute. At 120 s C closes in the first pass and takes the token; B, which opens, finds none."""
-    play(
+    check_table(
         """
         100 100 100 100 9  .  |  50 50 50 50 9  .    |  20 20 20 20 9  0.1
         100 100 100 100 9  .  |  50 50 50 50 9  0.1  |  20 20 20 20 9  0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from keel.domain.orders import RunStatus
 
-from .candles import play
+from .candles import check_table
 
 MARGIN = {"margin_account": True, "initial_margin": 1.0, "shortable": True}
 
 
 def test_short_of_an_instrument_that_is_not_shortable_is_denied():
     """Rule 7: flat and without orders: the denial carries the quantity wanted."""
-    play(
+    check_table(
         """
         100 100 100 100 9   -0.5
         100 100 100 100 9   -0.5
@@ -24,7 +24,7 @@ def test_short_of_an_instrument_that_is_not_shortable_is_denied():
 
 def test_long_that_should_turn_short_is_closed_and_then_denied():
     """Rule 7: 5 are sold and no more; once flat, at 180 s, the other 5 are NOT_SHORTABLE."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   -0.5
@@ -44,7 +44,7 @@ def test_long_that_should_turn_short_is_closed_and_then_denied():
 
 def test_flip_takes_two_legs_where_an_order_may_not_cross_zero():
     """Rules 7, 8: +5 to −5: the close first; the opening leg waits until its fill is known."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   -0.5
@@ -69,7 +69,7 @@ def test_flip_takes_two_legs_where_an_order_may_not_cross_zero():
 
 def test_opening_leg_of_a_flip_waits_for_the_response_of_the_close():
     """Rules 5, 7: the close fills at 120 s but is known at 210 s: the opening leg goes out at 240 s, not at 180 s."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
@@ -96,7 +96,7 @@ def test_opening_leg_of_a_flip_waits_for_the_response_of_the_close():
 
 def test_flip_takes_one_order_where_it_may_cross_zero():
     """Rules 7, 8: 10 at once. Equity never moves at a constant price."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   -0.5
@@ -119,7 +119,7 @@ def test_flip_takes_one_order_where_it_may_cross_zero():
 
 def test_short_gains_when_the_price_falls():
     """Rules 5, 14: 5 sold at 100: cash 1500; marked at 90: 1500 − 450 = 1050."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   -0.5
         100 100  90  90 9   .
@@ -137,7 +137,7 @@ def test_short_gains_when_the_price_falls():
 
 def test_margin_account_buys_more_than_its_cash():
     """Rule 7: an initial margin of a quarter: 4 × 1000 / 100 = 40; a target of 5 times equity is clipped there."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   5
         100 100 100 100 9   .
@@ -155,7 +155,7 @@ def test_margin_account_buys_more_than_its_cash():
 
 def test_margin_is_checked_again_at_the_venue():
     """Rule 7: half of 1900 fits in 1000 at 60 s; at 150 s the last close is 110: 0.5 × 19 × 110 = 1045 does not."""
-    play(
+    check_table(
         """
         100 100 100 100 9   1.9
         110 110 110 110 9   .
@@ -176,7 +176,7 @@ def test_account_without_equity_is_bankrupt_and_decides_no_more():
 
     The target of that row, 0, is not decided on, and no row follows.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 99   2
         100 100  50  50 99   0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .candles import play
+from .candles import check_table
 
 
 def test_same_weight_is_no_new_target_under_on_change():
     """Rule 6: the price rises to 120, the weight is still 0.5: nothing is sent."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 120 100 120 9   0.5
@@ -24,7 +24,7 @@ def test_same_weight_is_no_new_target_under_on_change():
 
 def test_same_weight_is_rebalanced_under_every_bar():
     """Rule 6: at 120 s 500 + 5 × 120 = 1100 × 0.5 / 120 = 4.583…; 0.4166… too many, floored to 0.41."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 120 100 120 9   0.5
@@ -46,12 +46,12 @@ def test_same_weight_is_rebalanced_under_every_bar():
 
 def test_target_of_zero_at_the_start_is_nothing_new():
     """Rule 6: the last accepted weight is 0 before the first."""
-    play("100 100 100 100 9 0 \n 100 100 100 100 9 0", "", every_bar=False)
+    check_table("100 100 100 100 9 0 \n 100 100 100 100 9 0", "", every_bar=False)
 
 
 def test_quantity_is_floored_to_the_step():
     """Rules 6c, 19: 570 / 100 = 5.7 on a step of 1 is 5."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.57
         100 100 100 100 9   .
@@ -67,12 +67,12 @@ def test_quantity_is_floored_to_the_step():
 
 def test_need_below_a_step_sends_nothing():
     """Rule 6c: half a unit on a step of 1 is no order and no denial."""
-    play("100 100 100 100 9 0.05 \n 100 100 100 100 9 .", "", step="1", min_qty=1, min_notional=100)
+    check_table("100 100 100 100 9 0.05 \n 100 100 100 100 9 .", "", step="1", min_qty=1, min_notional=100)
 
 
 def test_order_below_the_minimum_value_is_denied():
     """Rules 8, 17: 0.05 × 100 = 5 is below 10; the same weight does not ask again."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.005
         100 100 100 100 9   0.005
@@ -86,7 +86,7 @@ def test_order_below_the_minimum_value_is_denied():
 
 def test_order_of_the_minimum_value_is_sent():
     """Rules 8, 17: 0.125 × 80 = 10 is not below 10."""
-    play(
+    check_table(
         """
         80 80 80 80 9   0.01
         80 80 80 80 9   .
@@ -103,7 +103,7 @@ def test_order_of_the_minimum_value_is_sent():
 
 def test_order_below_the_minimum_quantity_is_denied():
     """Rules 8, 17: 0.5 is below 1, which comes before the minimum value."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.05
         100 100 100 100 9   .
@@ -118,7 +118,7 @@ def test_order_below_the_minimum_quantity_is_denied():
 
 def test_closing_order_below_the_minimum_value_is_denied_too():
     """Rule 17: 0.5 bought at 100, worth 25 after the fall to 50; a minimum value of 30 keeps it."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.05
         100 100  50  50 9   0
@@ -136,7 +136,7 @@ def test_closing_order_below_the_minimum_value_is_denied_too():
 
 def test_allocation_caps_what_a_weight_is_of():
     """Rule 6: 1.0 × (1000 × 0.5) / 100 = 5."""
-    play(
+    check_table(
         """
         100 100 100 100 9   1
         100 100 100 100 9   .
@@ -152,7 +152,7 @@ def test_allocation_caps_what_a_weight_is_of():
 
 def test_order_beyond_buying_power_is_clipped():
     """Rules 7, 17: all of 1000 with a reserve of 1% and a fee of 10 bps: 1000 / (100 × 1.01 × 1.001) = 9.891…"""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   1
         100 100 100 100 9   1
@@ -172,7 +172,7 @@ def test_order_beyond_buying_power_is_clipped():
 
 def test_minimum_fee_is_kept_out_of_buying_power():
     """Rule 17: (1000 − 5) / 100 = 9.95."""
-    play(
+    check_table(
         """
         100 100 100 100 9   1
         100 100 100 100 9   .
@@ -188,7 +188,7 @@ def test_minimum_fee_is_kept_out_of_buying_power():
 
 def test_order_without_buying_power_is_denied():
     """Rules 7, 17: B wants 500 beside A's 1000: what is reserved for A leaves nothing."""
-    play(
+    check_table(
         """
         100 100 100 100 9  1  |  50 50 50 50 9  0.5
         100 100 100 100 9  .  |  50 50 50 50 9  .
@@ -207,7 +207,7 @@ def test_rotation_in_a_cash_account_sells_first_and_buys_when_the_money_has_come
 
     Funds are coming, so nothing is denied and B is pursued: at 180 s the 1000 are known and B is bought.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  1  |  50 50 50 50 9  .
         100 100 100 100 9  0  |  50 50 50 50 9  1
@@ -234,7 +234,7 @@ def test_reducing_orders_go_first_whatever_the_order_of_instruments():
 
     200 in cash: A is clipped to 2 and, as funds are coming, pursued: at 180 s the other 3 follow.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9  .    |  50 50 50 50 9  0.8
         100 100 100 100 9  0.5  |  50 50 50 50 9  0
@@ -260,7 +260,7 @@ def test_reducing_orders_go_first_whatever_the_order_of_instruments():
 
 def test_new_weight_asks_again_after_a_denial():
     """Rules 6, 17: a denial ends the pursuit of 0.005; 0.006 is a new target, denied as well; 0.5 is sent."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.005
         100 100 100 100 9   0.006

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .candles import play
+from .candles import check_table
 
 
 def test_order_decided_at_a_close_fills_at_the_next_open():
@@ -10,7 +10,7 @@ def test_order_decided_at_a_close_fills_at_the_next_open():
 
     Equity: 1000; then 1000 − 5 × 110 = 450 in cash and 5 × 111 = 555 in units.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         110 112 108 111 9   .
@@ -27,7 +27,7 @@ def test_order_decided_at_a_close_fills_at_the_next_open():
 
 def test_nothing_happens_on_the_row_that_decides_last():
     """Rules 3, 16: an order of the last close has no bar left to reach; it ends with the run at that close."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   .
         100 100 100 100 9   0.5
@@ -42,7 +42,7 @@ def test_nothing_happens_on_the_row_that_decides_last():
 
 def test_order_arrives_after_its_latency():
     """Rules 3, 9, 13: 250 ms after the close; the price model `open` still reads the open."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         110 112 108 111 9   .
@@ -58,7 +58,7 @@ def test_order_arrives_after_its_latency():
 
 def test_latency_past_the_end_of_the_next_bar_fills_in_the_bar_after():
     """Rule 3: 60 + 90 = 150 s lies in the third row [120, 180), whose open is 120 per unit."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         110 110 110 110 9   .
@@ -75,7 +75,7 @@ def test_latency_past_the_end_of_the_next_bar_fills_in_the_bar_after():
 
 def test_arrival_exactly_at_a_close_belongs_to_the_next_row():
     """Rule 3: 60 + 60 = 120 s is the close of the second row, so the third row takes the order, at its open."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         110 110 110 110 9   .
@@ -92,7 +92,7 @@ def test_arrival_exactly_at_a_close_belongs_to_the_next_row():
 
 def test_arrival_a_millisecond_before_a_close_belongs_to_that_row():
     """Rule 3: 60 + 59.999 s is before the close of the second row."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         110 110 110 110 9   .
@@ -109,7 +109,7 @@ def test_arrival_a_millisecond_before_a_close_belongs_to_that_row():
 
 def test_arrival_while_the_market_is_closed_waits_for_the_next_open():
     """Rule 3: accepted at 61 s, in the gap before the bar that opens at 300 s; matched at that open."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         130 130 130 130 9   .
@@ -129,7 +129,7 @@ def test_missing_bar_delays_the_fill_of_its_instrument_only():
 
     B keeps its mark of 50 meanwhile: equity of the second row is 1000.
     """
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  0.5  |  50 50 50 50 9  0.25
         100 100 100 100 9  .    |  -               .
@@ -151,7 +151,7 @@ def test_target_for_a_missing_bar_is_ignored():
     """Rules 2, 6: the 0 of the second row comes without a bar and is no target; the same 0 counts once there is a
     bar.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9  .  |  50 50 50 50 9  0.25
         100 100 100 100 9  .  |  50 50 50 50 9  .
@@ -172,7 +172,7 @@ def test_target_for_a_missing_bar_is_ignored():
 
 def test_instrument_without_a_bar_keeps_its_mark():
     """Rules 2, 14: 5 B at 60 stay worth 300 while B has no bar: 750 + 300 = 1050."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9  .  |  50 50 50 50 9  0.25
         100 100 100 100 9  .  |  50 60 50 60 9  .
@@ -189,7 +189,7 @@ def test_instrument_without_a_bar_keeps_its_mark():
 
 def test_day_order_expires_at_the_close_of_its_day():
     """Rules 3, 12: no volume, so nothing fills; the second row is the day's last and ends what is WORKING, at 120 s."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 0   .
@@ -208,7 +208,7 @@ def test_day_order_expires_at_the_close_of_its_day():
 
 def test_day_order_expires_although_its_instrument_has_no_bar():
     """Rule 3: the row ends the day for every instrument, with a bar or without."""
-    play(
+    check_table(
         """
         100 100 100 100 9  .  |  50 50 50 50 9  0.25
         100 100 100 100 9  .  |  -               .
@@ -228,7 +228,7 @@ def test_day_order_still_on_its_way_lives_in_the_next_day():
     """Rule 3: decided at 60 s, there at 150 s; the day that ended at 120 s never held it. What is left expires at 180
     s.
     """
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
@@ -251,7 +251,7 @@ def test_day_order_still_on_its_way_lives_in_the_next_day():
 
 def test_gtc_order_lives_over_the_end_of_the_day():
     """Rules 3, 12: the same table as a DAY order's, but the order waits for volume."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 0   .
@@ -269,7 +269,7 @@ def test_gtc_order_lives_over_the_end_of_the_day():
 
 def test_order_open_at_the_end_is_cancelled_and_positions_stay():
     """Rule 16: 4 of 5 filled; the last unit ends at the last close; the position is marked, not sold."""
-    played = play(
+    played = check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 4   .
@@ -287,7 +287,7 @@ def test_order_open_at_the_end_is_cancelled_and_positions_stay():
 
 def test_latency_follows_the_hour_of_the_week():
     """Rules 4, 13: decided on Sunday 24:00 = Monday 00:00, hour 0, read off a bar of hour 167: 100 ms × 3."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
@@ -305,7 +305,7 @@ def test_latency_follows_the_hour_of_the_week():
 
 def test_spike_multiplies_latency_and_milliseconds_are_rounded_up():
     """Rule 13: a sure spike: 0.25 ms × 10 = 2.5 ms, rounded up to 3."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
@@ -323,7 +323,7 @@ def test_spike_multiplies_latency_and_milliseconds_are_rounded_up():
 
 def test_jitter_adds_its_median_when_it_has_no_spread():
     """Rule 13: with sigma 0, exp(0 × z) = 1: 100 + 20 ms whatever is drawn."""
-    play(
+    check_table(
         """
         100 100 100 100 9   0.5
         100 100 100 100 9   .
