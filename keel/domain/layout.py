@@ -144,10 +144,16 @@ SLOT: Final = np.dtype(
         ("last_weight", "f8"),
         ("target_qty", "f8"),
         ("pursue", "i1"),
-        ("opens", "i1"),
+        # scratch of one decision
         ("cancelling", "i1"),
         ("n_live", "i4"),
         ("live_qty", "f8"),
+        ("side", "f8"),
+        ("want", "f8"),
+        ("closing", "f8"),
+        ("opening", "f8"),
+        ("wait", "i1"),
+        ("opens", "i1"),
     ],
     align=True,
 )
@@ -181,6 +187,13 @@ ORDER: Final = np.dtype(
         ("reserve_per_unit", "f8"),
         ("rated_fee", "f8"),
         ("paid_fee", "f8"),
+        # scratch of one match
+        ("match_qty", "f8"),
+        ("match_price", "f8"),
+        ("match_reference", "f8"),
+        ("match_half_spread", "f8"),
+        ("match_impact", "f8"),
+        ("starved", "i1"),
         # set by the order types that have them
         ("limit_price", "f8"),
         ("trigger_price", "f8"),

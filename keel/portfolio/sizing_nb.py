@@ -43,43 +43,42 @@ def take_targets_nb(run, slots, bars, weights):
 
 @compiled
 def size_order_nb(slot):
-    """Return (action, side, want, closing, opening, wait) for a pursued target; quantities in base units, on the grid.
+    """Return what a pursued target needs, and write the order into the slot's scratch fields.
 
-    `closing` is the part that brings the position towards zero, `opening` the rest; `wait` says that the target is not
-    reached by this order and stays pursued.
+    `side` and `want` are the whole need, on the grid; `closing` is the part that brings the position towards zero,
+    `opening` the rest (base units); `wait` says that this order does not reach the target, which stays pursued.
     """
     held = slot.qty[LOCAL]
     live = slot.live_qty
     distance = slot.target_qty - held
     if slot.cancelling:
-        return NOTHING, 0.0, 0.0, 0.0, 0.0, False
+        return NOTHING
     if slot.n_live > 0 and (live * distance < 0.0 or abs(live) > abs(distance) * _EXCESS):
-        return CANCEL_LIVE, 0.0, 0.0, 0.0, 0.0, False
+        return CANCEL_LIVE
     need = distance - live
-    side = 1.0 if need > 0.0 else -1.0
-    want = grid_floor_nb(abs(need), slot.step_mantissa, slot.step_scale)
-    if want == 0.0:
+    slot.side = 1.0 if need > 0.0 else -1.0
+    slot.want = grid_floor_nb(abs(need), slot.step_mantissa, slot.step_scale)
+    if slot.want == 0.0:
         slot.pursue = 0
-        return NOTHING, side, 0.0, 0.0, 0.0, False
-    return _split_nb(slot, side, want)
+        return NOTHING
+    return _split_nb(slot)
 
 
 @compiled
-def _split_nb(slot, side, want):
+def _split_nb(slot):
     held = slot.qty[LOCAL]
+    crosses = held * slot.side < 0.0
     room = 0.0
-    if held * side < 0.0:
-        room = abs(held) - abs(slot.live_qty) if slot.live_qty * side > 0.0 else abs(held)
+    if crosses:
+        room = abs(held) - abs(slot.live_qty) if slot.live_qty * slot.side > 0.0 else abs(held)
     room = room if room > 0.0 else 0.0
-    closing = want if want < room else room
-    opening = want - closing
-    wait = False
-    if opening > 0.0 and side < 0.0 and not slot.shortable:
+    slot.closing = slot.want if slot.want < room else room
+    slot.opening = slot.want - slot.closing
+    slot.wait = 0
+    if slot.opening > 0.0 and slot.side < 0.0 and not slot.shortable:
         if held <= 0.0 and slot.n_live == 0:
-            return DENY_SHORT, side, want, 0.0, 0.0, False
-        opening, wait = 0.0, True
-    elif opening > 0.0 and held * side < 0.0 and not slot.can_flip:
-        opening, wait = 0.0, True
-    if closing + opening == 0.0:
-        return NOTHING, side, want, 0.0, 0.0, wait
-    return SEND, side, want, closing, opening, wait
+            return DENY_SHORT
+        slot.opening, slot.wait = 0.0, 1
+    elif slot.opening > 0.0 and crosses and not slot.can_flip:
+        slot.opening, slot.wait = 0.0, 1
+    return NOTHING if slot.closing + slot.opening == 0.0 else SEND

@@ -46,8 +46,8 @@ def free_funds_nb(run, slots):
 
 
 @compiled
-def check_order_nb(run, slots, slot, side, closing, opening, ts_ms):
-    """Return (qty, opening_qty, reason): what of an order may go out now; qty 0 is a denial for that reason.
+def check_order_nb(run, slots, slot, ts_ms):
+    """Return (qty, opening_qty, reason): what of the slot's order may go out now; qty 0 is a denial for that reason.
 
     A quantity above 0 with a reason other than NONE was clipped by that limit. Order of the rules: kill switch, halt,
     rate, then size limits, which never touch the closing part.
@@ -56,7 +56,7 @@ def check_order_nb(run, slots, slot, side, closing, opening, ts_ms):
         return 0.0, 0.0, Reason.KILL_SWITCH
     if run.trading_state == TradingState.HALTED:
         return 0.0, 0.0, Reason.HALTED
-    clip = Reason.NONE
+    closing, opening, clip = slot.closing, slot.opening, Reason.NONE
     if run.trading_state == TradingState.REDUCING and opening > 0.0:
         if closing == 0.0:
             return 0.0, 0.0, Reason.REDUCING
@@ -65,8 +65,8 @@ def check_order_nb(run, slots, slot, side, closing, opening, ts_ms):
         if run.trading_state == TradingState.ACTIVE:
             run.trading_state = TradingState.REDUCING
         return 0.0, 0.0, Reason.ORDER_RATE
-    opening, clip = _clip_to_limits_nb(run, slot, side, closing, opening, clip)
-    opening, clip = _clip_to_funds_nb(run, slots, slot, closing, opening, clip)
+    opening, clip = _clip_to_limits_nb(run, slot, opening, clip)
+    opening, clip = _clip_to_funds_nb(run, slots, slot, opening, clip)
     qty = grid_floor_nb(closing + opening, slot.step_mantissa, slot.step_scale)
     too_small = _too_small_nb(slot, qty)
     if too_small != Reason.NONE:
@@ -94,14 +94,14 @@ def _clip_nb(opening, clip, cap, reason):
 
 
 @compiled
-def _clip_to_limits_nb(run, slot, side, closing, opening, clip):
+def _clip_to_limits_nb(run, slot, opening, clip):
     capital = run.equity[LOCAL]
     capital = (capital if capital > 0.0 else 0.0) * run.allocation
     if run.max_order_weight > 0.0:
         opening, clip = _clip_nb(opening, clip, run.max_order_weight * capital / slot.mark, Reason.MAX_ORDER)
     if run.max_order_notional > 0.0:
         opening, clip = _clip_nb(opening, clip, run.max_order_notional / slot.mark, Reason.MAX_ORDER)
-    held = side * (slot.qty[LOCAL] + slot.live_qty)
+    held = slot.side * (slot.qty[LOCAL] + slot.live_qty)
     held = held if held > 0.0 else 0.0
     if run.max_position_weight > 0.0:
         cap = run.max_position_weight * capital / slot.mark - held
@@ -109,19 +109,19 @@ def _clip_to_limits_nb(run, slot, side, closing, opening, clip):
     if run.max_position_notional > 0.0:
         opening, clip = _clip_nb(opening, clip, run.max_position_notional / slot.mark - held, Reason.MAX_POSITION)
     if run.max_gross_weight > 0.0:
-        cap = (run.max_gross_weight * capital - run.projected_gross + closing * slot.mark) / slot.mark
+        cap = (run.max_gross_weight * capital - run.projected_gross + slot.closing * slot.mark) / slot.mark
         opening, clip = _clip_nb(opening, clip, cap, Reason.MAX_GROSS)
     return opening, clip
 
 
 @compiled
-def _clip_to_funds_nb(run, slots, slot, closing, opening, clip):
+def _clip_to_funds_nb(run, slots, slot, opening, clip):
     if opening <= 0.0:
         return opening, clip
     margin = margin_rate_nb(run)
     free = free_funds_nb(run, slots)
     if run.margin_account:
-        free = free + margin * closing * slot.mark
+        free = free + margin * slot.closing * slot.mark
     cap = (free - slot.min_fee) / (slot.mark * (1.0 + run.reserve_rate) * (margin + slot.fee_rate))
     return _clip_nb(opening, clip, cap, Reason.BUYING_POWER)
 

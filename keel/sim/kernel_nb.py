@@ -15,8 +15,8 @@ from keel.portfolio.books_nb import equity_nb, gross_nb, margin_rate_nb, net_nb
 from keel.portfolio.sizing_nb import (
     CANCEL_LIVE,
     DENY_SHORT,
-    NOTHING,
     PURSUED,
+    SEND,
     SUSPENDED,
     size_order_nb,
     take_targets_nb,
@@ -105,26 +105,21 @@ def decide_nb(bars, weights, runs, slots, orders, tape, row):
     for i in range(n):
         slots[i].opens = 0
         if _is_pursued_nb(run, slots[i], bars[row, i]):
-            action, side, want, closing, opening, wait = size_order_nb(slots[i])
+            action = size_order_nb(slots[i])
             if action == CANCEL_LIVE:
                 _cancel_instrument_nb(bars, run, slots, orders, i, row)
             elif action == DENY_SHORT:
-                _deny_nb(bars, run, slots, tape, i, row, side, want, Reason.NOT_SHORTABLE)
-            elif action != NOTHING and opening > 0.0:
+                _deny_nb(bars, run, slots, tape, i, row, Reason.NOT_SHORTABLE)
+            elif action == SEND and slots[i].opening > 0.0:
                 slots[i].opens = 1
                 to_open += 1
-            elif action != NOTHING:
-                closing_orders += _send_nb(
-                    bars, run, slots, orders, tape, i, row, side, want, closing, opening, wait, closing_orders
-                )
+            elif action == SEND:
+                closing_orders += _send_nb(bars, run, slots, orders, tape, i, row, closing_orders)
     if to_open == 0:
         return
     for i in range(n):
         if slots[i].opens:
-            _, side, want, closing, opening, wait = size_order_nb(slots[i])
-            closing_orders += _send_nb(
-                bars, run, slots, orders, tape, i, row, side, want, closing, opening, wait, closing_orders
-            )
+            closing_orders += _send_nb(bars, run, slots, orders, tape, i, row, closing_orders)
 
 
 @compiled
@@ -165,42 +160,42 @@ def _survey_nb(run, slots, orders):
 
 
 @compiled
-def _send_nb(bars, run, slots, orders, tape, i, row, side, want, closing, opening, wait, closing_orders):
-    """Check the order and send what may go; return 1 if it was sent and only closes."""
+def _send_nb(bars, run, slots, orders, tape, i, row, closing_orders):
+    """Check the slot's order and send what may go; return 1 if it was sent and only closes."""
     slot = slots[i]
-    qty, opened, reason = check_order_nb(run, slots, slot, side, closing, opening, bars[row, i].close_ts_ms)
+    qty, opened, reason = check_order_nb(run, slots, slot, bars[row, i].close_ts_ms)
     only_closes = qty > 0.0 and opened == 0.0
     if only_closes:
         closing_orders += 1
     funds_are_coming = (reason == Reason.BUYING_POWER or reason == Reason.MAX_GROSS) and closing_orders > 0
     if qty == 0.0:
         if not funds_are_coming:
-            _deny_nb(bars, run, slots, tape, i, row, side, want, reason)
+            _deny_nb(bars, run, slots, tape, i, row, reason)
         return 0
-    _submit_nb(bars, run, slots, orders, tape, i, row, side, qty, opened, reason)
+    _submit_nb(bars, run, slots, orders, tape, i, row, qty, opened, reason)
     if reason == Reason.REDUCING:
         slot.pursue = SUSPENDED
-    elif not wait and not funds_are_coming:
+    elif not slot.wait and not funds_are_coming:
         slot.pursue = 0
     return 1 if only_closes else 0
 
 
 @compiled
-def _deny_nb(bars, run, slots, tape, i, row, side, want, reason):
-    ts_ms = bars[row, i].close_ts_ms
-    write_event_nb(run, tape, EventKind.DENIED, reason, side, i, -1, row, ts_ms, ts_ms, want)
-    slots[i].pursue = SUSPENDED if reason == Reason.REDUCING or reason == Reason.ORDER_RATE else 0
+def _deny_nb(bars, run, slots, tape, i, row, reason):
+    slot, ts_ms = slots[i], bars[row, i].close_ts_ms
+    write_event_nb(run, tape, EventKind.DENIED, reason, slot.side, i, -1, row, ts_ms, ts_ms, slot.want)
+    slot.pursue = SUSPENDED if reason == Reason.REDUCING or reason == Reason.ORDER_RATE else 0
 
 
 @compiled
-def _submit_nb(bars, run, slots, orders, tape, i, row, side, qty, opened, clip):
+def _submit_nb(bars, run, slots, orders, tape, i, row, qty, opened, clip):
     slot, bar, order = slots[i], bars[row, i], orders[run.n_orders]
     run.n_orders += 1
     order.id = run.next_order_id
     run.next_order_id += 1
     order.instrument = i
     order.seq = 0
-    order.side = side
+    order.side = slot.side
     order.type = OrderType.MARKET
     order.time_in_force = run.time_in_force
     order.status = OrderStatus.IN_FLIGHT

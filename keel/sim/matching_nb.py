@@ -86,38 +86,46 @@ def _margin_needed_nb(run, slots, orders, order):
 
 @compiled
 def match_order_nb(run, slot, order, bar, fine, ts_ms):
-    """Return (qty, price, reference price, half-spread, impact, starved) of the match at `ts_ms`; qty 0 is no fill.
+    """Match the order at `ts_ms` and write the result into its scratch fields; `match_qty` 0 is no fill.
 
-    `starved` says that a cash account could not pay for all that the bar offered.
+    `match_reference`, `match_half_spread` and `match_impact` are quote currency per unit; `starved` says that a cash
+    account could not pay for all that the bar offered.
     """
-    qty = _available_nb(run, slot, order, bar, ts_ms)
-    if qty <= 0.0:
-        return 0.0, 0.0, 0.0, 0.0, 0.0, False
-    reference = reference_price_nb(run, slot, bar, fine, order.side, ts_ms)
-    half = half_spread_nb(run, slot, hour_of_week_nb(bar, ts_ms), reference)
+    order.starved = 0
+    order.match_qty = _available_nb(run, slot, order, bar, ts_ms)
+    if order.match_qty <= 0.0:
+        return
+    order.match_reference = reference_price_nb(run, slot, bar, fine, order.side, ts_ms)
+    order.match_half_spread = half_spread_nb(run, slot, hour_of_week_nb(bar, ts_ms), order.match_reference)
     if run.impact_coefficient > 0.0:
         follow_metaorder_nb(run, slot, order.side, bar.volume)
-    impact = impact_nb(run, slot, order.side, qty, reference)
-    price = _round_against_us_nb(slot, order.side, reference + order.side * (half + impact))
-    affordable = _affordable_nb(run, slot, order.side, qty, price)
-    starved = affordable < qty
-    if starved:
-        qty = affordable
-        if qty <= 0.0:
-            return 0.0, 0.0, 0.0, 0.0, 0.0, True
-        impact = impact_nb(run, slot, order.side, qty, reference)
-        price = _round_against_us_nb(slot, order.side, reference + order.side * (half + impact))
+    _price_match_nb(run, slot, order)
+    affordable = _affordable_nb(run, slot, order)
+    if affordable < order.match_qty:
+        order.starved = 1
+        order.match_qty = affordable
+        if affordable <= 0.0:
+            return
+        _price_match_nb(run, slot, order)
     if run.impact_coefficient > 0.0:
-        remember_fill_nb(slot, order.side, qty)
-    return qty, price, reference, half, impact, starved
+        remember_fill_nb(slot, order.side, order.match_qty)
 
 
 @compiled
-def _affordable_nb(run, slot, side, qty, price):
-    if run.margin_account or side < 0:
-        return qty
-    affordable = (run.cash[VENUE] - slot.min_fee) / (price * (1.0 + slot.fee_rate))
-    return qty if affordable >= qty else grid_floor_nb(affordable, slot.step_mantissa, slot.step_scale)
+def _price_match_nb(run, slot, order):
+    order.match_impact = impact_nb(run, slot, order.side, order.match_qty, order.match_reference)
+    cost = order.side * (order.match_half_spread + order.match_impact)
+    order.match_price = _round_against_us_nb(slot, order.side, order.match_reference + cost)
+
+
+@compiled
+def _affordable_nb(run, slot, order):
+    if run.margin_account or order.side < 0:
+        return order.match_qty
+    affordable = (run.cash[VENUE] - slot.min_fee) / (order.match_price * (1.0 + slot.fee_rate))
+    if affordable >= order.match_qty:
+        return order.match_qty
+    return grid_floor_nb(affordable, slot.step_mantissa, slot.step_scale)
 
 
 @compiled

@@ -74,17 +74,18 @@ def _arrive_nb(bars, run, slots, orders, tape, order, row):
 def _match_nb(bars, fine, run, slots, tape, order, row):
     slot, bar, ts_ms = slots[order.instrument], bars[row, order.instrument], order.next_ts_ms
     order.matched_row = row
-    qty, price, reference, half, impact, starved = match_order_nb(run, slot, order, bar, fine, ts_ms)
-    if qty > 0.0:
-        _fill_nb(run, slot, tape, order, bar, row, ts_ms, qty, price, reference, half, impact)
-    if order.status == OrderStatus.WORKING and starved:
+    match_order_nb(run, slot, order, bar, fine, ts_ms)
+    if order.match_qty > 0.0:
+        _fill_nb(run, slot, tape, order, bar, row, ts_ms)
+    if order.status == OrderStatus.WORKING and order.starved:
         _end_nb(bars, run, slots, tape, order, row, ts_ms, EventKind.CANCELED, Reason.INSUFFICIENT_FUNDS)
     elif order.status == OrderStatus.WORKING and order.time_in_force == TimeInForce.IOC:
         _end_nb(bars, run, slots, tape, order, row, ts_ms, EventKind.CANCELED, Reason.IMMEDIATE_OR_CANCEL)
 
 
 @compiled
-def _fill_nb(run, slot, tape, order, bar, row, ts_ms, qty, price, reference, half, impact):
+def _fill_nb(run, slot, tape, order, bar, row, ts_ms):
+    qty, price = order.match_qty, order.match_price
     fee = _fee_nb(slot, order, qty, price)
     apply_fill_nb(run, slot, VENUE, order.side, qty, price, fee)
     slot.bar_filled = slot.bar_filled + qty
@@ -94,11 +95,12 @@ def _fill_nb(run, slot, tape, order, bar, row, ts_ms, qty, price, reference, hal
     response = response_ts_nb(run, slot, order, bar, ts_ms)
     event = write_order_event_nb(run, tape, order, EventKind.FILLED, Reason.NONE, row, ts_ms, response, qty)
     event.price = price
-    event.reference_price = reference
+    event.reference_price = order.match_reference
     event.fee = fee
-    event.spread_cost = qty * half
-    event.impact_cost = qty * impact
-    event.rounding_cost = order.side * qty * (price - reference) - event.spread_cost - event.impact_cost
+    event.spread_cost = qty * order.match_half_spread
+    event.impact_cost = qty * order.match_impact
+    paid_above_reference = order.side * qty * (price - order.match_reference)
+    event.rounding_cost = paid_above_reference - event.spread_cost - event.impact_cost
 
 
 @compiled
