@@ -18,7 +18,7 @@ from keel.runs.redaction import redact
 from keel.runs.result import RunResult
 
 _ROWS_PER_PART: Final = 1 << 17
-"""Rows of equity turned into a table at a time: a million rows at once would be the run's peak of memory."""
+"""Rows turned into a table or into lines at a time: a million at once would be the run's peak of memory."""
 
 
 def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, logs: RunLogs) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, l
     folder.write_text("report.html", render_html(result, metrics, trades, config_yaml, finished.as_json()))
     folder.write_bytes("equity.png", render_png(result, metrics))
     folder.finish(finished)
-    logs.write_fills(fills)
+    for part in fills.iter_slices(_ROWS_PER_PART):
+        logs.write_fills(part)
     return metrics
 
 

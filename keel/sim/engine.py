@@ -165,6 +165,7 @@ class Simulator:
         """Return all EVENT records so far, in the order they happened; `delivered` as of the row last played."""
         self._drain()
         events = np.concatenate(self._drained) if self._drained else np.zeros(0, EVENT)
+        self._drained = [events]
         if len(self.marks):
             events["delivered"] = events["response_ts_ms"] <= self.marks["ts_ms"][-1]
         return events
