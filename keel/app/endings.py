@@ -35,6 +35,6 @@ def end_stopped(result: RunResult, folder: Path) -> NoReturn:
         raise HaltTradingError(f"equity fell to zero {after}; ask for smaller weights, or set limits under risk")
     when = "" if result.halted_ts_ms is None else f" at {utc_text(result.halted_ts_ms)}"
     raise HaltTradingError(
-        f"halted by risk.max_drawdown {result.config.risk.max_drawdown}{when}: positions stayed, nothing was sent "
-        f"after that; the result is in {folder}"
+        f"halted by risk.max_drawdown {result.config.risk.max_drawdown}{when}: positions stayed, resting "
+        f"entries were taken back and no order was sent after that; the result is in {folder}"
     )
