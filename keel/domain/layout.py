@@ -211,6 +211,9 @@ EVENT: Final = np.dtype(
         ("reason", "i1"),
         ("side", "i1"),
         ("delivered", "i1"),
+        ("type", "i1"),
+        ("maker", "i1"),
+        ("final", "i1"),
         ("instrument", "i4"),
         ("order_id", "i8"),
         ("row", "i8"),
@@ -223,10 +226,27 @@ EVENT: Final = np.dtype(
         ("spread_cost", "f8"),
         ("impact_cost", "f8"),
         ("rounding_cost", "f8"),
+        ("cash", "f8"),
+        ("fee_qty", "f8"),
+        ("rate", "f8"),
     ],
     align=True,
 )
+"""What happened. `qty` is base units, prices are quote currency per unit, all else (fee and costs) account currency.
+
+`instrument` and `order_id` are -1 where there is none. `rate` is account currency per unit of quote currency. `cash` is
+what the event added to the account's cash. `fee_qty` is the part of a buy kept as fee in base units (`fee` is its
+value). `final` marks the fill that completes its order, `maker` a fill of a resting order. Of an account event `qty` is
+the position it is about (of a split: the position after it), `price` the price it was reckoned at.
+"""
 
 MARK: Final = np.dtype(
     [("ts_ms", "i8"), ("equity", "f8"), ("local_equity", "f8"), ("cash", "f8"), ("gross", "f8"), ("net", "f8")]
 )
+
+ACTION: Final = np.dtype([("ts_ms", "i8"), ("value", "f8"), ("instrument", "i4"), ("kind", "i1")], align=True)
+"""Splits, dividends and funding, sorted by (instrument, ts_ms, kind); `kind` is an `ActionKind`.
+
+A split or dividend is applied at the open of the instrument's first bar that opens at or after `ts_ms`; funding is
+paid at `ts_ms`.
+"""

@@ -1,4 +1,4 @@
-"""The vocabulary of orders: sides, types, lifetimes, states, reasons. Values are stored in arrays: never renumber."""
+"""The vocabulary of orders: sides, types, lifetimes, states, reasons. Values are stored in arrays; final states last."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ class OrderType(IntEnum):
     """Name how an order may execute."""
 
     MARKET = 0
+    LIMIT = 1
+    STOP = 2
+    """At market once the price has moved to the trigger, against the side of the order's position."""
+    STOP_LIMIT = 3
+    """A limit order once the price has moved to the trigger."""
+    TAKE_PROFIT = 4
+    """At market once the price has moved to the trigger, in favour of the position."""
+    TRAILING_STOP = 5
+    """A stop whose trigger follows the best price at a distance."""
 
 
 class TimeInForce(IntEnum):
@@ -24,6 +33,8 @@ class TimeInForce(IntEnum):
     GTC = 0
     IOC = 1
     DAY = 2
+    FOK = 3
+    GTD = 4
 
 
 class OrderStatus(IntEnum):
@@ -31,14 +42,16 @@ class OrderStatus(IntEnum):
 
     IN_FLIGHT = 0
     WORKING = 1
-    FILLED = 2
-    CANCELED = 3
-    EXPIRED = 4
-    REJECTED = 5
+    HELD = 2
+    """Waits at the venue for the first fill of its parent."""
+    FILLED = 3
+    CANCELED = 4
+    EXPIRED = 5
+    REJECTED = 6
 
 
 class EventKind(IntEnum):
-    """Name what happened to an order; one record of the tape is one of these."""
+    """Name what happened to an order, or from FUNDING on to the account; one record of the tape is one of these."""
 
     SUBMITTED = 0
     DENIED = 1
@@ -47,10 +60,21 @@ class EventKind(IntEnum):
     FILLED = 4
     CANCELED = 5
     EXPIRED = 6
+    TRIGGERED = 7
+    AMENDED = 8
+    AMEND_REJECTED = 9
+    FUNDING = 10
+    """Paid (or received) on the position of a perpetual."""
+    BORROW = 11
+    """Paid for a short position held over a day's end."""
+    INTEREST = 12
+    """Paid on borrowed cash over a day's end."""
+    DIVIDEND = 13
+    SPLIT = 14
 
 
 class Reason(IntEnum):
-    """Say why an order was denied, rejected, cancelled or expired."""
+    """Say why an order was denied, clipped, rejected, cancelled, expired or made by the venue itself."""
 
     NONE = 0
     KILL_SWITCH = 1
@@ -70,6 +94,43 @@ class Reason(IntEnum):
     IMMEDIATE_OR_CANCEL = 15
     SESSION_END = 16
     END_OF_RUN = 17
+    FILL_OR_KILL = 18
+    GOOD_TILL_DATE = 19
+    REDUCE_ONLY = 20
+    """Nothing is left of the position that the order may only reduce."""
+    LINKED_FILL = 21
+    """Its partner of a one-cancels-other pair was filled."""
+    PARENT_ENDED = 22
+    """The order it was attached to ended without a fill."""
+    CLIENT_REQUEST = 23
+    """The strategy asked for it."""
+    NO_FLIP = 24
+    """The instrument's orders may not cross zero."""
+    LIQUIDATION = 25
+    """The venue closed the position for want of margin."""
+    ORDER_ENDED = 26
+    """What should be changed was over when the request came."""
+    NO_BAR = 27
+    """The instrument has no bar to price the order by."""
+
+
+class RequestKind(IntEnum):
+    """Name what a strategy asks for beside its targets."""
+
+    NEW = 0
+    CANCEL = 1
+    AMEND = 2
+
+
+class ActionKind(IntEnum):
+    """Name what happens to an instrument's holders at a given time, in the order in which it is applied."""
+
+    SPLIT = 0
+    """`value` = new units for one old unit."""
+    DIVIDEND = 1
+    """`value` = cash for one unit, quote currency."""
+    FUNDING = 2
+    """`value` = part of the position's value that longs pay to shorts."""
 
 
 class TradingState(IntEnum):
