@@ -38,6 +38,8 @@ def main(bars_file: str, config_name: str) -> None:
         float(rules.min_notional),
         rules.shortable,
         rules.can_flip,
+        fee_in_base=False,
+        borrow_rate=rules.borrow_rate,
     )
     strategy = MovingAverageCrossover(MovingAverageCrossover.Params(short=20, long=50))
 

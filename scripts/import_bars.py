@@ -1,4 +1,4 @@
-"""Fill the bar store: python scripts/import_bars.py csv|parquet|freqtrade|yahoo|arch|synthetic ... (--help teaches)."""
+"""Fill the bar store: python scripts/import_bars.py csv|parquet|binance|lean|... FILES (--help teaches)."""
 
 from __future__ import annotations
 

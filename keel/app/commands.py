@@ -9,6 +9,12 @@ from typing import Annotated
 
 import typer
 
+from keel.app.check_causality import check_causality
+from keel.app.rerun import rerun
+from keel.app.sweep import sweep
+from keel.app.trials import trials
+from keel.app.walk_forward import walk_forward
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -17,6 +23,11 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look at what a config file may hold.")
 app.add_typer(config_app, name="config")
+app.command()(check_causality)
+app.command()(rerun)
+app.command()(sweep)
+app.command("walk-forward")(walk_forward)
+app.command()(trials)
 
 
 @config_app.command()

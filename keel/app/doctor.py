@@ -15,7 +15,7 @@ from keel.domain.errors import GateRefusedError, UsageError
 if TYPE_CHECKING:
     from keel.config.modes import RunConfig
     from keel.domain.instrument import InstrumentId
-    from keel.preflight.check import CheckContext, CheckResult, DataNeed
+    from keel.preflight.check import BarFaults, CheckContext, CheckResult, DataNeed, FeeNeed
 
 _WIDTH_OFF_TERMINAL: Final = 140
 _STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "na": "dim"}
@@ -97,6 +97,8 @@ def check_context(
         min_free_disk_gb=threshold.min_free_disk_gb,
         fail_closed=config is not None and config.mode == "live",
         data=None if config is None else _data_need(config),
+        bar_faults=None if config is None else lambda: _bar_faults(config),
+        fees=None if config is None else _fee_need(config),
     )
 
 
@@ -124,10 +126,29 @@ def _data_need(config: RunConfig) -> DataNeed:
 
     data, provider = config.data, config.data.active_provider
     return DataNeed(
-        instruments=tuple(InstrumentId(data.venue, symbol) for symbol in data.symbols),
+        instruments=tuple(InstrumentId(data.venue_of(symbol), symbol) for symbol in data.symbols),
         timeframes=(data.timeframe, *([data.reference_timeframe] if data.reference_timeframe else [])),
         provider=None if provider is None else provider.kind,
     )
+
+
+def _bar_faults(config: RunConfig) -> BarFaults:
+    from keel.app.validation import examined, mended, subjects_of_config
+    from keel.data.quality.finding import told
+    from keel.preflight.check import BarFaults
+
+    subjects = (mended(subject, config.quality)[0] for subject in subjects_of_config(config))
+    found = [examined(subject, config.quality, None) for subject in subjects]
+    refused = ((one.path, one.worst("refuse")) for one in found)
+    warned = ((one.path, one.worst("warn")) for one in found)
+    return BarFaults(*(tuple(told(path, bad) for path, bad in each if bad) for each in (refused, warned)))
+
+
+def _fee_need(config: RunConfig) -> FeeNeed:
+    from keel.preflight.check import FeeNeed
+
+    venues = dict.fromkeys(config.data.venue_of(symbol) for symbol in config.data.symbols)
+    return FeeNeed(tuple(venues), config.fees.taker_bps * (1 - config.fees.discount))
 
 
 def _bars_exist(store: Path, instrument: InstrumentId, timeframe: str) -> bool:

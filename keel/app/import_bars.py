@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from keel.app.bar_table import show, summary_of, with_progress
 from keel.domain.timeframe import ROUND_THE_CLOCK
 
 if TYPE_CHECKING:
     from keel.data.bars import StoredBars
-    from keel.data.store import BarStore
 
 _EXAMPLES = """
 Bars are stored as data/bars/VENUE/SYMBOL/TIMEFRAME.parquet. \
@@ -24,9 +23,13 @@ A bad row is refused by its number, and then nothing of any file is stored.
 
 [bold]Examples[/bold]
 
+python scripts/import_bars.py binance BTCUSDT-1m-2024-*.zip
+
 python scripts/import_bars.py freqtrade BTC_USDT-1h.feather --venue binance
 
 python scripts/import_bars.py yahoo stocks/*.csv
+
+python scripts/import_bars.py lean equity/usa/hour/spy.zip --outside-sessions drop
 
 python scripts/import_bars.py csv btc.csv --venue binance --symbol BTC/USDT --timeframe 1h \
 --columns timestamp=open_time,volume=vol --timezone UTC
@@ -50,7 +53,8 @@ _Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the summar
 _Symbol: TypeAlias = Annotated[str, typer.Option(help="Symbol to store, such as BTC/USDT.", show_default=False)]
 _Timeframe: TypeAlias = Annotated[str, typer.Option(help="Length of a bar, such as 1m, 1h or 1d.", show_default=False)]
 _Venue: TypeAlias = Annotated[str, typer.Option(help="Where it trades: the store's first folder.", show_default=False)]
-_Feed: TypeAlias = Annotated[str, typer.Option(help="Who made the bars; kept in the file and in every result.")]
+_FEED = "Who made the bars; kept in the file and in every result."
+_Feed: TypeAlias = Annotated[str, typer.Option(help=_FEED)]
 _Kind: TypeAlias = Annotated[
     Literal["raw", "split", "total"],
     typer.Option(help="Prices as traded, adjusted for splits, or for dividends too."),
@@ -58,6 +62,10 @@ _Kind: TypeAlias = Annotated[
 _Calendar: TypeAlias = Annotated[
     str,
     typer.Option(help="24/7, or an exchange_calendars name such as XNYS: then daily rows are dates of sessions."),
+]
+_Outside: TypeAlias = Annotated[
+    Literal["refuse", "drop"],
+    typer.Option(help="What to do with bars outside the calendar's sessions; drop tells how many it leaves out."),
 ]
 _Timezone: TypeAlias = Annotated[
     str | None,
@@ -77,52 +85,99 @@ _Columns: TypeAlias = Annotated[
 _STORE = Path("data/bars")
 
 
-@app.command("csv")
-def import_csv(
+@app.command("csv", help="Import CSV files of one instrument, or zips of one each, by column names.")
+@app.command("parquet", help="Import Parquet files of one instrument, by column names.")
+def import_table(
+    context: typer.Context,
     files: _Files,
     venue: _Venue,
     symbol: _Symbol,
     timeframe: _Timeframe,
     columns: _Columns = "",
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="CSV without a header: its columns are called 1, 2, ... from the left.")
+    ] = False,
     timezone: _Timezone = None,
     calendar: _Calendar = ROUND_THE_CLOCK,
-    feed: _Feed = "csv",
+    outside_sessions: _Outside = "refuse",
+    feed: Annotated[str | None, typer.Option(help=_FEED + " [default: csv or parquet]", show_default=False)] = None,
     price_kind: _Kind = "raw",
     store: _Store = _STORE,
     as_json: _Json = False,
 ) -> None:
-    """Import CSV files of one instrument, by column names."""
-    from keel.data.importers.columns import Target, parse_mapping
-    from keel.data.importers.files import read_csv
+    """Import files by the names of their columns; CSV and Parquet take the same options."""
+    from keel.data.importers.columns import POSITIONS, STANDARD_COLUMNS, Target, parse_mapping
+    from keel.data.importers.files import read_csv, read_parquet
+    from keel.domain.errors import UsageError
     from keel.domain.instrument import InstrumentId
 
-    mapping = parse_mapping(columns)
-    target = Target(InstrumentId(venue, symbol), timeframe, feed, price_kind, calendar, timezone)
-    _import(files, lambda path: read_csv(path, mapping, target), store, as_json=as_json)
+    kind = str(context.info_name)
+    if no_header and kind != "csv":
+        raise UsageError(f"--no-header: {kind} files name their columns; leave it out")
+    mapping = parse_mapping(columns, POSITIONS if no_header else STANDARD_COLUMNS)
+    left_out: Counter[str] = Counter()
+
+    def read(path: Path) -> StoredBars:
+        telling = _telling(outside_sessions, left_out, path)
+        name = InstrumentId(venue, symbol)
+        target = Target(name, timeframe, feed or kind, price_kind, calendar, timezone, telling)
+        return (
+            read_csv(path, mapping, target, header=not no_header)
+            if kind == "csv"
+            else read_parquet(path, mapping, target)
+        )
+
+    _import(files, read, store, as_json=as_json, left_out=left_out)
 
 
-@app.command("parquet")
-def import_parquet(
+@app.command("binance")
+def import_binance(
     files: _Files,
-    venue: _Venue,
-    symbol: _Symbol,
-    timeframe: _Timeframe,
-    columns: _Columns = "",
-    timezone: _Timezone = None,
-    calendar: _Calendar = ROUND_THE_CLOCK,
-    feed: _Feed = "parquet",
-    price_kind: _Kind = "raw",
+    venue: Annotated[str, typer.Option(help="The store's first folder; futures need one of their own.")] = "binance",
+    symbol: Annotated[
+        str | None,
+        typer.Option(help="Symbol, such as BTC/USDT; without it the file name's, BTCUSDT.", show_default=False),
+    ] = None,
+    timeframe: Annotated[
+        str | None, typer.Option(help="Length of a bar, if the file name does not tell.", show_default=False)
+    ] = None,
+    feed: _Feed = "binance",
     store: _Store = _STORE,
     as_json: _Json = False,
 ) -> None:
-    """Import Parquet files of one instrument, by column names."""
-    from keel.data.importers.columns import Target, parse_mapping
-    from keel.data.importers.files import read_parquet
-    from keel.domain.instrument import InstrumentId
+    """Import Binance's kline dumps, spot or futures: CSV or zip, with or without header, in ms or microseconds."""
+    from keel.data.importers.binance import binance_target, read_binance
 
-    mapping = parse_mapping(columns)
-    target = Target(InstrumentId(venue, symbol), timeframe, feed, price_kind, calendar, timezone)
-    _import(files, lambda path: read_parquet(path, mapping, target), store, as_json=as_json)
+    _import(
+        files,
+        lambda path: read_binance(path, binance_target(path, venue, symbol, timeframe, feed)),
+        store,
+        as_json=as_json,
+    )
+
+
+@app.command("lean")
+def import_lean(
+    files: _Files,
+    venue: Annotated[str, typer.Option(help="The store's first folder.")] = "lean",
+    symbol: Annotated[
+        str | None, typer.Option(help="Symbol; without it the ticker of the file inside.", show_default=False)
+    ] = None,
+    calendar: Annotated[str, typer.Option(help="Calendar whose sessions the bars lie in.")] = "XNYS",
+    outside_sessions: _Outside = "refuse",
+    feed: _Feed = "lean",
+    store: _Store = _STORE,
+    as_json: _Json = False,
+) -> None:
+    """Import QuantConnect LEAN's zips of US stocks, daily, hourly or by minute; prices as traded."""
+    from keel.data.importers.lean import read_lean
+
+    left_out: Counter[str] = Counter()
+
+    def read(path: Path) -> StoredBars:
+        return read_lean(path, venue, symbol, calendar, feed, _telling(outside_sessions, left_out, path))
+
+    _import(files, read, store, as_json=as_json, left_out=left_out)
 
 
 @app.command("freqtrade")
@@ -206,64 +261,38 @@ def import_synthetic(
     market = SyntheticMarket(seed, bounds[0], bounds[1], initial_price, annual_volatility)
     bars = BarStore(store)
     rows = []
-    for name in _with_progress(symbol, quiet=as_json):
+    for name in with_progress(symbol, "Making", quiet=as_json):
         instrument_id = InstrumentId(venue, name)
         done = put_synthetic(bars, instrument_id, timeframe, market)
         stored = bars.read(instrument_id, timeframe)
-        rows.append(_summary(bars, stored, stored.table.height if done else 0))
-    _show(rows, as_json=as_json)
+        rows.append(summary_of(bars, stored, stored.table.height if done else 0))
+    show(rows, as_json=as_json)
 
 
-def _import(sources: Iterable[Any], read: Callable[[Any], StoredBars], store: Path, *, as_json: bool) -> None:
+def _telling(outside_sessions: str, left_out: Counter[str], path: Path) -> Callable[[int], None] | None:
+    """Return what counts the rows that are left out of a file, None if they are to be refused."""
+    if outside_sessions == "refuse":
+        return None
+
+    def tell(rows: int) -> None:
+        left_out[str(path)] += rows
+
+    return tell
+
+
+def _import(
+    sources: Iterable[Any],
+    read: Callable[[Any], StoredBars],
+    store: Path,
+    *,
+    as_json: bool,
+    left_out: Counter[str] | None = None,
+) -> None:
     """Read and check every source, then store them all, then print what became of each."""
     from keel.data.store import BarStore
 
-    bars = BarStore(store)
-    found = {str(source): read(source) for source in _with_progress(list(sources), quiet=as_json)}
+    bars, dropped = BarStore(store), Counter() if left_out is None else left_out
+    found = {str(source): read(source) for source in with_progress(list(sources), "Reading", quiet=as_json)}
     added = bars.append_all(found)
-    _show([_summary(bars, one, added[source]) for source, one in found.items()], as_json=as_json)
-
-
-def _with_progress(items: list[Any], *, quiet: bool) -> Iterable[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, "Reading", console=console, transient=True, disable=quiet or not console.is_terminal)
-
-
-def _summary(store: BarStore, bars: StoredBars, added: int) -> dict[str, Any]:
-    from keel.domain.timeframe import utc_text
-
-    return {
-        "instrument": str(bars.instrument_id),
-        "timeframe": bars.timeframe,
-        "bars": bars.table.height,
-        "added": added,
-        "first": utc_text(int(bars.table["open_ts_ms"][0])),
-        "last": utc_text(int(bars.table["open_ts_ms"][-1])),
-        "no_volume": int((bars.table["volume"] == 0).sum()),
-        "feed": bars.feed,
-        "price_kind": bars.price_kind,
-        "file": str(store.path(bars.instrument_id, bars.timeframe)),
-    }
-
-
-def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    kinds = sorted({f"{row['price_kind']} ({row['feed'].partition(' ')[0]})" for row in rows})
-    table = Table(box=SIMPLE_HEAD, caption=f"prices: {', '.join(kinds)}")
-    table.add_column("instrument", overflow="fold")
-    for heading in ("bars", "added", "first", "last", "no volume"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        days = (str(row[name])[:10] for name in ("first", "last"))
-        counts = [f"{row[name]:,}" for name in ("bars", "added", "no_volume")]
-        table.add_row(f"{row['instrument']} {row['timeframe']}", *counts[:2], *days, counts[2])
-    Console().print(table)
+    rows = [summary_of(bars, one, added[source], left_out=dropped[source]) for source, one in found.items()]
+    show(rows, as_json=as_json, counts=["left_out"])

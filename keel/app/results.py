@@ -10,7 +10,7 @@ import pyarrow as pa
 from keel.config.load import dump_yaml
 from keel.metrics.summary import run_trades, summarise
 from keel.runs.folder import RunFolder
-from keel.runs.frames import equity_table, fills_frame, orders_frame
+from keel.runs.frames import cashflows_frame, equity_table, fills_frame, orders_frame, trades_frame
 from keel.runs.hashing import canonical_hash
 from keel.runs.logs import RunLogs
 from keel.runs.manifest import RunManifest
@@ -22,7 +22,7 @@ _ROWS_PER_PART: Final = 1 << 17
 
 
 def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, logs: RunLogs) -> dict[str, Any]:
-    """Write config, metrics, equity, fills, orders, report and picture, show the folder, and return the metrics.
+    """Write config, metrics, tables, report and picture, show the folder, and return the metrics.
 
     Raises UsageError where the disk refuses; nothing half-written is left then.
     """
@@ -39,6 +39,8 @@ def write_results(folder: RunFolder, result: RunResult, manifest: RunManifest, l
     folder.write_parquet_parts("equity.parquet", _equity_parts(result))
     folder.write_parquet("fills.parquet", fills)
     folder.write_parquet("orders.parquet", orders_frame(result.events, result.symbols))
+    folder.write_parquet("trades.parquet", trades_frame(trades.closed, trades.still_open, result.symbols))
+    folder.write_parquet("cashflows.parquet", cashflows_frame(result.events, result.symbols))
     folder.write_text("report.html", render_html(result, metrics, trades, config_yaml, finished.as_json()))
     folder.write_bytes("equity.png", render_png(result, metrics))
     folder.finish(finished)

@@ -1,23 +1,30 @@
-"""Read the bars of a config."""
+"""Read the bars of a config, and what else the run knows of its instruments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keel.app.wire_quality import Source, examine_run, mend
 from keel.config.modes import RunConfig
 from keel.config.yaml_tree import Document
+from keel.data.actions import Actions, TradedBars, no_actions, read_actions
+from keel.data.adjust import forward_adjusted
 from keel.data.align import align, fine_bars
-from keel.data.bars import StoredBars
+from keel.data.parquet_file import BarFile
+from keel.data.quality.finding import Finding
+from keel.data.rates import MAX_AGE_DAYS, Rate, rates_for, read_rate
+from keel.data.repair import RepairedBars
 from keel.data.store import BarStore
 from keel.domain.errors import ConfigError
 from keel.domain.instrument import InstrumentId
-from keel.domain.layout import BAR
+from keel.domain.layout import BAR, BAR_PRESENT
+from keel.domain.timeframe import MS_PER_DAY, timeframe_ms
 from keel.runs.manifest import DataRecord
 
 _MAX_TICK: Final = 0.01
@@ -26,51 +33,89 @@ _MAX_TICK: Final = 0.01
 
 @dataclass(frozen=True)
 class MarketData:
-    """Hold the bars of a run: BAR (rows, N), finer BAR (M,) with each instrument's range in it, and their records."""
+    """Hold what a run knows of its market; N instruments in the configured order.
+
+    `bars` is BAR (rows, N) as traded, `fine` finer BAR (M,) with each instrument's range in it, `actions` ACTION (A,)
+    with each instrument's range in it. `rates` is account currency per unit of quote currency, (rows, N), or (0, N)
+    where all quote currencies are the account's. `view` is `bars` as strategies see them, without the jumps of splits:
+    prices × `factors` (rows, N); the same array where nothing splits.
+    """
 
     bars: NDArray[np.void]
     fine: NDArray[np.void]
     fine_starts: NDArray[np.int64]
     fine_ends: NDArray[np.int64]
+    actions: NDArray[np.void]
+    action_starts: NDArray[np.int64]
+    action_ends: NDArray[np.int64]
+    rates: NDArray[np.float64]
+    view: NDArray[np.void]
+    factors: NDArray[np.float64]
     records: tuple[DataRecord, ...]
 
 
 def read_market_data(config: RunConfig, document: Document) -> MarketData:
-    """Read the bars a config asks for. Raises ConfigError or DataError, one line that names the key or file."""
-    bars = _read_bars(config, config.data.timeframe)
+    """Read what a config asks for. Raises ConfigError or DataError, one line that names the key or file."""
+    files = mend(config, _open_bars(config, config.data.timeframe))
+    fine_timeframe = config.data.reference_timeframe
+    finer = [] if fine_timeframe is None else mend(config, _open_bars(config, fine_timeframe))
+    _refuse_mixed_prices([*files, *finer])
+    bars = align(files)
     _refuse_coarse_ticks(config, bars, document)
-    records = [_data_record(config, each) for each in bars]
-    matrix = align(bars, config.market.timezone)
-    _refuse_mixed_prices(bars)
-    fine = np.zeros(0, BAR)
-    starts = ends = np.zeros(len(bars), np.int64)
-    if config.data.reference_timeframe is not None:
-        finer = _read_bars(config, config.data.reference_timeframe)
-        _refuse_mixed_prices([*bars, *finer])
-        records += [_data_record(config, each) for each in finer]
-        fine, starts, ends = fine_bars(finer)
-    return MarketData(matrix, fine, starts, ends, tuple(records))
+    fine, starts, ends = fine_bars(finer) if finer else _no_fine_bars(len(files))
+    actions = _read_actions(config, files, bars)
+    account = config.account.currency
+    quotes = [(symbol, config.market.rules_for(symbol).quote_currency or account) for symbol in config.data.symbols]
+    rates, rate_records = read_rates(config, quotes, bars["close_ts_ms"][:, 0])
+    view, factors = forward_adjusted(bars, actions)
+    parts = [bars[:, i] for i in range(len(files))] + [fine[starts[i] : ends[i]] for i in range(len(finer))]
+    findings = examine_run(config, [*files, *finer], parts, actions)
+    records = [_data_record(*each) for each in zip([*files, *finer], parts, findings, strict=True)]
+    return MarketData(
+        bars=bars,
+        fine=fine,
+        fine_starts=starts,
+        fine_ends=ends,
+        actions=actions.records,
+        action_starts=actions.starts,
+        action_ends=actions.ends,
+        rates=rates,
+        view=view,
+        factors=factors,
+        records=(*records, *rate_records, *_action_record(config, actions)),
+    )
 
 
-def _read_bars(config: RunConfig, timeframe: str) -> list[StoredBars]:
-    store = BarStore(Path(config.data.store))
-    read = [
-        store.read(InstrumentId(config.data.venue, symbol), timeframe, config.data.start_ms, config.data.end_ms)
-        for symbol in config.data.symbols
+def _open_bars(config: RunConfig, timeframe: str) -> list[BarFile]:
+    data, store = config.data, BarStore(Path(config.data.store))
+    opened = [
+        store.open(InstrumentId(data.venue_of(symbol), symbol), timeframe, data.start_ms, data.end_ms)
+        for symbol in data.symbols
     ]
-    for bars in read:
-        stored, asked = (bars.calendar, bars.timezone), (config.market.calendar, config.market.timezone)
-        if stored != asked:
+    for symbol, file in zip(data.symbols, opened, strict=True):
+        _refuse_other_calendar(config, symbol, file)
+    return opened
+
+
+def _refuse_other_calendar(config: RunConfig, symbol: str, file: BarFile) -> None:
+    stored, calendar = file.header, config.data.calendar_of(symbol, config.market.calendar)
+    if calendar != config.market.calendar:
+        if stored.calendar != calendar:
             raise ConfigError(
-                f"market: calendar {asked[0]} in {asked[1]} does not fit the bars of {bars.instrument_id}, stored with "
-                f"calendar {stored[0]} in {stored[1]}: set market.calendar and market.timezone to those"
+                f"data.sources.{symbol}.calendar: {calendar} does not fit the bars of {stored.instrument_id}, stored "
+                f"with calendar {stored.calendar}: set it to that"
             )
-    return read
+    elif (stored.calendar, stored.timezone) != (calendar, config.market.timezone):
+        raise ConfigError(
+            f"market: calendar {calendar} in {config.market.timezone} does not fit the bars of {stored.instrument_id}, "
+            f"stored with calendar {stored.calendar} in {stored.timezone}: set market.calendar and market.timezone to "
+            f"those, or data.sources.{symbol}.calendar where other symbols have another"
+        )
 
 
-def _refuse_coarse_ticks(config: RunConfig, read: Sequence[StoredBars], document: Document) -> None:
-    for bars in read:
-        symbol, lowest = bars.instrument_id.symbol, float(bars.table["close"].to_numpy().min())
+def _refuse_coarse_ticks(config: RunConfig, bars: NDArray[np.void], document: Document) -> None:
+    for i, symbol in enumerate(config.data.symbols):
+        lowest = float(np.fmin.reduce(bars["close"][:, i]))
         tick = config.market.rules_for(symbol).tick_size
         if float(tick) <= _MAX_TICK * lowest:
             continue
@@ -84,9 +129,10 @@ def _refuse_coarse_ticks(config: RunConfig, read: Sequence[StoredBars], document
         )
 
 
-def _refuse_mixed_prices(read: Sequence[StoredBars]) -> None:
-    first = read[0]
-    for bars in read:
+def _refuse_mixed_prices(files: Sequence[Source]) -> None:
+    first = files[0].header
+    for file in files:
+        bars = file.header
         if bars.price_kind != first.price_kind:
             raise ConfigError(
                 f"data.symbols: the prices of {first.instrument_id} {first.timeframe} are {first.price_kind}, those of "
@@ -94,16 +140,96 @@ def _refuse_mixed_prices(read: Sequence[StoredBars]) -> None:
             )
 
 
-def _data_record(config: RunConfig, bars: StoredBars) -> DataRecord:
-    stamps = bars.table["open_ts_ms"]
-    return DataRecord(
-        instrument=str(bars.instrument_id),
-        timeframe=bars.timeframe,
-        path=str(BarStore(Path(config.data.store)).path(bars.instrument_id, bars.timeframe)),
-        feed=bars.feed,
-        price_kind=bars.price_kind,
-        rows=len(stamps),
-        first_ts_ms=int(stamps[0]),
-        last_ts_ms=int(stamps[-1]),
-        content_hash=bars.content_hash(),
+def _no_fine_bars(n: int) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.int64]]:
+    return np.zeros(0, BAR), np.zeros(n, np.int64), np.zeros(n, np.int64)
+
+
+def _read_actions(config: RunConfig, files: Sequence[Source], bars: NDArray[np.void]) -> Actions:
+    if config.data.actions is None:
+        return no_actions(len(files))
+    traded = []
+    for i, file in enumerate(files):
+        _, first, last = _own(bars[:, i])
+        header, span = file.header, (int(first["open_ts_ms"]), int(last["close_ts_ms"]))
+        traded.append(TradedBars(header.instrument_id.symbol, header.timezone, header.price_kind, *span))
+    return read_actions(Path(config.data.actions), traded)
+
+
+def read_rates(
+    config: RunConfig, quotes: Sequence[tuple[str, str]], decision_ts_ms: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], list[DataRecord]]:
+    """Return what `rates_for` makes of `data.rates`, and records of the bars it took; raises as that does.
+
+    `quotes` is (symbol, quote currency) of each instrument.
+    """
+    data, account = config.data, config.account.currency
+    rates: dict[str, Rate] = {}
+    records = []
+    for currency in dict.fromkeys(currency for _, currency in quotes if currency != account):
+        given = data.rates.get(currency)
+        if isinstance(given, str):
+            file = _open_rate(config, given)
+            rates[currency] = series = read_rate(file)
+            records.append(_record(file, len(series.close), *series.span_ms))
+        elif given is not None:
+            rates[currency] = given
+    return rates_for(quotes, account, rates, decision_ts_ms), records
+
+
+def _open_rate(config: RunConfig, symbol: str) -> BarFile:
+    """Open the bars of a rate, from so long before the run that the first decision finds one."""
+    data = config.data
+    before = max(MAX_AGE_DAYS * MS_PER_DAY, timeframe_ms(data.timeframe)) + timeframe_ms(data.timeframe)
+    start_ms = None if data.start_ms is None else data.start_ms - before
+    name = InstrumentId(data.venue_of(symbol), symbol)
+    return BarStore(Path(data.store)).open(name, data.timeframe, start_ms, data.end_ms)
+
+
+def _data_record(file: Source, bars: NDArray[np.void], findings: Sequence[Finding]) -> DataRecord:
+    rows, first, last = _own(bars)
+    record = _record(file, rows, int(first["open_ts_ms"]), int(last["open_ts_ms"]))
+    repairs = file.repairs if isinstance(file, RepairedBars) else ()
+    return replace(
+        record,
+        findings=tuple(finding.as_json() for finding in findings),
+        repairs=tuple(repair.as_json() for repair in repairs),
     )
+
+
+def _own(bars: NDArray[np.void]) -> tuple[int, np.void, np.void]:
+    """Return the number of an instrument's bars that exist, and the first and the last of them."""
+    there = bars["flags"] & BAR_PRESENT != 0
+    return int(np.count_nonzero(there)), bars[there.argmax()], bars[len(bars) - 1 - there[::-1].argmax()]
+
+
+def _record(file: Source, rows: int, first_ts_ms: int, last_ts_ms: int) -> DataRecord:
+    return DataRecord(
+        instrument=str(file.header.instrument_id),
+        timeframe=file.header.timeframe,
+        path=str(file.path),
+        feed=file.header.feed,
+        price_kind=file.header.price_kind,
+        rows=rows,
+        first_ts_ms=first_ts_ms,
+        last_ts_ms=last_ts_ms,
+        content_hash=file.content_hash(),
+    )
+
+
+def _action_record(config: RunConfig, actions: Actions) -> list[DataRecord]:
+    if config.data.actions is None:
+        return []
+    stamps = actions.records["ts_ms"]
+    return [
+        DataRecord(
+            instrument="actions",
+            timeframe=config.data.timeframe,
+            path=config.data.actions,
+            feed="file",
+            price_kind="raw",
+            rows=len(stamps),
+            first_ts_ms=int(stamps.min()) if len(stamps) else None,
+            last_ts_ms=int(stamps.max()) if len(stamps) else None,
+            content_hash=actions.content_hash(config.data.symbols),
+        )
+    ]

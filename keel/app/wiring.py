@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keel.app.wire_data import read_market_data
+from keel.app.wire_data import MarketData, read_market_data
 from keel.app.wire_strategy import load_strategy
 from keel.backtest.run import BacktestInputs
 from keel.config.modes import RunConfig
@@ -11,28 +11,46 @@ from keel.domain.instrument import Grid, Instrument, InstrumentId
 from keel.runs.manifest import DataRecord
 
 
-def wire_backtest(config: RunConfig, document: Document | None = None) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
+def wire_backtest(
+    config: RunConfig, document: Document | None = None, data: MarketData | None = None
+) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
     """Read the bars and build the strategy of a config; return them with a record of the data read.
 
-    `document` tells where each key was written. Raises ConfigError or DataError, one line that names the key or file
-    and the mend.
+    `document` tells where each key was written; `data` is what was read before for a config of the same bars. Raises
+    ConfigError or DataError, one line that names the key or file and the mend.
     """
     written = document or Document("config", config.model_dump(by_alias=True), {})
     strategy = load_strategy(config.strategy.class_path, written)
-    data = read_market_data(config, written)
+    data = read_market_data(config, written) if data is None else data
     instruments = tuple(_instrument(config, symbol) for symbol in config.data.symbols)
-    inputs = BacktestInputs(config, instruments, strategy, data.bars, data.fine, data.fine_starts, data.fine_ends)
+    inputs = BacktestInputs(
+        config=config,
+        instruments=instruments,
+        strategy=strategy,
+        bars=data.bars,
+        fine=data.fine,
+        fine_starts=data.fine_starts,
+        fine_ends=data.fine_ends,
+        actions=data.actions,
+        action_starts=data.action_starts,
+        action_ends=data.action_ends,
+        rates=data.rates,
+        view=data.view,
+        factors=data.factors,
+    )
     return inputs, data.records
 
 
 def _instrument(config: RunConfig, symbol: str) -> Instrument:
     rules = config.market.rules_for(symbol)
     return Instrument(
-        id=InstrumentId(config.data.venue, symbol),
+        id=InstrumentId(config.data.venue_of(symbol), symbol),
         tick=Grid.from_decimal(rules.tick_size),
         step=Grid.from_decimal(rules.step_size),
         min_qty=float(rules.min_qty),
         min_notional=float(rules.min_notional),
         shortable=rules.shortable,
         can_flip=rules.can_flip,
+        fee_in_base=rules.fee_currency == "base",
+        borrow_rate=rules.borrow_rate,
     )

@@ -18,6 +18,9 @@ _LOG: Final = logging.getLogger(__name__)
 _NUMBERS: Final = "fiub"
 """numpy's kinds of real numbers: text and dates would be converted without a word, complex numbers halved."""
 
+_BLOCK: Final = 1 << 16
+"""Rows counted at once: few enough to leave no trace in memory."""
+
 Weights = NDArray[np.float64]
 
 
@@ -67,10 +70,14 @@ def count_signals(weights: Weights, present: NDArray[np.bool_]) -> dict[str, int
     """
     buys = sells = 0
     for i in range(weights.shape[1]):
-        given = weights[present[:, i], i]
-        change = np.diff(given[~np.isnan(given)], prepend=0.0)
-        buys += int(np.count_nonzero(change > 0.0))
-        sells += int(np.count_nonzero(change < 0.0))
+        last = 0.0
+        for start in range(0, len(weights), _BLOCK):
+            given = weights[start : start + _BLOCK, i][present[start : start + _BLOCK, i]]
+            given = given[~np.isnan(given)]
+            change = np.diff(given, prepend=last)
+            last = float(given[-1]) if len(given) else last
+            buys += int(np.count_nonzero(change > 0.0))
+            sells += int(np.count_nonzero(change < 0.0))
     return {"buy": buys, "sell": sells, "hold": int(np.count_nonzero(present)) - buys - sells}
 
 

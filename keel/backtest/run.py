@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from keel.backtest.decisions import Weights, count_signals, decide_all, name_of, row_time, strategy_failed
 from keel.config.modes import RunConfig
+from keel.data.adjust import adjust_bars
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.domain.instrument import Instrument
 from keel.domain.orders import RunStatus, TimeInForce, TradingState
 from keel.runs.result import RunResult
 from keel.sim.engine import Simulator
 from keel.sim.parameters import LIMITS, run_records, slot_records
+from keel.strategies.desk import OrderDesk
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
 
@@ -26,7 +28,12 @@ KeepGoing = Callable[[int], str | None]
 
 @dataclass(frozen=True)
 class BacktestInputs:
-    """Hold what a backtest reads. `bars` is BAR (rows, N); `fine` is BAR (M,) with each instrument's range in it."""
+    """Hold what a backtest reads.
+
+    `bars` is BAR (rows, N); `fine` is BAR (M,) and `actions` ACTION (A,), each with every instrument's range in it;
+    `rates` is account currency per unit of quote currency, (rows, N), or (0, N) for none. `view` is `bars` as
+    strategies see them: prices × `factors` (rows, N); the same array where nothing splits.
+    """
 
     config: RunConfig
     instruments: tuple[Instrument, ...]
@@ -35,6 +42,19 @@ class BacktestInputs:
     fine: NDArray[np.void]
     fine_starts: NDArray[np.int64]
     fine_ends: NDArray[np.int64]
+    actions: NDArray[np.void]
+    action_starts: NDArray[np.int64]
+    action_ends: NDArray[np.int64]
+    rates: NDArray[np.float64]
+    view: NDArray[np.void]
+    factors: NDArray[np.float64]
+
+    def on(self, bars: NDArray[np.void]) -> BacktestInputs:
+        """Return the same run on other bars, at most as many rows, whose view is adjusted as that of these."""
+        rows = len(bars)
+        factors = self.factors[:rows]
+        view = bars if self.view is self.bars else adjust_bars(bars, factors)
+        return replace(self, bars=bars, view=view, factors=factors, rates=self.rates[:rows])
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -44,9 +64,7 @@ class BacktestInputs:
     @property
     def panel(self) -> BarPanel:
         """Return the bars as strategies see them: not to be written to, for the simulator plays the same memory."""
-        bars = self.bars.view()
-        bars.flags.writeable = False
-        return BarPanel(bars, self.symbols)
+        return BarPanel(self.view, self.symbols)
 
 
 def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> RunResult:
@@ -83,7 +101,8 @@ def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> 
 def _simulator(inputs: BacktestInputs, run: NDArray[np.void], rows: int) -> Simulator:
     slots = slot_records(inputs.config, inputs.instruments)
     slots["fine_start"], slots["fine_end"] = inputs.fine_starts, inputs.fine_ends
-    return Simulator(inputs.bars[:rows], run, slots, inputs.fine)
+    slots["action_start"], slots["action_end"] = inputs.action_starts, inputs.action_ends
+    return Simulator(inputs.bars[:rows], run, slots, inputs.fine, inputs.actions, inputs.rates[:rows])
 
 
 def _ended(simulator: Simulator, inputs: BacktestInputs) -> bool:
@@ -120,11 +139,16 @@ def _play_events(
     weights = np.full((len(panel), panel.n), np.nan)
     if stopped := keep_going(0):
         return weights, stopped
+    desk = OrderDesk(inputs.symbols, simulator.live_orders)
     while simulator.advance() and simulator.status is RunStatus.RUNNING:
         row = simulator.row - 1
-        _ask(inputs, strategy, Context(panel.until(row), simulator.account_view, weights[row]))
+        desk.heard = simulator.heard()
+        _ask(inputs, strategy, Context(panel.until(row), simulator.account_view, weights[row], desk))
+        requests = desk.requests()
         if inputs.config.execution.enabled:
-            simulator.decide(weights[row])
+            simulator.decide(weights[row], requests)
+            if requests is not None:
+                desk.note_ids()
         if stopped := keep_going(row + 1):
             return weights, stopped
     return weights, None
@@ -156,8 +180,8 @@ def _ask(inputs: BacktestInputs, strategy: EventStrategy, context: Context) -> N
 def _buy_and_hold(inputs: BacktestInputs, rows: int) -> NDArray[np.void]:
     """Return the marks of equal-weight buy and hold over the first rows: same costs and latency, no risk limits."""
     run = run_records(inputs.config)
-    for limit in LIMITS:
-        run[limit] = 0.0
+    for limit in (*LIMITS, "stop_kind", "take_kind"):
+        run[limit] = 0
     run["every_bar"] = False
     run["time_in_force"] = TimeInForce.GTC
     simulator = _simulator(inputs, run, rows)

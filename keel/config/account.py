@@ -26,9 +26,44 @@ class AccountSection(Section):
         le=1,
         description="Own money a position needs, fraction of its value; above 0, to 1; cash needs 1.",
     )
+    maintenance_margin: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Own money below which the venue liquidates, fraction of the positions' value; above 0, below "
+        "initial_margin; null = half of initial_margin in a margin account. A cash account needs none.",
+    )
+    liquidation_fee_bps: float = Field(
+        100.0, ge=0, le=1000, description="What a liquidation costs above the taker fee, bps of its value; 0 to 1000."
+    )
+    interest_rate: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Interest on borrowed cash, fraction a year of 365 days, charged at each day's end; 0 to 1. "
+        "Leave it 0 for perpetuals: their cost of carry is the funding.",
+    )
     allocation: float = Field(
         1.0, gt=0, le=1, description="Part of the account's equity that may be used, fraction; above 0, to 1."
     )
+
+    @model_validator(mode="after")
+    def _maintenance_is_below_initial(self) -> Self:
+        if self.maintenance_margin is None:
+            return self
+        if self.type == "cash":
+            raise broken_rule("maintenance_margin", "a cash account cannot be liquidated: remove it")
+        if self.maintenance_margin >= self.initial_margin:
+            message = f"must be below initial_margin ({self.initial_margin:g}), or every position were liquidated"
+            raise broken_rule("maintenance_margin", message)
+        return self
+
+    @property
+    def liquidates_below(self) -> float:
+        """Return the maintenance margin in force, fraction of the positions' value; 0 in a cash account."""
+        if self.type == "cash":
+            return 0.0
+        return self.initial_margin / 2 if self.maintenance_margin is None else self.maintenance_margin
 
     @model_validator(mode="after")
     def _cash_is_not_borrowed(self) -> Self:

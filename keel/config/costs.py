@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from keel.config.section import Section, broken_rule, expected
+from keel.domain.orders import MOST_FEE_TIERS
 
 HOURS: Final = 168
 """Hours of a week: the length of a seasonality table."""
@@ -17,30 +19,70 @@ _LEAST_TAKER_BPS: Final = 0.05
 _MEAN_TOLERANCE: Final = 1e-6
 
 
+def _fee_in_bps(value: float) -> float:
+    if value > _MAX_TAKER_BPS:
+        likely = value / 10 ** math.ceil(math.log10(value / _MAX_TAKER_BPS))
+        much = f"{value:g} bps is {value / 100:g}% a side, above the limit of {_MAX_TAKER_BPS} bps"
+        message = f"{much}: did you mean {likely:g} ({likely / 100:g}%)?"
+        raise broken_rule("", message)
+    if 0 < value < _LEAST_TAKER_BPS:
+        message = f"{value:g} looks like a fraction, bps are meant: 0.001 = 10 bps, so write {value * 10_000:g}"
+        raise broken_rule("", message)
+    return value
+
+
+FeeBps = Annotated[float, Field(ge=0, json_schema_extra={"maximum": _MAX_TAKER_BPS}), AfterValidator(_fee_in_bps)]
+"""A fee of one side of a trade, bps of its value."""
+
+
+class FeeTier(Section):
+    """Hold the fees from a traded volume on."""
+
+    volume_30d: float = Field(
+        ge=0, description="Value traded in the 30 days before, account currency; 0 or more, the first tier has 0."
+    )
+    taker_bps: FeeBps = Field(description="Fee of a fill that takes, bps of its value; 0 to 50.")
+    maker_bps: FeeBps = Field(description="Fee of a resting limit order's fill, bps of its value; 0 to 50.")
+
+
 class FeesSection(Section):
     """Hold the venue's fees (docs/execution.md, rule 15)."""
 
-    taker_bps: float = Field(
-        10.0,
-        ge=0,
-        description="Fee of a market order, bps of its value a side (10 bps = 0.1%); 0 to 50.",
-        json_schema_extra={"maximum": _MAX_TAKER_BPS},
+    taker_bps: FeeBps = Field(
+        10.0, description="Fee of a market order, bps of its value a side (10 bps = 0.1%); 0 to 50."
+    )
+    maker_bps: FeeBps = Field(
+        10.0, description="Fee of a limit order that has rested before it was filled, bps of its value; 0 to 50."
+    )
+    tiers: Annotated[tuple[FeeTier, ...], Strict(strict=False)] = Field(
+        (),
+        max_length=MOST_FEE_TIERS,
+        description="Fees by the volume of the last 30 days, lowest first, set anew each day; replaces taker_bps and "
+        "maker_bps; a list of 2 to 16, or [] = the same fees always.",
+    )
+    sell_fee_bps: float = Field(
+        0.0, ge=0, le=50, description="Regulatory fee of sales by value, bps (the SEC's for US stocks); 0 to 50."
+    )
+    sell_fee_per_unit: float = Field(
+        0.0, ge=0, le=1, description="Regulatory fee of sales by unit, account currency (FINRA's TAF); 0 to 1."
+    )
+    sell_fee_per_unit_max: float = Field(
+        1e6, ge=0, le=1e6, description="Most an order pays of the fee by unit, account currency; 0 to 1e6."
     )
     discount: float = Field(0.0, ge=0, lt=1, description="Part of the fee forgiven, fraction; 0 to below 1.")
     minimum: float = Field(0.0, ge=0, le=1e6, description="Least fee of an order, account currency; 0 to 1e6.")
 
-    @field_validator("taker_bps")
-    @classmethod
-    def _is_in_bps(cls, value: float) -> float:
-        if value > _MAX_TAKER_BPS:
-            likely = value / 10 ** math.ceil(math.log10(value / _MAX_TAKER_BPS))
-            much = f"{value:g} bps is {value / 100:g}% a side, above the limit of {_MAX_TAKER_BPS} bps"
-            message = f"{much}: did you mean {likely:g} ({likely / 100:g}%)?"
-            raise broken_rule("", message)
-        if 0 < value < _LEAST_TAKER_BPS:
-            message = f"{value:g} looks like a fraction, bps are meant: 0.001 = 10 bps, so write {value * 10_000:g}"
-            raise broken_rule("", message)
-        return value
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> Self:
+        volumes = [tier.volume_30d for tier in self.tiers]
+        if len(volumes) == 1:
+            raise broken_rule("tiers", "one tier is no choice: give taker_bps and maker_bps instead, or more tiers")
+        if volumes and volumes[0] != 0:
+            raise broken_rule("tiers", f"the first tier begins at volume_30d 0, got {volumes[0]:g}")
+        for lower, higher in itertools.pairwise(volumes):
+            if lower >= higher:
+                raise broken_rule("tiers", f"volume_30d must rise from tier to tier: {higher:g} follows {lower:g}")
+        return self
 
 
 class SpreadSection(Section):
@@ -133,7 +175,7 @@ HourTable = Annotated[
 """Multipliers of the 168 hours of a week, Monday 00:00 first, mean 1."""
 
 _TABLE = (
-    "168 multipliers of {}, one an hour of the week from Monday 00:00 in market.timezone; "
+    "168 multipliers of {}, one an hour of the week from Monday 00:00 in the instrument's zone; "
     "each above 0, mean 1; null = all 1."
 )
 

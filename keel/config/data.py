@@ -1,16 +1,28 @@
-"""Section `data`: which stored bars a run reads, and who fills the store when they are missing."""
+"""Section `data`: which stored bars a run reads, what else it knows of them, and who fills the store."""
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from keel.config.moments import Moment, epoch_ms
 from keel.config.run import Seed
-from keel.config.section import FileName, Folder, Section, Symbol, broken_rule, clip, expected
+from keel.config.section import (
+    Calendar,
+    Currency,
+    FileName,
+    FilePath,
+    Folder,
+    Section,
+    Symbol,
+    broken_rule,
+    clip,
+    expected,
+)
 from keel.domain.errors import UsageError
 from keel.domain.timeframe import timeframe_ms
 
@@ -25,6 +37,31 @@ def _known_timeframe(value: str) -> str:
 
 Timeframe = Annotated[str, AfterValidator(_known_timeframe)]
 """Length of a bar."""
+
+_SYMBOL: Final[TypeAdapter[str]] = TypeAdapter(Symbol)
+
+
+def _parse_rate(value: object) -> float | str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
+    if not isinstance(value, str) or _is_number(value):
+        raise expected("a number above zero or the symbol of stored bars such as BTC/USDT")
+    try:
+        return _SYMBOL.validate_python(value)
+    except ValidationError:
+        raise expected("a symbol such as BTC/USDT, or a number above zero") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+Rate = Annotated[float | str, BeforeValidator(_parse_rate)]
+"""What one unit of a currency is worth: a constant, or the symbol whose closes say it."""
 
 
 def _ends_before(start: datetime) -> PydanticCustomError:
@@ -72,6 +109,15 @@ Provider = Annotated[SyntheticProvider | ArchProvider, Field(discriminator="kind
 _VENUE_OF_KIND: Final = {"synthetic": "synthetic", "arch": "indices"}
 
 
+class Source(Section):
+    """Hold where one symbol's bars come from; null = as for the others."""
+
+    venue: FileName | None = Field(None, description="Venue whose bars are read; null = data.venue.")
+    calendar: Calendar | None = Field(
+        None, description="Trading calendar the bars are stored with, such as XNYS or 24/7; null = market.calendar."
+    )
+
+
 class DataSection(Section):
     """Hold the choice of bars: store, venue, symbols, length and range."""
 
@@ -79,6 +125,10 @@ class DataSection(Section):
     venue: FileName = Field(description="Venue whose bars are read, the store's first folder, such as binance.")
     symbols: Annotated[tuple[Symbol, ...], Strict(strict=False)] = Field(
         min_length=1, description="Symbols traded together; a list of 1 or more, each once."
+    )
+    sources: dict[Symbol, Source] = Field(
+        {},
+        description="Symbols of another venue or trading calendar, by symbol; each in data.symbols or data.rates.",
     )
     timeframe: Timeframe = Field(description="Length of a bar: a count and m, h, d or w, such as 15m, 1h, 1d.")
     start: Moment | None = Field(
@@ -93,6 +143,15 @@ class DataSection(Section):
         None,
         description="Finer bars that price the inside of a bar; needed by price_model reference, else null.",
     )
+    actions: FilePath | None = Field(
+        None,
+        description="CSV or Parquet file of splits, dividends and funding: columns time, symbol, kind, value; "
+        "null = none.",
+    )
+    rates: dict[Currency, Rate] = Field(
+        {},
+        description="Account currency per unit of each other currency: a number above 0, or the symbol of stored bars.",
+    )
     provider: Provider | None = Field(
         None,
         description="Who fills the store when bars are missing; synthetic fills the venue synthetic only, "
@@ -102,6 +161,7 @@ class DataSection(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._check_symbols()
+        self._check_sources()
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise _ends_before(self.start)
         if self.reference_timeframe is not None:
@@ -116,6 +176,23 @@ class DataSection(Section):
                 continue
             what = "twice" if other == symbol else f"beside {clip(other)}, which is stored under the same name"
             raise broken_rule("symbols", f"{clip(symbol)} is listed {what}: list each symbol once")
+
+    def _check_sources(self) -> None:
+        known = {*self.symbols, *self.rates.values()}
+        for symbol in self.sources:
+            if symbol not in known:
+                message = f"{clip(symbol)} is neither in data.symbols nor in data.rates: add it there or remove it here"
+                raise broken_rule("sources", message)
+
+    def venue_of(self, symbol: str) -> str:
+        """Return the venue whose bars of a symbol are read."""
+        source = self.sources.get(symbol)
+        return self.venue if source is None or source.venue is None else source.venue
+
+    def calendar_of(self, symbol: str, others: str) -> str:
+        """Return the trading calendar of a symbol; `others` is the market's own, for symbols without one here."""
+        source = self.sources.get(symbol)
+        return others if source is None or source.calendar is None else source.calendar
 
     @property
     def start_ms(self) -> int | None:

@@ -22,9 +22,15 @@ class ExecutionSection(Section):
         "and high), path (open, nearer extreme, other extreme, close), worst (adverse extreme of the rest of "
         "the bar) or reference (finer bars, data.reference_timeframe).",
     )
-    time_in_force: Literal["gtc", "ioc", "day"] = Field(
+    limit_fill: Literal["through", "touch"] = Field(
+        "through",
+        description="When a resting limit order is filled: through (the price went a tick beyond its limit) or touch "
+        "(the price came to its limit, as if it were first in the queue).",
+    )
+    time_in_force: Literal["gtc", "ioc", "day", "fok"] = Field(
         "gtc",
-        description="Life of what is left of an order: gtc (until filled), ioc (one try) or day (session).",
+        description="Life of what is left of a target's order: gtc (until filled), ioc (one try), day (session) or fok "
+        "(whole at once or not at all).",
     )
     rebalance: Literal["on_change", "every_bar"] = Field(
         "on_change",

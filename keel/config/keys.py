@@ -8,14 +8,13 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
-from keel.config.section import clip
-from keel.config.yaml_tree import KeyPath
+from keel.config.yaml_tree import KeyPath, show_path
 
 _TYPO = 0.8
 """Likeness from which a key of the same section is taken for the one meant, before the same key of another one."""
 
 ANY = "*"
-"""Stands in a path for a key that the user chooses, such as a symbol."""
+"""Stands in a path for a key that the user chooses, such as a symbol, or a place in a list."""
 
 
 def known_keys(model: type[BaseModel]) -> list[tuple[str, ...]]:
@@ -49,7 +48,7 @@ def nearest_key(model: type[BaseModel], path: KeyPath) -> str | None:
 
 
 def _shown(path: KeyPath, key: str) -> str:
-    return ".".join([*(clip(str(part)) for part in path[:-1]), key])
+    return show_path((*path[:-1], key))
 
 
 def keys_beside(model: type[BaseModel], path: KeyPath) -> list[str]:
@@ -65,7 +64,7 @@ def _is_beside(key: tuple[str, ...], path: KeyPath) -> bool:
 def _models_in(annotation: object) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield (), annotation
-    prefix = (ANY,) if get_origin(annotation) is dict else ()
+    prefix = (ANY,) if get_origin(annotation) in (dict, list, tuple) else ()
     for argument in get_args(annotation):
         for below, model in _models_in(argument):
             yield (*prefix, *below), model

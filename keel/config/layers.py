@@ -23,7 +23,11 @@ from keel.domain.errors import ConfigError
 
 def read_layers(path: Path, overrides: Sequence[str]) -> Document:
     """Return a file over all it extends, with the overrides applied. Raises ConfigError with the place."""
-    document = _read_file(path, str(path), ())
+    return override_all(_read_file(path, str(path), ()), overrides)
+
+
+def override_all(document: Document, overrides: Sequence[str]) -> Document:
+    """Return a document with overrides such as `run.seed=8` applied in order. Raises ConfigError with the place."""
     for override in overrides:
         document = _apply(document, override)
     return document

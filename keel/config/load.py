@@ -12,10 +12,11 @@ from typing import Any, Final
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from keel.config.layers import read_layers
+from keel.config.layers import override_all, read_layers
 from keel.config.modes import MODELS, RunConfig
 from keel.config.problems import explain
 from keel.config.section import clip
+from keel.config.update import UpdateConfig
 from keel.config.yaml_tree import Document
 from keel.domain.errors import ConfigError
 
@@ -42,13 +43,33 @@ def load_config(path: Path, overrides: Sequence[str] = (), expect_mode: str | No
     Relative folders stay as written. Raises ConfigError, one line that names file, line, key and mend, for
     what is missing, unknown, of the wrong type or impossible together, and if the mode is not `expect_mode`.
     """
-    document = read_layers(path, overrides)
+    return _check(read_layers(path, overrides), path, expect_mode)
+
+
+def vary(loaded: LoadedConfig, overrides: Sequence[str]) -> LoadedConfig:
+    """Return a configuration with further overrides applied, checked as one read from a file is.
+
+    Raises ConfigError as `load_config` does.
+    """
+    return _check(override_all(loaded.document, overrides), loaded.path, loaded.config.mode)
+
+
+def _check(document: Document, path: Path, expect_mode: str | None) -> LoadedConfig:
     model = MODELS[_mode_of(document, expect_mode)]
     try:
         config = model.model_validate(document.values)
     except ValidationError as error:
         raise explain(error, document, model) from None
     return LoadedConfig(config, path, resolve(config), document)
+
+
+def load_update(path: Path) -> UpdateConfig:
+    """Return the configuration of the update job. Raises ConfigError as `load_config` does."""
+    document = read_layers(path, ())
+    try:
+        return UpdateConfig.model_validate(document.values)
+    except ValidationError as error:
+        raise explain(error, document, UpdateConfig) from None
 
 
 def resolve(config: RunConfig) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from keel.config.section import Calendar, ExactDecimal, Section, Symbol, broken_rule, expected
+from keel.config.section import Calendar, Currency, ExactDecimal, Section, Symbol, broken_rule, expected
 from keel.domain.timeframe import ROUND_THE_CLOCK
 
 _TICK = 'Smallest price step, quote currency; a decimal such as "0.01", 0 = no grid.'
@@ -17,6 +17,12 @@ _MIN_QTY = "Smallest quantity of an order, base units; 0 or more."
 _MIN_NOTIONAL = "Smallest value of an order, quote currency; 0 or more."
 _SHORTABLE = "Whether a position may go below zero; true or false, false in a cash account."
 _CAN_FLIP = "Whether one order may cross zero; true or false."
+_QUOTE = "Currency of the prices, such as USDT or EUR; null = account.currency. Another one needs data.rates."
+_FEE_CURRENCY = "Where a buy's fee is taken: quote (from cash) or base (kept from what is bought, as in spot trading)."
+_BORROW = "Cost of a short position, fraction of its value a year of 365 days, charged at each day's end; 0 to 10."
+
+FeeCurrency = Literal["quote", "base"]
+"""Where the fee of a buy is taken from."""
 
 
 class InstrumentRules(Section):
@@ -28,6 +34,9 @@ class InstrumentRules(Section):
     min_notional: ExactDecimal = Field(Decimal(5), description=_MIN_NOTIONAL)
     shortable: bool = Field(default=False, description=_SHORTABLE)
     can_flip: bool = Field(default=False, description=_CAN_FLIP)
+    quote_currency: Currency | None = Field(None, description=_QUOTE)
+    fee_currency: FeeCurrency = Field("quote", description=_FEE_CURRENCY)
+    borrow_rate: float = Field(0.0, ge=0, le=10, description=_BORROW)
 
 
 class InstrumentOverride(Section):
@@ -39,6 +48,9 @@ class InstrumentOverride(Section):
     min_notional: ExactDecimal | None = Field(None, description=_MIN_NOTIONAL)
     shortable: bool | None = Field(None, description=_SHORTABLE)
     can_flip: bool | None = Field(None, description=_CAN_FLIP)
+    quote_currency: Currency | None = Field(None, description=_QUOTE)
+    fee_currency: FeeCurrency | None = Field(None, description=_FEE_CURRENCY)
+    borrow_rate: float | None = Field(None, ge=0, le=10, description=_BORROW)
 
 
 class MarketSection(Section):
@@ -47,11 +59,12 @@ class MarketSection(Section):
     calendar: Calendar = Field(
         ROUND_THE_CLOCK,
         description="Trading calendar: 24/7 (a year has 365 daily returns) or a name of exchange_calendars such as "
-        "XNYS (252); with bars longer than a day, 365.25 days.",
+        "XNYS (252); with bars longer than a day, 365.25 days. For symbols without a calendar in data.sources.",
     )
     timezone: str = Field(
         "UTC",
-        description="Zone of the trading day and the hour of the week, a tz database name; 24/7 needs UTC.",
+        description="Zone of the trading day and the hour of the week, a tz database name; 24/7 needs UTC. For symbols "
+        "without a calendar in data.sources.",
     )
     instrument: InstrumentRules = Field(InstrumentRules(), description="The venue's rules for every symbol.")
     overrides: dict[Symbol, InstrumentOverride] = Field(
@@ -79,5 +92,5 @@ class MarketSection(Section):
         return self.instrument if override is None else self.instrument.model_copy(update=_given(override))
 
 
-def _given(override: InstrumentOverride) -> dict[str, Decimal | bool]:
+def _given(override: InstrumentOverride) -> dict[str, Any]:
     return {key: value for key, value in override if value is not None}

@@ -18,11 +18,15 @@ from keel.config.costs import (
 from keel.config.data import DataSection
 from keel.config.doctor import DoctorSection
 from keel.config.execution import ExecutionSection
+from keel.config.exits import ExitsSection
 from keel.config.market import MarketSection
+from keel.config.quality import QualitySection
+from keel.config.ray import RaySection
 from keel.config.risk import RiskSection
 from keel.config.run import RunSection
 from keel.config.section import Section, broken_rule, clip
 from keel.config.strategy import StrategySection
+from keel.domain.timeframe import ROUND_THE_CLOCK
 
 _MODE = "Kind of run: sim, train, eval or live."
 _LIVE_LIMITS: Final = (
@@ -42,10 +46,12 @@ class BaseRun(Section):
     mode: Literal["sim", "train", "eval", "live"] = Field(description=_MODE)
     run: RunSection = Field(RunSection(), description="Identity and folders.")
     data: DataSection = Field(description="Which bars are read.")
+    quality: QualitySection = Field(QualitySection(), description="Checks of the bars, and repairs.")
     market: MarketSection = Field(MarketSection(), description="Calendar and venue rules.")
     strategy: StrategySection = Field(description="Who decides.")
     account: AccountSection = Field(AccountSection(), description="Money and margin.")
     execution: ExecutionSection = Field(ExecutionSection(), description="From decision to fill.")
+    exits: ExitsSection = Field(ExitsSection(), description="Stop-loss and take-profit of targets' positions.")
     fees: FeesSection = Field(FeesSection(), description="Fees of the venue.")
     spread: SpreadSection = Field(SpreadSection(), description="Bid-ask spread.")
     impact: ImpactSection = Field(ImpactSection(), description="Price impact of own orders.")
@@ -57,12 +63,20 @@ class BaseRun(Section):
     seasonality: SeasonalitySection = Field(SeasonalitySection(), description="Hour-of-week multipliers.")
     risk: RiskSection = Field(RiskSection(), description="Limits of the risk guard.")
     doctor: DoctorSection = Field(DoctorSection(), description="Checks before a run.")
+    ray: RaySection = Field(RaySection(), description="Cluster of a search.")
+
+    @property
+    def ratio_calendar(self) -> str:
+        """Return the calendar by which a year's returns are counted: 24/7 if anything trades round the clock."""
+        calendars = {self.data.calendar_of(symbol, self.market.calendar) for symbol in self.data.symbols}
+        return ROUND_THE_CLOCK if ROUND_THE_CLOCK in calendars else self.market.calendar
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         self._check_reference_bars()
         self._check_overrides()
         self._check_shorts()
+        self._check_base_fees()
         if self.execution.max_participation is None and self.impact.coefficient != 0:
             message = "must be 0 while execution.max_participation is null: set one of the two"
             raise broken_rule("impact.coefficient", message)
@@ -82,6 +96,12 @@ class BaseRun(Section):
             if symbol not in self.data.symbols:
                 message = f"{clip(symbol)} is not in data.symbols: add it there or remove its overrides"
                 raise broken_rule("market.overrides", message)
+
+    def _check_base_fees(self) -> None:
+        in_base = [self.market.rules_for(symbol).fee_currency == "base" for symbol in self.data.symbols]
+        if self.fees.minimum > 0 and any(in_base):
+            message = "must be 0 where market's fee_currency is base: a fee kept from what is bought has no minimum"
+            raise broken_rule("fees.minimum", message)
 
     def _check_shorts(self) -> None:
         shortable = any(self.market.rules_for(symbol).shortable for symbol in self.data.symbols)

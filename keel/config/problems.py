@@ -36,9 +36,7 @@ _EXPECTED: Final = {
 _TAGS: Final = ("mode", "kind")
 
 
-def explain(
-    error: ValidationError, document: Document, model: type[BaseModel], section: tuple[str, ...] = ()
-) -> ConfigError:
+def explain(error: ValidationError, document: Document, model: type[BaseModel], section: KeyPath = ()) -> ConfigError:
     """Return the first problem as a ConfigError; unknown keys first, as one may be why another is missing.
 
     `section` is where in the document the model's keys stand, such as a plug-in's `strategy.params`.
@@ -54,7 +52,7 @@ def explain(
     return ConfigError(f"{place}: {show_path(path)}: {_message(first)}")
 
 
-def _inside(value: object, section: tuple[str, ...]) -> object:
+def _inside(value: object, section: KeyPath) -> object:
     for part in section:
         value = _below(value, part)
     return value
@@ -86,13 +84,13 @@ def _below(value: object, part: str | int) -> object:
     return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
 
 
-def _right_key(model: type[BaseModel], path: KeyPath, section: tuple[str, ...]) -> str:
+def _right_key(model: type[BaseModel], path: KeyPath, section: KeyPath) -> str:
     below = path[len(section) :]
     if tuple(map(str, below)) in known_keys(model):
         return "it belongs to another kind: remove it"
     nearest = nearest_key(model, below)
     if nearest is not None:
-        return f"nearest right key is '{'.'.join([*section, nearest])}'"
+        return f"nearest right key is '{show_path((*section, nearest))}'"
     return f"the keys here are {', '.join(keys_beside(model, below)) or 'none'}"
 
 

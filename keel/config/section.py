@@ -89,6 +89,9 @@ FileName = Annotated[
 Folder = Annotated[str, AfterValidator(_matching(r"[^\x00-\x1f]+", "the path of a folder"))]
 """A folder, kept as written; a relative one is relative to the working directory."""
 
+FilePath = Annotated[str, AfterValidator(_matching(r"[^\x00-\x1f]+", "the path of a file"))]
+"""A file, kept as written; a relative one is relative to the working directory."""
+
 Symbol = Annotated[
     str,
     AfterValidator(_matching(r"[A-Za-z0-9^][A-Za-z0-9^._/:=-]{0,31}", "a symbol such as BTC/USDT or AAPL")),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from keel.domain.instrument import InstrumentId
 
@@ -61,12 +64,51 @@ class StoredBars:
 
     def content_hash(self) -> str:
         """Return the sha256 of metadata and columns, little-endian, in `COLUMNS` order, however the file is encoded."""
-        names = [name for name in COLUMNS if name in self.table.columns]
-        digest = hashlib.sha256(json.dumps([self.metadata(), names], sort_keys=True).encode())
-        for name in names:
-            values = self.table[name].to_numpy()
+        return hash_columns(
+            self.metadata(),
+            self.table.columns,
+            lambda name: (part.to_numpy() for part in self.table[name].get_chunks()),
+        )
+
+    @property
+    def header(self) -> StoredBars:
+        """Return what is known of the bars: itself."""
+        return self
+
+    def closes(self) -> NDArray[np.int64]:
+        """Return all close times, UTC epoch milliseconds."""
+        return self.table["close_ts_ms"].to_numpy()
+
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """Yield the rows in time order: all at once."""
+        yield self.table
+
+
+class BarSource(Protocol):
+    """Give one instrument's bars piece by piece, as often as asked: `StoredBars` in memory, `BarFile` on disk."""
+
+    @property
+    def header(self) -> StoredBars:
+        """Return what is known of the bars; its table may be empty."""
+
+    def closes(self) -> NDArray[np.int64]:
+        """Return all close times, UTC epoch milliseconds."""
+
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """Yield the rows in time order, each piece a table of at least one."""
+
+
+def hash_columns(
+    metadata: Mapping[str, str], columns: Iterable[str], parts: Callable[[str], Iterable[NDArray[Any]]]
+) -> str:
+    """Return the sha256 of metadata and columns, little-endian, in `COLUMNS` order; `parts` gives one in pieces."""
+    given = set(columns)
+    names = [name for name in COLUMNS if name in given]
+    digest = hashlib.sha256(json.dumps([metadata, names], sort_keys=True).encode())
+    for name in names:
+        for values in parts(name):
             digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
-        return digest.hexdigest()
+    return digest.hexdigest()
 
 
 def in_column_order(table: pl.DataFrame) -> pl.DataFrame:

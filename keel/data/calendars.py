@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keel.domain.errors import DataError
-from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms, utc_text
+from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
 
 _DAY_ONE = date(1970, 1, 1)
 
@@ -47,10 +47,12 @@ def sessions(calendar: str, first_day: int, last_day: int) -> Sessions:
     return _sessions_of_years(calendar, years[0], years[1])
 
 
-def session_bars(dates: pl.Series, calendar: str, where: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def session_bars(
+    dates: pl.Series, calendar: str, where: str, above: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return open and close of the session of each date, half days included, in UTC milliseconds.
 
-    Raises DataError naming the row (from 1) whose date is no session.
+    Raises DataError naming the row (from 1, after `above` rows) whose date is no session.
     """
     day = dates.cast(pl.Int32).cast(pl.Int64).to_numpy()
     known = sessions(calendar, int(day.min()), int(day.max()))
@@ -58,16 +60,18 @@ def session_bars(dates: pl.Series, calendar: str, where: str) -> tuple[NDArray[n
     wrong = known.day[at] != day
     if wrong.any():
         row = int(wrong.argmax())
-        raise DataError(f"{where}: row {row + 1}: {dates[row]} is no trading session of {calendar}; remove the row")
+        raise DataError(
+            f"{where}: row {above + row + 1}: {dates[row]} is no trading session of {calendar}; remove the row"
+        )
     return known.open_ts_ms[at], known.close_ts_ms[at]
 
 
 def within_sessions(
-    open_ts_ms: NDArray[np.int64], timeframe: str, calendar: str, where: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    open_ts_ms: NDArray[np.int64], timeframe: str, calendar: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Return open and close of bars shorter than a day, cut to their session: a last half hour ends at the bell.
 
-    Raises DataError naming the row (from 1) of a bar that has no part in any session.
+    The third array says which bars have a part in a session; the others keep their times.
     """
     length = timeframe_ms(timeframe)
     days = open_ts_ms // MS_PER_DAY
@@ -76,14 +80,8 @@ def within_sessions(
     at = np.minimum(np.searchsorted(known.close_ts_ms, open_ts_ms, side="right"), known.day.size - 1)
     opens = np.maximum(open_ts_ms, known.open_ts_ms[at])
     closes = np.minimum(open_ts_ms + length, known.close_ts_ms[at])
-    outside = closes <= opens
-    if outside.any():
-        row = int(outside.argmax())
-        raise DataError(
-            f"{where}: row {row + 1} ({utc_text(int(open_ts_ms[row]))}): outside the trading sessions of {calendar}; "
-            f"remove the row, or state the right --timezone or --calendar"
-        )
-    return opens, closes
+    inside = closes > opens
+    return np.where(inside, opens, open_ts_ms), np.where(inside, closes, open_ts_ms + length), inside
 
 
 @lru_cache(maxsize=8)

@@ -18,8 +18,8 @@ _Columns: TypeAlias = dict[str, NDArray[Any]]
 _PRICES = ("open", "high", "low", "close")
 
 
-def check_bars(table: pl.DataFrame, where: str) -> None:
-    """Refuse a table with a bad bar. Rows are counted from 1, `where` names the file.
+def check_bars(table: pl.DataFrame, where: str, above: int = 0) -> None:
+    """Refuse a table with a bad bar. Rows are counted from 1, after `above` rows; `where` names the file.
 
     Raises DataError naming `where`, the first bad row and its UTC time for: NaN, inf, a price at or below
     zero, negative volume, high < low, open or close outside [low, high], duplicate, unsorted or overlapping
@@ -27,7 +27,7 @@ def check_bars(table: pl.DataFrame, where: str) -> None:
     value.
     """
     check_schema(table.schema, where)
-    _refuse_gaps(table, where)
+    _refuse_gaps(table, where, above)
     columns = {name: table[name].to_numpy() for name in table.columns if name in COLUMNS}
     first: tuple[int, str] | None = None
     for bad, reason in _faults(columns):
@@ -39,7 +39,7 @@ def check_bars(table: pl.DataFrame, where: str) -> None:
     row, reason = first
     values = {name: values[row] for name, values in columns.items()}
     times = {name: utc_text(int(values[name])) for name in ("open_ts_ms", "close_ts_ms")}
-    raise DataError(f"{where}: row {row + 1} ({times['open_ts_ms']}): {reason.format(**values, times=times)}")
+    raise DataError(f"{where}: row {above + row + 1} ({times['open_ts_ms']}): {reason.format(**values, times=times)}")
 
 
 def check_schema(schema: pl.Schema, where: str) -> None:
@@ -53,12 +53,13 @@ def check_schema(schema: pl.Schema, where: str) -> None:
             raise DataError(f"{where}: column {name} is {dtype}, not {COLUMNS[name]}; import the bars again")
 
 
-def _refuse_gaps(table: pl.DataFrame, where: str) -> None:
+def _refuse_gaps(table: pl.DataFrame, where: str, above: int) -> None:
     if table.height == 0:
         raise DataError(f"{where}: there is a header but no bar below it")
     for name in table.columns:
         if table[name].null_count():
-            raise DataError(f"{where}: row {int(table[name].is_null().arg_max() or 0) + 1}: {name} has no value")
+            row = above + int(table[name].is_null().arg_max() or 0) + 1
+            raise DataError(f"{where}: row {row}: {name} has no value")
 
 
 def _faults(columns: _Columns) -> Iterator[tuple[_Mask, str]]:

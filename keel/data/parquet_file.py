@@ -1,19 +1,22 @@
-"""One file of bars: how it is laid out, written whole or not at all, and read memory-mapped."""
+"""One file of bars: how it is laid out, written whole or not at all, and read piece by piece."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import uuid4
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from keel.data.bars import COLUMNS, PRICE_KINDS, PriceKind, StoredBars, in_column_order
+from keel.data.bars import COLUMNS, PRICE_KINDS, PriceKind, StoredBars, hash_columns, in_column_order
 from keel.data.check import check_bars, check_schema
 from keel.domain.errors import DataError
 from keel.domain.instrument import InstrumentId
@@ -63,20 +66,100 @@ def write_file(path: Path, bars: StoredBars) -> None:
         _remove(beside)
 
 
-def read_file(path: Path, start_ms: int | None = None, end_ms: int | None = None) -> StoredBars:
-    """Read the bars that open in [start_ms, end_ms), epoch milliseconds, None = unbounded.
+class BarFile:
+    """Read one file of bars piece by piece (a `BarSource`): those that open in [start_ms, end_ms), None = unbounded.
 
-    Raises DataError if the file is damaged, is not Keel's, breaks a rule of `check_bars`, or has no bar in
-    the range (then its own range is named).
+    Each pass opens the file anew and raises DataError if it was replaced since the first, is damaged, breaks a rule of
+    `check_bars`, or has no bar in the range (then its own range is named). Nothing is held between two pieces.
     """
-    with _opened(path) as file:
-        metadata = _metadata(file, path)
-        check_schema(_schema(file), str(path))
-        bars = _stored_bars(metadata, _rows(file, start_ms, end_ms))
-        if bars.table.height == 0 and file.metadata.num_rows:
-            raise DataError(_no_bars_in_range(file, path, start_ms, end_ms))
-    check_bars(bars.table, str(path))
-    return bars
+
+    def __init__(self, path: Path, start_ms: int | None = None, end_ms: int | None = None) -> None:
+        """Open the file; raise DataError if it is damaged, is not Keel's or its columns are not those of bars."""
+        self._path, self._start_ms, self._end_ms = path, start_ms, end_ms
+        with _opened(path) as file:
+            self._identity = _identity(path)
+            metadata, schema = _metadata(file, path), _schema(file)
+            check_schema(schema, str(path))
+            self.header = _stored_bars(metadata, pl.DataFrame(schema=schema))
+
+    @property
+    def path(self) -> Path:
+        """Return where the file lies."""
+        return self._path
+
+    def read(self) -> StoredBars:
+        """Read all bars of the range into one table."""
+        return replace(self.header, table=pl.concat(list(self.pieces()), rechunk=False))
+
+    def closes(self) -> NDArray[np.int64]:
+        """Return all close times, UTC epoch milliseconds; nothing else is read or checked."""
+        with self._file() as file:
+            groups = self._groups(file)
+            out = np.empty(sum(file.metadata.row_group(i).num_rows for i in groups), dtype=np.int64)
+            rows = 0
+            for piece in self._columns(file, ["close_ts_ms"]):
+                out[rows : rows + piece.height] = piece["close_ts_ms"].fill_null(0).to_numpy()
+                rows += piece.height
+            if rows == 0:
+                self._refuse_nothing(file)
+            return out[:rows]
+
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """Yield the rows of the range in time order, a row group at a time, each checked before it is given."""
+        rows, last = 0, self.header.table
+        with self._file() as file:
+            for piece in self._columns(file, self.header.table.columns):
+                # the row above stands along, for a bar must not open before the one above has closed
+                check_bars(pl.concat([last, piece], rechunk=False), str(self._path), rows - last.height)
+                rows, last = rows + piece.height, piece.tail(1)
+                yield piece
+            if rows == 0:
+                self._refuse_nothing(file)
+
+    def content_hash(self) -> str:
+        """Return what `StoredBars.content_hash` of these bars returns, reading a column at a time."""
+        with self._file() as file:
+            return hash_columns(
+                self.header.metadata(),
+                self.header.table.columns,
+                lambda name: (piece[name].to_numpy() for piece in self._columns(file, [name])),
+            )
+
+    @contextmanager
+    def _file(self) -> Iterator[pq.ParquetFile]:
+        with _opened(self._path) as file:
+            if _identity(self._path) != self._identity:
+                raise DataError(f"{self._path}: was replaced while it was read; run again")
+            yield file
+
+    def _groups(self, file: pq.ParquetFile) -> list[int]:
+        """Return the row groups that reach into the range."""
+        return [
+            i
+            for i, stamps in enumerate(_stamps(file))
+            if (self._start_ms is None or stamps.max >= self._start_ms)
+            and (self._end_ms is None or stamps.min < self._end_ms)
+        ]
+
+    def _columns(self, file: pq.ParquetFile, names: list[str]) -> Iterator[pl.DataFrame]:
+        """Yield the rows of the range, a row group at a time, unchecked; no piece is empty."""
+        stamps = _stamps(file)
+        for i in self._groups(file):
+            # a filter copies all columns: leave it out where it would keep every row
+            inside = (self._start_ms is None or stamps[i].min >= self._start_ms) and (
+                self._end_ms is None or stamps[i].max < self._end_ms
+            )
+            wanted = names if inside else list(dict.fromkeys(["open_ts_ms", *names]))
+            piece = _as_polars(file.read_row_group(i, columns=wanted, use_threads=False))
+            if not inside:
+                piece = _within(piece, self._start_ms, self._end_ms).select(names)
+            if piece.height:
+                yield piece
+
+    def _refuse_nothing(self, file: pq.ParquetFile) -> None:
+        if file.metadata.num_rows == 0:
+            check_bars(self.header.table, str(self._path))
+        raise DataError(_no_bars_in_range(file, self._path, self._start_ms, self._end_ms))
 
 
 def read_header(path: Path) -> StoredBars:
@@ -89,7 +172,8 @@ def read_header(path: Path) -> StoredBars:
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
+        # Not memory-mapped: the pages of a file read once would stay in the process beside what was made of them.
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         told = f"damaged, or no Parquet file: {_reason(error)}; delete it and import the bars again"
@@ -123,26 +207,23 @@ def _stored_bars(metadata: dict[str, str], table: pl.DataFrame) -> StoredBars:
     )
 
 
-def _rows(file: pq.ParquetFile, start_ms: int | None, end_ms: int | None) -> pl.DataFrame:
-    """Read only the row groups that reach into the range, then cut off the rows outside it."""
-    every = range(file.metadata.num_row_groups)
-    stamps = [file.metadata.row_group(i).column(0).statistics for i in every]
-    groups = [i for i in every if _reaches_into(stamps[i], start_ms, end_ms)]
-    table = _as_polars(file.read_row_groups(groups, use_threads=False))
-    # A filter copies all columns: leave it out where it would keep every row.
-    if start_ms is not None and any(stamps[i].min < start_ms for i in groups):
-        table = table.filter(pl.col("open_ts_ms") >= start_ms)
-    if end_ms is not None and any(stamps[i].max >= end_ms for i in groups):
-        table = table.filter(pl.col("open_ts_ms") < end_ms)
-    return table
+def _stamps(file: pq.ParquetFile) -> list[pq.Statistics]:
+    return [file.metadata.row_group(i).column(0).statistics for i in range(file.metadata.num_row_groups)]
 
 
-def _reaches_into(stamps: pq.Statistics, start_ms: int | None, end_ms: int | None) -> bool:
-    return (start_ms is None or stamps.max >= start_ms) and (end_ms is None or stamps.min < end_ms)
+def _within(piece: pl.DataFrame, start_ms: int | None, end_ms: int | None) -> pl.DataFrame:
+    opens = pl.col("open_ts_ms")
+    bounds = [] if start_ms is None else [opens >= start_ms]
+    return piece.filter(*bounds, *([] if end_ms is None else [opens < end_ms]))
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _no_bars_in_range(file: pq.ParquetFile, path: Path, start_ms: int | None, end_ms: int | None) -> str:
-    stamps = [file.metadata.row_group(i).column(0).statistics for i in range(file.metadata.num_row_groups)]
+    stamps = _stamps(file)
     bounds = (("from", start_ms), ("before", end_ms))
     asked = " ".join(f"{word} {utc_text(ts)}" for word, ts in bounds if ts is not None)
     return (

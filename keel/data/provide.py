@@ -36,9 +36,11 @@ def ensure_bars(data: DataSection, calendar: str, store: BarStore) -> list[Provi
     timeframes = [data.timeframe] + ([data.reference_timeframe] if data.reference_timeframe else [])
     done = []
     for symbol in data.symbols:
+        if data.venue_of(symbol) != data.venue:
+            continue
         for timeframe in timeframes:
             instrument_id = InstrumentId(data.venue, symbol)
-            done.append(_provide(provider, instrument_id, timeframe, calendar, store))
+            done.append(_provide(provider, instrument_id, timeframe, data.calendar_of(symbol, calendar), store))
     return [one for one in done if one is not None]
 
 

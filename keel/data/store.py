@@ -1,4 +1,4 @@
-"""The bar store: one Parquet file an instrument and timeframe, replaced whole, read memory-mapped."""
+"""The bar store: one Parquet file an instrument and timeframe, replaced whole, read piece by piece."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from keel.data.bars import StoredBars
 from keel.data.check import check_bars
 from keel.data.merge import merge
-from keel.data.parquet_file import read_file, read_header, write_file
+from keel.data.parquet_file import BarFile, read_header, write_file
 from keel.domain.errors import DataError
 from keel.domain.instrument import InstrumentId
 from keel.domain.timeframe import timeframe_ms
@@ -89,9 +89,19 @@ class BarStore:
         Raises DataError naming what the store has instead, or the stored range if no bar lies in the one
         asked for, or the file if it is damaged, not Keel's, or breaks a rule of `check_bars`.
         """
+        return self.open(instrument_id, timeframe, start_ms, end_ms).read()
+
+    def open(
+        self,
+        instrument_id: InstrumentId,
+        timeframe: str,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+    ) -> BarFile:
+        """Return the bars that `read` would, to be read piece by piece. Raises DataError as `read` does, rows aside."""
         path = self._stored_path(instrument_id, timeframe)
-        bars = read_file(path, start_ms, end_ms)
-        _refuse_other_name(bars, instrument_id, timeframe, path)
+        bars = BarFile(path, start_ms, end_ms)
+        _refuse_other_name(bars.header, instrument_id, timeframe, path)
         return bars
 
     def describe(self, instrument_id: InstrumentId, timeframe: str) -> StoredBars:

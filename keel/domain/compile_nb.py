@@ -1,4 +1,4 @@
-"""The one way Keel compiles a function: strict floating point, cached by the hash of all compiled sources."""
+"""The three ways Keel compiles a function: strict floating point, cached by the hash of all compiled sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ _OPTIONS: Final[dict[str, Any]] = {
     "cache": True,
     "fastmath": False,
     "error_model": "numpy",
-    "forceinline": True,
     "_nrt": False,
 }
 
@@ -30,5 +29,23 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     inlined into their callers and work in place on arrays they are given; they may not make arrays of their own.
     Without numba's reference counting and calls between small functions a bar costs a sixth of what it costs with.
     """
+    decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(forceinline=True, **_OPTIONS)
+    return decorate(function)
+
+
+def compiled_apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function as `compiled` does, but call it where it is used: for long ones that run seldom.
+
+    Inlined at each of their callers they would make the kernel take minutes to compile.
+    """
     decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(**_OPTIONS)
+    return decorate(function)
+
+
+def spliced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function part of each function that calls it, before that is compiled: for long ones with one caller.
+
+    It costs no compilation of its own, where every other function is compiled alone and again in each of its callers.
+    """
+    decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(inline="always", **_OPTIONS)
     return decorate(function)

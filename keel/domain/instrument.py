@@ -56,3 +56,5 @@ class Instrument:
     min_notional: float
     shortable: bool
     can_flip: bool
+    fee_in_base: bool
+    borrow_rate: float

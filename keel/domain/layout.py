@@ -2,8 +2,9 @@
 
 State is three structured arrays: `RUN` (one record a run: parameters, both books' cash, latches), `SLOT` (one a run
 and instrument: venue rules, both books' positions, volatility) and `ORDER` (live orders, in id order). Market data is
-`BAR` (64 bytes: one cache line a bar), decisions are float64 weights, and what happened is written to `EVENT` (the
-tape, a ring) and `MARK` (one a row). Fields with a unit carry it in the name; prices are quote currency per base unit.
+`BAR` (64 bytes: one cache line a bar), decisions are float64 weights and `REQUEST`s, what happens to holders is
+`ACTION`, and what happened is written to `EVENT` (the tape, a ring) and `MARK` (one a row). Fields with a unit carry it
+in the name; prices are quote currency per base unit.
 """
 
 from __future__ import annotations
@@ -12,11 +13,18 @@ from typing import Final
 
 import numpy as np
 
+from keel.domain.orders import MOST_FEE_TIERS
+
 VENUE: Final = 0
 """Index of the venue book: the truth at match time."""
 LOCAL: Final = 1
 """Index of the local book: what responses have told us so far."""
 HOURS_PER_WEEK: Final = 168
+TIER_DAYS: Final = 30
+"""Days whose volume decides the fee tier."""
+EXIT_NONE: Final = 0
+EXIT_FRACTION: Final = 1
+EXIT_TRUE_RANGE: Final = 2
 
 BAR_PRESENT: Final = 1
 """Flag of a bar that exists; without it the record only carries the row's `close_ts_ms` and `day`."""
@@ -51,6 +59,22 @@ RUN: Final = np.dtype(
         ("allocation", "f8"),
         ("initial_margin", "f8"),
         ("reserve_rate", "f8"),
+        ("limit_touch", "i1"),
+        # legs of targets' orders (rule 24): an EXIT_ kind, and a fraction of the mark or a multiple of the true range
+        ("stop_kind", "i1"),
+        ("stop_trails", "i1"),
+        ("take_kind", "i1"),
+        ("stop_distance", "f8"),
+        ("take_distance", "f8"),
+        ("atr_bars", "i8"),
+        # money (rules 15, 25, 26); rates are fractions, those of a tier with the discount in them
+        ("maintenance_margin", "f8"),
+        ("liquidation_fee_rate", "f8"),
+        ("interest_rate", "f8"),
+        ("n_tiers", "i8"),
+        ("tier_volume", "f8", (MOST_FEE_TIERS,)),
+        ("tier_taker_rate", "f8", (MOST_FEE_TIERS,)),
+        ("tier_maker_rate", "f8", (MOST_FEE_TIERS,)),
         # costs (rules 11, 12)
         ("half_spread_bps", "f8"),
         ("impact_coefficient", "f8"),
@@ -89,6 +113,7 @@ RUN: Final = np.dtype(
         ("row", "i8"),
         ("first_row", "i8"),
         ("next_order_id", "i8"),
+        ("has_linked", "i1"),
         ("n_orders", "i8"),
         ("n_queued", "i8"),
         ("tape_head", "i8"),
@@ -103,6 +128,9 @@ RUN: Final = np.dtype(
         ("day_start_equity", "f8"),
         ("peak_equity", "f8"),
         ("halted_ts_ms", "i8"),
+        ("last_close_ts_ms", "i8"),
+        ("volume_today", "f8"),
+        ("volume_by_day", "f8", (TIER_DAYS,)),
         # scratch of one decision
         ("reserved", "f8"),
         ("projected_gross", "f8"),
@@ -122,21 +150,35 @@ SLOT: Final = np.dtype(
         ("step_scale", "f8"),
         ("min_qty", "f8"),
         ("min_notional", "f8"),
+        ("fee_in_base", "i1"),
         ("fee_rate", "f8"),
+        ("maker_rate", "f8"),
         ("min_fee", "f8"),
+        ("sell_fee_rate", "f8"),
+        ("sell_fee_per_unit", "f8"),
+        ("sell_fee_per_unit_max", "f8"),
+        ("borrow_rate", "f8"),
         ("fine_start", "i8"),
         ("fine_end", "i8"),
+        ("action_start", "i8"),
+        ("action_end", "i8"),
         # books
         ("qty", "f8", (2,)),
         ("avg_price", "f8", (2,)),
         # market
         ("mark", "f8"),
+        ("rate", "f8"),
+        ("value", "f8"),
+        ("atr", "f8"),
         ("bar_row", "i8"),
         ("bar_count", "i8"),
         ("var_short", "f8"),
         ("var_long", "f8"),
         # matching
         ("bar_filled", "f8"),
+        ("match_ts_ms", "i8"),
+        ("next_corporate", "i8"),
+        ("next_funding", "i8"),
         ("meta_qty", "f8", (2,)),
         ("meta_volume", "f8", (2,)),
         ("meta_bar", "i8", (2,)),
@@ -147,6 +189,7 @@ SLOT: Final = np.dtype(
         # scratch of one decision
         ("cancelling", "i1"),
         ("n_live", "i4"),
+        ("n_sent", "i4"),
         ("live_qty", "f8"),
         ("side", "f8"),
         ("want", "f8"),
@@ -171,7 +214,7 @@ ORDER: Final = np.dtype(
         ("cancel_requested", "i1"),
         ("cancel_reason", "i1"),
         ("next_kind", "i1"),
-        ("matched_row", "i8"),
+        ("look_row", "i8"),
         ("n_events", "i8"),
         ("birth_ts_ms", "i8"),
         ("submit_ts_ms", "i8"),
@@ -193,17 +236,72 @@ ORDER: Final = np.dtype(
         ("match_reference", "f8"),
         ("match_half_spread", "f8"),
         ("match_impact", "f8"),
+        ("match_fee", "f8"),
+        ("match_fee_qty", "f8"),
+        ("match_maker", "i1"),
         ("starved", "i1"),
-        # set by the order types that have them
+        # what the order types add (rule 10); a price of 0 is none
         ("limit_price", "f8"),
         ("trigger_price", "f8"),
         ("trail", "f8"),
+        ("trail_rate", "f8"),
+        ("best_price", "f8"),
+        ("triggered", "i1"),
         ("expire_ts_ms", "i8"),
+        ("active_ts_ms", "i8"),
+        ("look_ts_ms", "i8"),
+        ("looks_at_path", "i1"),
+        ("reach_ts_ms", "i8"),
+        ("reach_price", "f8"),
+        ("regulated_fee", "f8"),
+        # who it belongs to (rules 23, 24); -1 is nobody
+        ("tag", "i8"),
         ("parent_id", "i8"),
+        ("pair", "i8"),
         ("reduce_only", "i1"),
+        ("covers", "i1"),
+        ("n_legs", "i1"),
+        # an amend on its way; 0 leaves a value as it is
+        ("amend_requested", "i1"),
+        ("n_amends", "i8"),
+        ("amend_ts_ms", "i8"),
+        ("amend_qty", "f8"),
+        ("amend_limit_price", "f8"),
+        ("amend_trigger_price", "f8"),
     ],
     align=True,
 )
+
+REQUEST: Final = np.dtype(
+    [
+        ("kind", "i1"),
+        ("side", "i1"),
+        ("type", "i1"),
+        ("time_in_force", "i1"),
+        ("reduce_only", "i1"),
+        ("instrument", "i4"),
+        ("tag", "i8"),
+        ("pair", "i8"),
+        ("qty", "f8"),
+        ("limit_price", "f8"),
+        ("trigger_price", "f8"),
+        ("trail", "f8"),
+        ("trail_rate", "f8"),
+        ("expire_ts_ms", "i8"),
+        ("stop_loss", "f8"),
+        ("stop_trail", "f8"),
+        ("stop_trail_rate", "f8"),
+        ("take_profit", "f8"),
+    ],
+    align=True,
+)
+"""What an event-driven strategy asks for at a decision (rule 23); a price, distance or quantity of 0 is none.
+
+`tag` is the strategy's own number for the order that is placed, cancelled or amended; the legs of a new order have tag
++ 1 (stop-loss) and tag + 2 (take-profit). Partners carry the same `pair`, at most -2; -1 is none. The legs are a
+stop at `stop_loss`, or one that trails by `stop_trail` or by the fraction `stop_trail_rate`, and a limit order at
+`take_profit`.
+"""
 
 EVENT: Final = np.dtype(
     [

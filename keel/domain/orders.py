@@ -1,8 +1,12 @@
-"""The vocabulary of orders: sides, types, lifetimes, states, reasons. Values are stored in arrays; final states last."""
+"""The vocabulary of orders: sides, types, lifetimes, states, reasons. Values stand in arrays; final states last."""
 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
+
+MOST_FEE_TIERS: Final = 16
+"""Fee tiers a run may have."""
 
 
 class OrderSide(IntEnum):

@@ -22,6 +22,8 @@ CANCEL_JITTER = 3
 """Purpose of a draw: jitter and spike of a cancel's way to the venue."""
 PRICE_PATH = 4
 """Purpose of a draw: a node of the bridge inside a bar."""
+AMEND_JITTER = 5
+"""Purpose of a draw: jitter and spike of an amend's way to the venue."""
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)

@@ -13,7 +13,24 @@ from keel.domain.orders import EventKind, Reason
 COSTS: Final = {"fees": "fee", "spread": "spread_cost", "impact": "impact_cost", "rounding": "rounding_cost"}
 """Name of each cost, and the EVENT field that holds it in account currency."""
 
+CASHFLOWS: Final = {
+    "funding": EventKind.FUNDING,
+    "borrow": EventKind.BORROW,
+    "interest": EventKind.INTEREST,
+    "dividends": EventKind.DIVIDEND,
+}
+"""Name of each flow of cash that no fill makes, and the event that holds it."""
+
 BPS: Final = 10_000.0
+
+_ORDER_KINDS: Final = [kind for kind in EventKind if kind < EventKind.FUNDING]
+_REFUSALS: Final = {
+    "denied": EventKind.DENIED,
+    "rejected": EventKind.REJECTED,
+    "canceled": EventKind.CANCELED,
+    "expired": EventKind.EXPIRED,
+    "amend_rejected": EventKind.AMEND_REJECTED,
+}
 
 
 def exposure(gross: NDArray[np.float64], equity: NDArray[np.float64]) -> float:
@@ -28,8 +45,13 @@ def time_in_market(gross: NDArray[np.float64]) -> float:
 
 
 def traded_notional(fills: NDArray[np.void]) -> float:
-    """Return the sum of quantity × fill price, both sides counted, in account currency."""
-    return float(np.sum(fills["qty"] * fills["price"]))
+    """Return the sum of quantity × fill price × rate, both sides counted, in account currency."""
+    return float(np.sum(fills["qty"] * fills["price"] * fills["rate"]))
+
+
+def cash_moved(marks: NDArray[np.void]) -> float:
+    """Return the sum of all changes of cash from mark to mark: what was traded where fills are not kept."""
+    return float(np.sum(np.abs(np.diff(marks["cash"]))))
 
 
 def turnover(notional: float, equity: NDArray[np.float64], years: float) -> float:
@@ -41,26 +63,50 @@ def turnover(notional: float, equity: NDArray[np.float64], years: float) -> floa
 def cost_summary(fills: NDArray[np.void]) -> dict[str, Any]:
     """Return what each cost took, `paid` in account currency and `bps` of traded notional, and their total.
 
-    `bps` is NaN where nothing was traded.
+    Fees are also told apart: of resting orders (`fees_maker`), of all others (`fees_taker`) and of liquidations, each
+    with the `notional` it was paid on, which its own `bps` refer to. `bps` is NaN where nothing was traded.
     """
     notional = traded_notional(fills)
     paid = {name: float(np.sum(fills[field])) for name, field in COSTS.items()}
     paid["total"] = sum(paid.values())
-    costs = {
-        name: {"paid": value, "bps": value / notional * BPS if notional > 0.0 else math.nan}
-        for name, value in paid.items()
-    }
-    return {"traded_notional": notional, **costs}
+    costs = {name: {"paid": value, "bps": _in_bps(value, notional)} for name, value in paid.items()}
+    liquidated = fills["reason"] == Reason.LIQUIDATION
+    maker = (fills["maker"] != 0) & ~liquidated
+    groups = {"fees_maker": maker, "fees_taker": ~maker & ~liquidated, "fees_liquidation": liquidated}
+    return {"traded_notional": notional, **costs, **{name: _fees(fills[of]) for name, of in groups.items()}}
+
+
+def cashflow_summary(events: NDArray[np.void]) -> dict[str, float]:
+    """Return what funding, borrow, interest and dividends added to cash (negative = paid), and `net`, their sum."""
+    flows = {name: float(np.sum(events["cash"][events["kind"] == kind])) for name, kind in CASHFLOWS.items()}
+    return {**flows, "net": sum(flows.values())}
+
+
+def _fees(fills: NDArray[np.void]) -> dict[str, float]:
+    paid, notional = float(np.sum(fills["fee"])), traded_notional(fills)
+    return {"paid": paid, "bps": _in_bps(paid, notional), "notional": notional}
+
+
+def _in_bps(paid: float, notional: float) -> float:
+    return paid / notional * BPS if notional > 0.0 else math.nan
 
 
 def order_counts(events: NDArray[np.void]) -> dict[str, int]:
-    """Return how many events of each kind there were, by lower-case name, and `partial`.
+    """Return how many events of orders there were of each kind, by lower-case name, `partial` and `liquidations`.
 
-    `filled` counts fills, not orders; `partial` counts orders whose first fill left a part of them open.
+    `filled` counts fills, not orders; `partial` counts orders whose first fill left a part of them open. A liquidation
+    is a fill, too.
     """
     counts = np.bincount(events["kind"], minlength=len(EventKind))
-    named = {kind.name.lower(): int(counts[kind]) for kind in EventKind}
-    return {**named, "partial": _partly_filled(events)}
+    named = {kind.name.lower(): int(counts[kind]) for kind in _ORDER_KINDS}
+    fills = events[events["kind"] == EventKind.FILLED]
+    liquidations = int(np.count_nonzero(fills["reason"] == Reason.LIQUIDATION))
+    return {**named, "partial": _partly_filled(events), "liquidations": liquidations}
+
+
+def order_reasons(events: NDArray[np.void]) -> dict[str, dict[str, int]]:
+    """Return for denied, rejected, canceled, expired orders and refused amendments how often for which reason."""
+    return {name: reasons(events, kind) for name, kind in _REFUSALS.items()}
 
 
 def reasons(events: NDArray[np.void], *kinds: EventKind) -> dict[str, int]:
@@ -73,7 +119,7 @@ def reasons(events: NDArray[np.void], *kinds: EventKind) -> dict[str, int]:
 
 def _partly_filled(events: NDArray[np.void]) -> int:
     submitted = events[events["kind"] == EventKind.SUBMITTED]
-    fills = events[events["kind"] == EventKind.FILLED]
+    fills = events[(events["kind"] == EventKind.FILLED) & (events["order_id"] >= 0)]
     if len(submitted) == 0 or len(fills) == 0:
         return 0
     order_ids, first = np.unique(fills["order_id"], return_index=True)

@@ -48,16 +48,34 @@ def max_drawdown(equity: NDArray[np.float64]) -> float:
 
 def deepest_drawdown(ts_ms: NDArray[np.int64], equity: NDArray[np.float64]) -> Drawdown | None:
     """Return the deepest fall of an equity curve, or None where equity never fell."""
+    falls = worst_drawdowns(ts_ms, equity, 1)
+    return falls[0] if falls else None
+
+
+def worst_drawdowns(ts_ms: NDArray[np.int64], equity: NDArray[np.float64], most: int) -> list[Drawdown]:
+    """Return the `most` deepest falls, deepest first; of equally deep ones the earlier first."""
     series = drawdown_series(equity)
-    if len(series) == 0 or not np.min(series) < 0.0:
-        return None
-    trough = int(np.argmin(series))
-    at_peak = np.flatnonzero(series == 0.0)
-    after = int(np.searchsorted(at_peak, trough))
-    recovered = after < len(at_peak)
-    end = int(at_peak[after]) if recovered else len(equity) - 1
-    peak = int(at_peak[after - 1])
-    return Drawdown(float(series[trough]), int(ts_ms[peak]), int(ts_ms[trough]), int(ts_ms[end]), recovered)
+    if len(series) == 0 or math.isnan(series[0]):
+        return []
+    peaks = np.flatnonzero(series == 0.0)
+    ends = np.append(peaks[1:], len(series) - 1)
+    fell = np.append(np.diff(peaks) > 1, peaks[-1] < len(series) - 1)
+    depths = np.minimum.reduceat(series, peaks)
+    falls = np.flatnonzero(fell)
+    ranked = falls[np.argsort(depths[falls], kind="stable")[:most]]
+    return [_fall(ts_ms, series, int(peaks[i]), int(ends[i])) for i in ranked]
+
+
+def time_under_water(equity: NDArray[np.float64]) -> float:
+    """Return the part of marks below the highest equity so far; NaN without marks."""
+    series = drawdown_series(equity)
+    return float(np.count_nonzero(series < 0.0) / len(series)) if len(series) else math.nan
+
+
+def ulcer_index(equity: NDArray[np.float64]) -> float:
+    """Return the root mean square of the drawdown at every mark, a fraction (Martin 1987); NaN where undefined."""
+    series = drawdown_series(equity)
+    return math.sqrt(float(np.mean(np.square(series)))) if len(series) >= 2 and math.isfinite(series[0]) else math.nan
 
 
 def longest_drawdown_days(ts_ms: NDArray[np.int64], equity: NDArray[np.float64]) -> float:
@@ -71,3 +89,9 @@ def longest_drawdown_days(ts_ms: NDArray[np.int64], equity: NDArray[np.float64])
     times = ts_ms[at_peak]
     spells = np.append(np.diff(times)[falls], ts_ms[-1] - times[-1])
     return float(np.max(spells)) / MS_PER_DAY
+
+
+def _fall(ts_ms: NDArray[np.int64], series: NDArray[np.float64], peak: int, end: int) -> Drawdown:
+    trough = peak + int(np.argmin(series[peak : end + 1]))
+    recovered = bool(series[end] == 0.0)
+    return Drawdown(float(series[trough]), int(ts_ms[peak]), int(ts_ms[trough]), int(ts_ms[end]), recovered)

@@ -10,15 +10,19 @@ _FLAT = 1e-12
 
 
 @compiled
-def apply_fill_nb(run, slot, book, side, qty, price, fee):
-    """Book one fill: cash, position and average price of `book` (VENUE or LOCAL). `qty` is base units, above zero."""
+def apply_fill_nb(run, slot, book, side, qty, price, fee, fee_qty, rate):
+    """Book one fill: cash, position and average price of `book` (VENUE or LOCAL). `qty` is base units, above zero.
+
+    `fee` is account currency; where `fee_qty` (base units) is kept from what is bought, no cash is paid for it.
+    """
     signed = side * qty
+    net = signed - fee_qty
     before = slot.qty[book]
-    after = _snap_nb(before + signed, abs(before) + abs(signed), slot)
-    run.cash[book] = run.cash[book] - signed * price - fee
-    if before == 0.0 or before * signed > 0.0:
+    after = _snap_nb(before + net, abs(before) + abs(net), slot)
+    run.cash[book] = run.cash[book] - signed * price * rate - paid_fee_nb(fee, fee_qty)
+    if before == 0.0 or before * net > 0.0:
         held = abs(before) * slot.avg_price[book]
-        slot.avg_price[book] = (held + abs(signed) * price) / (abs(before) + abs(signed))
+        slot.avg_price[book] = (held + abs(net) * price) / (abs(before) + abs(net))
     elif after == 0.0:
         slot.avg_price[book] = 0.0
     elif before * after < 0.0:
@@ -27,36 +31,48 @@ def apply_fill_nb(run, slot, book, side, qty, price, fee):
 
 
 @compiled
+def paid_fee_nb(fee, fee_qty):
+    """Return the part of a fee that is paid in cash, account currency: all or nothing."""
+    return 0.0 if fee_qty > 0.0 else fee
+
+
+@compiled
 def _snap_nb(position, size, slot):
-    if slot.step_mantissa == 0.0:
-        return 0.0 if abs(position) <= _FLAT * size else position
-    return grid_nearest_nb(position, slot.step_mantissa, slot.step_scale)
+    if has_qty_grid_nb(slot):
+        return grid_nearest_nb(position, slot.step_mantissa, slot.step_scale)
+    return 0.0 if abs(position) <= _FLAT * size else position
+
+
+@compiled
+def has_qty_grid_nb(slot):
+    """Say whether positions stay on the quantity grid: not where fees are kept from what is bought."""
+    return slot.step_mantissa != 0.0 and not slot.fee_in_base
 
 
 @compiled
 def equity_nb(run, slots, book):
-    """Return cash plus every position at its mark, quote currency."""
+    """Return cash plus every position at its value, account currency."""
     total = run.cash[book]
     for i in range(len(slots)):
-        total = total + slots[i].qty[book] * slots[i].mark
+        total = total + slots[i].qty[book] * slots[i].value
     return total
 
 
 @compiled
 def gross_nb(slots, book):
-    """Return the sum of all positions' absolute values at their marks, quote currency."""
+    """Return the sum of all positions' absolute values, account currency."""
     total = 0.0
     for i in range(len(slots)):
-        total = total + abs(slots[i].qty[book]) * slots[i].mark
+        total = total + abs(slots[i].qty[book]) * slots[i].value
     return total
 
 
 @compiled
 def net_nb(slots, book):
-    """Return the sum of all positions' signed values at their marks, quote currency."""
+    """Return the sum of all positions' signed values, account currency."""
     total = 0.0
     for i in range(len(slots)):
-        total = total + slots[i].qty[book] * slots[i].mark
+        total = total + slots[i].qty[book] * slots[i].value
     return total
 
 

@@ -37,7 +37,7 @@ def take_targets_nb(run, slots, bars, weights):
         slot = slots[i]
         if run.every_bar or weight != slot.last_weight:
             slot.last_weight = weight
-            slot.target_qty = weight * capital / slot.mark
+            slot.target_qty = weight * capital / slot.value
             slot.pursue = PURSUED
 
 
@@ -61,24 +61,29 @@ def size_order_nb(slot):
     if slot.want == 0.0:
         slot.pursue = 0
         return NOTHING
-    return _split_nb(slot)
+    return _split_target_nb(slot)
 
 
 @compiled
-def _split_nb(slot):
+def _split_target_nb(slot):
+    split_need_nb(slot)
+    slot.wait = 0
+    if slot.opening > 0.0 and slot.side < 0.0 and not slot.shortable:
+        if slot.qty[LOCAL] <= 0.0 and slot.n_live == 0:
+            return DENY_SHORT
+        slot.opening, slot.wait = 0.0, 1
+    elif slot.opening > 0.0 and slot.qty[LOCAL] * slot.side < 0.0 and not slot.can_flip:
+        slot.opening, slot.wait = 0.0, 1
+    return NOTHING if slot.closing + slot.opening == 0.0 else SEND
+
+
+@compiled
+def split_need_nb(slot):
+    """Split the slot's `want` into what closes the local position, beside live orders that do so, and what opens."""
     held = slot.qty[LOCAL]
-    crosses = held * slot.side < 0.0
     room = 0.0
-    if crosses:
+    if held * slot.side < 0.0:
         room = abs(held) - abs(slot.live_qty) if slot.live_qty * slot.side > 0.0 else abs(held)
     room = room if room > 0.0 else 0.0
     slot.closing = slot.want if slot.want < room else room
     slot.opening = slot.want - slot.closing
-    slot.wait = 0
-    if slot.opening > 0.0 and slot.side < 0.0 and not slot.shortable:
-        if held <= 0.0 and slot.n_live == 0:
-            return DENY_SHORT
-        slot.opening, slot.wait = 0.0, 1
-    elif slot.opening > 0.0 and crosses and not slot.can_flip:
-        slot.opening, slot.wait = 0.0, 1
-    return NOTHING if slot.closing + slot.opening == 0.0 else SEND

@@ -1,7 +1,9 @@
 """Round trips: a trade runs from flat to flat, at average cost (docs/execution.md, rule 22).
 
-A fill that crosses zero closes one trade and opens the next; its fee is split by quantity. Quantities are sums of
-floats, so a position counts as flat when it is within `FLAT_TOLERANCE` of its trade's peak.
+A fill that crosses zero closes one trade and opens the next; its fee is split by quantity. A fee kept in base units
+makes the position smaller than what was bought and may leave dust no order can sell: a position below one quantity
+step counts as flat. Dust passes to the next trade at the price the last one closed at, so no money is lost between
+them. A split rescales the trade that is open; funding, borrow and dividends belong to it.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ from keel.domain.orders import EventKind
 
 FLAT_TOLERANCE: Final = 1e-9
 """Part of a trade's peak quantity below which what is left of it is rounding, not a position."""
+_BELOW_ONE: Final = 1.0 - 1e-9
+"""Part of a quantity step that is still dust: a whole step can be sold."""
 
 TRADE: Final = np.dtype(
     [
         ("instrument", "i4"),
         ("side", "i1"),
+        ("exit_type", "i1"),
+        ("exit_reason", "i1"),
         ("open_ts_ms", "i8"),
         ("close_ts_ms", "i8"),
         ("qty", "f8"),
@@ -28,12 +34,16 @@ TRADE: Final = np.dtype(
         ("exit_price", "f8"),
         ("pnl", "f8"),
         ("fees", "f8"),
+        ("carry", "f8"),
         ("return", "f8"),
     ],
     align=True,
 )
-"""One round trip: `side` +1 long or -1 short, `qty` its peak, average prices, `pnl` net of `fees`, and
-`return` = `pnl` / (entry price × all quantity entered)."""
+"""One round trip: `side` +1 long or -1 short, `qty` its peak in units of its end, average prices in quote currency.
+
+Account currency: `fees` paid, `carry` (funding, borrow and dividends; negative = paid) and `pnl`, net of both. `return`
+= `pnl` / value of all quantity entered. `exit_type` and `exit_reason` are the OrderType and Reason of the last fill.
+"""
 
 _TRIP: Final = np.dtype(
     [
@@ -43,58 +53,118 @@ _TRIP: Final = np.dtype(
         ("peak", "f8"),
         ("entry_qty", "f8"),
         ("entry_value", "f8"),
+        ("entry_cost", "f8"),
+        ("exit_qty", "f8"),
         ("exit_value", "f8"),
+        ("exit_gain", "f8"),
         ("fees", "f8"),
+        ("carry", "f8"),
+        ("rate", "f8"),
+        ("step", "f8"),
+        ("dust", "f8"),
+        ("dust_price", "f8"),
+        ("dust_rate", "f8"),
     ],
     align=True,
 )
+"""The trade an instrument is in: values are quote currency, `entry_cost` and `exit_gain` the same in account currency.
+
+`rate` is the last one seen, `dust` (signed) what the trade before left behind.
+"""
+
 _FILLED: Final = int(EventKind.FILLED)
+_SPLIT: Final = int(EventKind.SPLIT)
+_COUNTED: Final = (EventKind.FILLED, EventKind.FUNDING, EventKind.BORROW, EventKind.DIVIDEND, EventKind.SPLIT)
 
 
 def round_trips(
-    events: NDArray[np.void], mark_prices: NDArray[np.float64], end_ts_ms: int
+    events: NDArray[np.void],
+    mark_prices: NDArray[np.float64],
+    end_ts_ms: int,
+    qty_steps: NDArray[np.float64] | None = None,
+    mark_rates: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.void], NDArray[np.void]]:
-    """Return the closed trades in the order they closed, and the trades still open at the end.
+    """Return the closed trades in the order they closed, and the trades still open at the end, as arrays of TRADE.
 
-    `events` is a chronological EVENT array (only fills count), `mark_prices` one last price per instrument: an open
-    trade's `exit_price` is the average of what it sold and of what is left at that mark, its `close_ts_ms` is
-    `end_ts_ms`, and its `pnl` is the marked one. Both results are arrays of TRADE.
+    `events` is a chronological EVENT array; fills and what happens to positions count. `mark_prices` is one last price
+    per instrument: an open trade's `exit_price` is the average of what it sold and of what is left at that mark, its
+    `close_ts_ms` is `end_ts_ms`, and its `pnl` is the marked one. `qty_steps` are the instruments' quantity steps
+    (none: 0, no grid), `mark_rates` account currency per unit of quote currency at the end (none: the last one seen).
     """
-    fills = events[events["kind"] == _FILLED]
+    counted = events[np.isin(events["kind"], _COUNTED) & (events["instrument"] >= 0)]
     trips = np.zeros(len(mark_prices), dtype=_TRIP)
-    closed = np.empty(len(fills), dtype=TRADE)
-    count = _walk_nb(fills, trips, closed)
+    trips["step"] = 0.0 if qty_steps is None else qty_steps
+    closed = np.empty(len(counted), dtype=TRADE)
+    count = _walk_nb(counted, trips, closed)
+    if mark_rates is not None:
+        trips["rate"] = mark_rates
     still_open = np.empty(int(np.count_nonzero(trips["side"])), dtype=TRADE)
     _mark_nb(trips, np.ascontiguousarray(mark_prices, dtype=np.float64), end_ts_ms, still_open)
     return closed[:count].copy(), still_open
 
 
 @compiled
-def _walk_nb(fills: Any, trips: Any, closed: Any) -> Any:
+def _walk_nb(events: Any, trips: Any, closed: Any) -> Any:
     count = 0
-    for i in range(len(fills)):
-        fill = fills[i]
-        trip = trips[fill["instrument"]]
-        qty = fill["qty"]
-        if qty <= 0.0:
-            continue
-        if trip["side"] == 0 or trip["side"] == fill["side"]:
-            _enter_nb(trip, fill["side"], qty, fill["price"], fill["fee"], fill["ts_ms"])
-            continue
-        rest = qty - trip["position"]
-        if rest < -FLAT_TOLERANCE * trip["peak"]:
-            _leave_nb(trip, qty, fill["price"], fill["fee"])
-            continue
-        if rest <= FLAT_TOLERANCE * trip["peak"]:
-            rest = 0.0
-        closing = trip["position"] if rest > 0.0 else qty
-        _leave_nb(trip, closing, fill["price"], fill["fee"] * (closing / qty))
-        _write_nb(closed[count], trip, fill["instrument"], fill["ts_ms"])
-        count += 1
-        trip["side"] = 0
-        if rest > 0.0:
-            _enter_nb(trip, fill["side"], rest, fill["price"], fill["fee"] * (rest / qty), fill["ts_ms"])
+    for i in range(len(events)):
+        event = events[i]
+        trip = trips[event["instrument"]]
+        if event["kind"] == _FILLED:
+            count += _fill_nb(event, trip, closed[count])
+        else:
+            trip["carry"] += event["cash"]
+            if event["kind"] == _SPLIT:
+                count += _split_nb(event, trip, closed[count])
     return count
+
+
+@compiled
+def _fill_nb(event: Any, trip: Any, trade: Any) -> Any:
+    """Apply a fill; return 1 where it closed the trade, which is then written to `trade`."""
+    # A fee in base units is units bought and given away: the rest at the same price, and a fee of their value.
+    qty = event["qty"] - event["fee_qty"]
+    trip["rate"] = event["rate"]
+    fee = event["fee_qty"] * event["price"] * event["rate"] if event["fee_qty"] > 0.0 else event["fee"]
+    if qty <= 0.0:
+        return 0
+    if trip["side"] == 0 or trip["side"] == event["side"]:
+        _enter_nb(trip, event, qty, fee)
+        return 0
+    rest = qty - trip["position"]
+    rounding = FLAT_TOLERANCE * trip["peak"]
+    flat = max(rounding, trip["step"] * _BELOW_ONE)
+    if rest < -flat:
+        _leave_nb(trip, qty, event["price"], fee)
+        return 0
+    closing = trip["position"] if rest > flat else qty
+    _leave_nb(trip, closing, event["price"], fee * (closing / qty))
+    dust = trip["side"] * trip["position"] if rest <= flat and abs(rest) > rounding else 0.0
+    _leave_nb(trip, trip["position"], event["price"], 0.0)
+    trip["dust"], trip["dust_price"], trip["dust_rate"] = dust, event["price"], event["rate"]
+    _write_nb(trade, trip, event)
+    if rest > flat:
+        _enter_nb(trip, event, rest, fee * (rest / qty))
+    return 1
+
+
+@compiled
+def _split_nb(event: Any, trip: Any, trade: Any) -> Any:
+    """Rescale the open trade, or the dust of the last; return 1 where nothing is left, so that the trade is over."""
+    after = abs(event["qty"])
+    if trip["side"] == 0:
+        if trip["dust"] != 0.0 and after > 0.0:
+            trip["dust_price"] *= abs(trip["dust"]) / after
+            trip["dust"] *= after / abs(trip["dust"])
+        return 0
+    if after == 0.0:
+        _write_nb(trade, trip, event)
+        return 1
+    ratio = after / trip["position"]
+    trip["position"] = after
+    trip["peak"] *= ratio
+    trip["entry_qty"] *= ratio
+    trip["exit_qty"] *= ratio
+    return 0
 
 
 @compiled
@@ -104,44 +174,66 @@ def _mark_nb(trips: Any, mark_prices: Any, end_ts_ms: Any, still_open: Any) -> N
         trip = trips[i]
         if trip["side"] != 0:
             _leave_nb(trip, trip["position"], mark_prices[i], 0.0)
-            _write_nb(still_open[count], trip, i, end_ts_ms)
+            trade = still_open[count]
+            _measure_nb(trade, trip)
+            trade["instrument"] = i
+            trade["close_ts_ms"] = end_ts_ms
+            trade["exit_type"] = 0
+            trade["exit_reason"] = 0
             count += 1
 
 
 @compiled
-def _enter_nb(trip: Any, side: Any, qty: Any, price: Any, fee: Any, ts_ms: Any) -> None:
+def _enter_nb(trip: Any, event: Any, qty: Any, fee: Any) -> None:
     if trip["side"] == 0:
-        trip["side"] = side
-        trip["open_ts_ms"] = ts_ms
-        trip["position"] = 0.0
+        held = trip["dust"] * event["side"]
+        trip["side"] = event["side"]
+        trip["open_ts_ms"] = event["ts_ms"]
+        trip["position"] = held
         trip["peak"] = 0.0
-        trip["entry_qty"] = 0.0
-        trip["entry_value"] = 0.0
+        trip["entry_qty"] = held
+        trip["entry_value"] = held * trip["dust_price"]
+        trip["entry_cost"] = held * trip["dust_price"] * trip["dust_rate"]
+        trip["exit_qty"] = 0.0
         trip["exit_value"] = 0.0
+        trip["exit_gain"] = 0.0
         trip["fees"] = 0.0
     trip["position"] += qty
     trip["peak"] = max(trip["peak"], trip["position"])
     trip["entry_qty"] += qty
-    trip["entry_value"] += qty * price
+    trip["entry_value"] += qty * event["price"]
+    trip["entry_cost"] += qty * event["price"] * event["rate"]
     trip["fees"] += fee
 
 
 @compiled
 def _leave_nb(trip: Any, qty: Any, price: Any, fee: Any) -> None:
     trip["position"] -= qty
+    trip["exit_qty"] += qty
     trip["exit_value"] += qty * price
+    trip["exit_gain"] += qty * price * trip["rate"]
     trip["fees"] += fee
 
 
 @compiled
-def _write_nb(trade: Any, trip: Any, instrument: Any, ts_ms: Any) -> None:
-    trade["instrument"] = instrument
+def _write_nb(trade: Any, trip: Any, event: Any) -> None:
+    _measure_nb(trade, trip)
+    trade["instrument"] = event["instrument"]
+    trade["close_ts_ms"] = event["ts_ms"]
+    trade["exit_type"] = event["type"]
+    trade["exit_reason"] = event["reason"]
+    trip["side"] = 0
+    trip["carry"] = 0.0
+
+
+@compiled
+def _measure_nb(trade: Any, trip: Any) -> None:
     trade["side"] = trip["side"]
     trade["open_ts_ms"] = trip["open_ts_ms"]
-    trade["close_ts_ms"] = ts_ms
     trade["qty"] = trip["peak"]
     trade["entry_price"] = trip["entry_value"] / trip["entry_qty"]
-    trade["exit_price"] = trip["exit_value"] / trip["entry_qty"]
+    trade["exit_price"] = trip["exit_value"] / trip["exit_qty"] if trip["exit_qty"] > 0.0 else 0.0
     trade["fees"] = trip["fees"]
-    trade["pnl"] = trip["side"] * (trip["exit_value"] - trip["entry_value"]) - trip["fees"]
-    trade["return"] = trade["pnl"] / trip["entry_value"]
+    trade["carry"] = trip["carry"]
+    trade["pnl"] = trip["side"] * (trip["exit_gain"] - trip["entry_cost"]) - trip["fees"] + trip["carry"]
+    trade["return"] = trade["pnl"] / trip["entry_cost"]

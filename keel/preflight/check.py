@@ -39,11 +39,28 @@ class DataNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class BarFaults:
+    """Hold, in one line an instrument, what the checks of the bars refuse and what they warn of."""
+
+    refused: tuple[str, ...]
+    warned: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeeNeed:
+    """Name what a config says a market order pays, bps of its value after the discount, at these venues."""
+
+    venues: tuple[str, ...]
+    taker_bps: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckContext:
     """Hold what the checks look at; app builds it from a config or, without one, from the defaults.
 
-    `config_path` is the config asked for and `config_error` why it did not load; `data` is None without a
-    config. `bars_exist(instrument, timeframe)` asks the bar store, `cache_is_warm()` the compiled code.
+    `config_path` is the config asked for and `config_error` why it did not load; `data`, `bar_faults` and `fees` are
+    None without a config. `bars_exist(instrument, timeframe)` asks the bar store, `bar_faults()` reads the bars and
+    raises a UsageError where it cannot, `cache_is_warm()` asks the compiled code.
     """
 
     bars_exist: Callable[[InstrumentId, str], bool]
@@ -57,6 +74,8 @@ class CheckContext:
     min_free_disk_gb: float = 10.0
     fail_closed: bool = False
     data: DataNeed | None = None
+    bar_faults: Callable[[], BarFaults] | None = None
+    fees: FeeNeed | None = None
 
     @property
     def folders(self) -> tuple[Path, ...]:

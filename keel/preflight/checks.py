@@ -6,8 +6,10 @@ import platform
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from keel.domain.errors import UsageError
@@ -16,6 +18,8 @@ from keel.risk.kill_switch import KillSwitch
 from keel.runs.disk import disk_errors_named, make_folder
 
 BYTES_PER_GB: Final = 1_000_000_000
+LEAST_TAKER_BPS: Final[Mapping[str, float]] = MappingProxyType({"binance": 7.5})
+"""What a regular customer pays at the least: Binance spot, 10 bps less 25% where paid in BNB (binance.com/en/fee)."""
 _SHOWN: Final = 3
 _CONFIG_HELP: Final = "correct it; configs/config_template.yaml explains every key"
 _INSTALL: Final = "run make, or: pip install -c constraints.txt -e ."
@@ -105,6 +109,41 @@ def check_bars(context: CheckContext) -> CheckResult:
         return CheckResult("bars", CheckStatus.PASS, made)
     mend = "import them: python scripts/import_bars.py --help"
     return CheckResult("bars", CheckStatus.FAIL, f"not in {context.store}: {shown}", mend)
+
+
+def check_quality(context: CheckContext) -> CheckResult:
+    """Check that the stored bars the config asks for are whole and within the thresholds of its section quality."""
+    name = "data quality"
+    if context.data is None or context.bar_faults is None:
+        return CheckResult(name, CheckStatus.NOT_APPLICABLE, "no config to say which")
+    if _missing(context, context.data):
+        return CheckResult(name, CheckStatus.NOT_APPLICABLE, "the bars are not all stored yet")
+    mend = "see them all: python scripts/validate_data.py --config"
+    try:
+        faults = context.bar_faults()
+    except UsageError as error:
+        return CheckResult(name, CheckStatus.FAIL, str(error), mend)
+    if faults.refused:
+        return CheckResult(name, CheckStatus.FAIL, "; ".join(faults.refused), mend)
+    if faults.warned:
+        return CheckResult(name, CheckStatus.WARN, "; ".join(faults.warned), mend)
+    return CheckResult(name, CheckStatus.PASS, "within the thresholds of section quality")
+
+
+def check_fees(context: CheckContext) -> CheckResult:
+    """Check that fees are not below what the exchange charges its regular customers; above is on the careful side."""
+    if context.fees is None:
+        return CheckResult("fees", CheckStatus.NOT_APPLICABLE, "no config to say which")
+    known = {venue: LEAST_TAKER_BPS[venue] for venue in context.fees.venues if venue in LEAST_TAKER_BPS}
+    if not known:
+        what = f"no published fees are known of {', '.join(context.fees.venues)}"
+        return CheckResult("fees", CheckStatus.NOT_APPLICABLE, what)
+    charged = context.fees.taker_bps
+    low = [f"{venue} charges {least:g} bps or more" for venue, least in known.items() if charged < least]
+    if low:
+        mend = "set fees.taker_bps and fees.discount to your own tier"
+        return CheckResult("fees", CheckStatus.WARN, f"taker fee {charged:g} bps, but {', '.join(low)}", mend)
+    return CheckResult("fees", CheckStatus.PASS, f"taker fee {charged:g} bps fits {', '.join(known)}")
 
 
 def check_compiled(context: CheckContext) -> CheckResult:

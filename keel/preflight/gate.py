@@ -19,6 +19,8 @@ CHECKS: Final[Mapping[str, Callable[[CheckContext], CheckResult]]] = MappingProx
         "disk": checks.check_disk,
         "kill switch": checks.check_kill_switch,
         "bars": checks.check_bars,
+        "data quality": checks.check_quality,
+        "fees": checks.check_fees,
         "compiled code": checks.check_compiled,
         "exchange": checks.check_exchange,
     }
@@ -26,6 +28,8 @@ CHECKS: Final[Mapping[str, Callable[[CheckContext], CheckResult]]] = MappingProx
 """Every check by its name, in the order doctor shows them."""
 
 _OFFLINE: Final = tuple(name for name in CHECKS if name != "exchange")
+
+_OF_DOCTOR_ONLY: Final = ("config", "bars", "data quality", "fees", "compiled code")
 
 DOCTOR_CHECKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"sim": _OFFLINE, "train": _OFFLINE, "eval": _OFFLINE, "live": tuple(CHECKS)}
@@ -35,7 +39,7 @@ DOCTOR_CHECKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 GATE_CHECKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         # The run itself loads config and bars, and names the file and the row when it cannot (exit 2).
-        mode: tuple(name for name in names if name not in ("config", "bars", "compiled code"))
+        mode: tuple(name for name in names if name not in _OF_DOCTOR_ONLY)
         for mode, names in DOCTOR_CHECKS.items()
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
@@ -29,6 +30,46 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]], *, words: int = 1,
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
+def figure_table(summary: rows.Summary) -> str:
+    """Return the figures of strategy and benchmark under their headings, each with what it says."""
+    groups = "".join(
+        f'<tbody><tr class="group"><th colspan="4" scope="colgroup">{heading}</th></tr>'
+        + "".join(
+            f'<tr><th scope="row">{name}</th><td class="main">{ours}</td><td>{theirs}</td>'
+            f'<td class="says">{says}</td></tr>'
+            for (name, ours, theirs, says), _ in lines
+        )
+        + "</tbody>"
+        for heading, lines in rows.figure_rows(summary).items()
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Figure", "Strategy", "Buy and hold"))
+    return (
+        f'<div class="scroll"><table class="figures"><thead><tr>{head}<th scope="col" class="says">What it says</th>'
+        f"</tr></thead>{groups}</table></div>"
+    )
+
+
+def explained_table(body: Iterable[Sequence[str]]) -> str:
+    """Return rows of (figure, value, what it says) as a table."""
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="main wraps">{escape(value)}</td>'
+        f'<td class="says">{escape(says)}</td></tr>'
+        for name, value, says in body
+    )
+    return f'<div class="scroll"><table><tbody>{lines}</tbody></table></div>'
+
+
+def reason_table(body: Iterable[Sequence[str]]) -> str:
+    """Return rows of (what was done, why, how often, what that means) as a table, the meaning below the reason."""
+    lines = "".join(
+        f'<tr><th scope="row">{escape(what)}</th><td class="words">{escape(why)}<span class="meaning">{escape(means)}'
+        f'</span></td><td class="main">{escape(number)}</td></tr>'
+        for what, why, number, means in body
+    )
+    head = '<th scope="col">What</th><th scope="col" class="words">Why</th><th scope="col">How often</th>'
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
 def tiles(summary: rows.Summary) -> str:
     """Return the headline figures, each with what it is to be compared with."""
     strategy, benchmark, costs = summary["strategy"], summary["benchmark"], summary["costs"]
@@ -42,7 +83,7 @@ def tiles(summary: rows.Summary) -> str:
             text.percent(strategy["max_drawdown"]),
             _held(text.percent(benchmark["max_drawdown"])),
         ),
-        ("Win rate", text.percent(trades["win_rate"], 1), f"{text.count(trades['closed'])} closed trades"),
+        ("Win rate", text.percent(trades["win_rate"], 1), f"of {text.count(trades['closed'])} closed trades"),
         ("Cost of trading", _bps(costs["total"]["bps"]), "of the value traded"),
     )
     tints = (_tint(strategy["total_return"]), _tint(strategy["cagr"]), "", "", "", "")
@@ -78,24 +119,30 @@ def banner(summary: rows.Summary) -> str:
 
 
 def cost_table(summary: rows.Summary) -> str:
-    """Return the costs with a bar for the part each has in the total."""
+    """Return the costs with a bar for the part each has in the total, then the flows of cash that no fill made."""
     costs = summary["costs"]
     total = costs["total"]["paid"]
     lines = []
     for name, paid, in_bps in rows.cost_rows(summary):
-        part = max(0.0, costs[name.lower()]["paid"] / total) if total > 0 else 0.0
         is_total = name == "Total"
-        drawn = (
-            ""
-            if is_total or total <= 0
-            else f'<div style="width:{part * 100:.1f}%" title="{text.percent(part, 1)}"></div>'
-        )
-        lines.append(
-            f'<tr class="{"total" if is_total else ""}"><th scope="row">{name}</th><td class="bar">{drawn}</td>'
-            f'<td class="main">{paid}</td><td>{in_bps}</td></tr>'
-        )
+        share = 0.0 if is_total or total <= 0 else max(0.0, costs[name.lower()]["paid"] / total)
+        lines.append(_cost_line(name, paid, in_bps, "total" if is_total else "", _share_bar(share)))
+        if name == "Fees":
+            lines += [_cost_line(*each, "part", "") for each in rows.fee_rows(summary)]
+    lines += [_cost_line(name, amount, "", "flow", "") for name, amount in rows.cashflow_rows(summary)]
     head = f'<th scope="col">Cost</th><th></th><th scope="col">{escape(costs["currency"])}</th><th scope="col">bps</th>'
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _cost_line(name: str, paid: str, in_bps: str, kind: str, drawn: str) -> str:
+    return (
+        f'<tr class="{kind}"><th scope="row">{name}</th><td class="bar">{drawn}</td>'
+        f'<td class="main">{paid}</td><td>{in_bps}</td></tr>'
+    )
+
+
+def _share_bar(share: float) -> str:
+    return f'<div style="width:{share * 100:.1f}%" title="{text.percent(share, 1)}"></div>' if share > 0.0 else ""
 
 
 def month_table(result: RunResult) -> str:
@@ -108,8 +155,9 @@ def month_table(result: RunResult) -> str:
     ours = _by_year(returns.monthly_returns(days[kept], result.marks["equity"][kept]))
     held = _by_year(returns.monthly_returns(days[kept], result.benchmark["equity"][kept]))
     deepest = max((abs(v) for months in ours.values() for v in months.values() if np.isfinite(v)), default=0.0)
+    furthest = max((abs(_whole(months)) for each in (ours, held) for months in each.values()), default=0.0)
     names = "".join(f'<th scope="col">{name}</th>' for name in (*MONTHS, "Year", "Buy and hold"))
-    body = "".join(_year_row(year, months, held[year], deepest) for year, months in ours.items())
+    body = "".join(_year_row(year, months, held[year], deepest, furthest) for year, months in ours.items())
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="Monthly returns"><table class="months"><thead><tr>'
         f'<th scope="col"><span hidden>Year</span></th>{names}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -144,18 +192,22 @@ def _by_year(months: list[tuple[int, int, float]]) -> dict[int, dict[int, float]
     return years
 
 
-def _year_row(year: int, months: dict[int, float], held: dict[int, float], deepest: float) -> str:
-    cells = "".join(_month_cell(months.get(month), deepest) for month in range(1, 13))
-    whole, beside = (float(np.prod([1.0 + v for v in part.values()]) - 1.0) for part in (months, held))
-    sums = f'<td class="year">{_percent(whole)}</td><td>{_percent(beside)}</td>'
-    return f'<tr><th scope="row">{year}</th>{cells}{sums}</tr>'
+def _year_row(year: int, months: dict[int, float], held: dict[int, float], deepest: float, furthest: float) -> str:
+    cells = "".join(_heat_cell(months.get(month), deepest) for month in range(1, 13))
+    years = _heat_cell(_whole(months), furthest, "year") + _heat_cell(_whole(held), furthest, "held")
+    return f'<tr><th scope="row">{year}</th>{cells}{years}</tr>'
 
 
-def _month_cell(value: float | None, deepest: float) -> str:
-    if value is None or not np.isfinite(value) or deepest == 0.0:
-        return f"<td>{'' if value is None else _percent(value)}</td>"
+def _whole(months: dict[int, float]) -> float:
+    return float(np.prod([1.0 + change for change in months.values()]) - 1.0)
+
+
+def _heat_cell(value: float | None, deepest: float, of: str = "") -> str:
+    if value is None or not np.isfinite(value) or deepest == 0.0 or not np.isfinite(deepest):
+        return f'<td class="{of}">{"" if value is None else _percent(value)}</td>'
     kind = "up" if value >= 0 else "down"
-    return f'<td class="{kind}" style="--depth:{abs(value) / deepest:.2f}">{_percent(value)}</td>'
+    # The root lifts small moves off the ground, which one large move would flatten.
+    return f'<td class="{kind} {of}" style="--depth:{math.sqrt(abs(value) / deepest):.2f}">{_percent(value)}</td>'
 
 
 def _percent(value: float) -> str:

@@ -20,16 +20,20 @@ from keel.report.charts import chart_data
 from keel.runs.result import RunResult
 
 _DAILY: Final = (252, 365)
+_SCRIPTS: Final = ("unpack.js", "price.js", "report.js")
+_RANGES: Final = (("Day", 1), ("Week", 7), ("Month", 30), ("Half-year", 182), ("Year", 365), ("5 years", 1826))
+_LEAST_BARS: Final = 10
+"""Bars that a stretch of time needs to be worth a button."""
 _LIBRARY: Final = Path("package_data") / "plotly.min.js"
 
 
 def render_html(
     result: RunResult, summary: rows.Summary, trades: Trades, config_yaml: str, manifest: Mapping[str, Any]
 ) -> str:
-    """Return the whole page as text of a few megabytes, most of it the charting library.
+    """Return the whole page as text: two megabytes, most of it the charting library, thirteen for a million bars.
 
-    `summary` is `summarise(result)`, `trades` is `run_trades(result)`. Charts are thinned, so the size does not grow
-    with the run. The page forbids itself every outside address (Content-Security-Policy).
+    `summary` is `summarise(result)`, `trades` is `run_trades(result)`. The page forbids itself every outside address
+    (Content-Security-Policy).
     """
     page = Template(_asset("template.html"))
     data = chart_data(result, trades)
@@ -37,13 +41,17 @@ def render_html(
         title=escape(f"{result.config.run.name} · Keel"),
         style=_asset("report.css"),
         theme_script=_asset("theme.js"),
-        script=_asset("report.js"),
+        script="\n".join(_asset(name) for name in _SCRIPTS),
         data=_script_json(data),
         plotly=packed_library(),
         **_text_parts(result, summary),
+        **_trade_parts(summary),
         config=escape(config_yaml),
+        parameters=_parameters(result),
         manifest=fragments.manifest_table(manifest),
         equity_note=_equity_note(data["equity"]),
+        rolling_note=_rolling_note(data["rolling"]["window"], summary),
+        ranges=_ranges(summary),
         months=fragments.month_table(result),
     )
 
@@ -65,28 +73,103 @@ def packed_library() -> str:
 def _text_parts(result: RunResult, summary: rows.Summary) -> dict[str, str]:
     costs = summary["costs"]
     currency = costs["currency"]
-    reasons = rows.reason_rows(summary)
     return {
         "name": escape(result.config.run.name),
         "meta": _meta(result, summary),
         "banner": fragments.banner(summary),
         "lede": fragments.lede(summary),
         "tiles": fragments.tiles(summary),
-        "comparison": fragments.table(("Figure", "Strategy", "Buy and hold"), rows.comparison_rows(summary), main=1),
+        "figures": fragments.figure_table(summary),
+        "relative": fragments.explained_table(rows.relative_rows(summary)),
         "figures_note": _figures_note(summary),
+        "periods": _period_table(summary),
+        "drawdowns": _drawdown_table(summary),
         "costs": fragments.cost_table(summary),
-        "costs_note": f"Basis points of the {text.money(costs['traded_notional'])} {escape(currency)} traded, "
+        "costs_note": f"Basis points (0.01%) of the {text.money(costs['traded_notional'])} {escape(currency)} traded, "
         "both sides counted. All of it is already in the equity curve.",
-        "trades": fragments.table(("Figure", "Value"), rows.trade_rows(summary), main=1),
         "signals": fragments.table(("Signal", "How often"), rows.signal_rows(summary), main=1),
-        "orders": fragments.table(("What happened", "How often"), rows.order_rows(summary), main=1),
-        "reasons": fragments.table(("What", "Why", "How often"), reasons, words=2, main=2)
-        if reasons
-        else '<p class="empty">None was.</p>',
-        "held_back": _held_back(summary),
-        "footer": f"Run {escape(result.run_id)}. Times are UTC. Every bar, fill and order of the run is in the "
-        "Parquet files beside this page.",
+        "footer": f"Run {escape(result.run_id)}. Times are UTC. Every mark, fill, order, trade and cash flow "
+        "of the run is in the Parquet files beside this page.",
     }
+
+
+def _trade_parts(summary: rows.Summary) -> dict[str, str]:
+    reasons = rows.reason_rows(summary)
+    refused = fragments.reason_table(reasons) if reasons else '<p class="empty">None was.</p>'
+    return {
+        "trades": fragments.table(("Figure", "Value"), rows.trade_rows(summary), main=1),
+        "trade_quality": fragments.explained_table(rows.trade_quality_rows(summary)),
+        "instruments": _instrument_section(summary),
+        "orders": fragments.table(("What happened", "How often"), rows.order_rows(summary), main=1),
+        "reasons": refused,
+        "held_back": _held_back(summary),
+    }
+
+
+def _period_table(summary: rows.Summary) -> str:
+    head = ("Horizon", "Periods", "Gained", "Worst", "5% worse than", "Median", "Mean", "5% better than", "Best")
+    body = rows.period_rows(summary)
+    return fragments.table(head, body, main=5) if body else '<p class="empty">The run was shorter than two days.</p>'
+
+
+def _drawdown_table(summary: rows.Summary) -> str:
+    head = ("Rank", "Depth", "Peak", "Lowest point", "Back at the peak", "Length")
+    body = rows.drawdown_rows(summary)
+    return fragments.table(head, body, main=1) if body else '<p class="empty">Equity never fell.</p>'
+
+
+def _instrument_section(summary: rows.Summary) -> str:
+    if len(summary["instruments"]) < 2:
+        return ""
+    currency = escape(summary["costs"]["currency"])
+    head = (
+        "Instrument",
+        "Buys",
+        "Sells",
+        "Refused",
+        "Fills",
+        "Traded",
+        "Costs",
+        "Carry",
+        "Trades",
+        "Win rate",
+        "Profit",
+        "Open profit",
+    )
+    note = (
+        f"Buys and sells are orders sent. Money in {currency}. Carry is funding, borrow and dividends. Profit is "
+        "that of closed trades, net of all."
+    )
+    return (
+        '<section aria-labelledby="h-instruments"><h2 id="h-instruments">By instrument</h2>'
+        f'{fragments.table(head, rows.instrument_rows(summary), main=10)}<p class="note">{note}</p></section>'
+    )
+
+
+def _parameters(result: RunResult) -> str:
+    strategy, data = result.config.strategy, result.config.data
+    settings = {
+        "strategy": strategy.class_path,
+        **{f"strategy.params.{name}": value for name, value in strategy.params.items()},
+        "data.timeframe": data.timeframe,
+        "data.symbols": list(data.symbols),
+        "run.seed": result.config.run.seed,
+    }
+    return fragments.manifest_table(settings)
+
+
+def _rolling_note(window: int, summary: rows.Summary) -> str:
+    one = "daily returns" if summary["period"]["periods_per_year"] in _DAILY else "bars"
+    return f"Each point looks back over {window} {one}: how the figures would have read on that day."
+
+
+def _ranges(summary: rows.Summary) -> str:
+    period = summary["period"]
+    return "".join(
+        f'<button type="button" data-days="{days}">{name}</button>'
+        for name, days in _RANGES
+        if days * 1.5 < period["days"] and days * period["bars"] >= _LEAST_BARS * period["days"]
+    )
 
 
 def _meta(result: RunResult, summary: rows.Summary) -> str:
@@ -114,15 +197,14 @@ def _figures_note(summary: rows.Summary) -> str:
     year = summary["period"]["periods_per_year"]
     basis = f"daily equity, {year} days" if year in _DAILY else f"the equity at each bar, {year:.2f} bars"
     return (
-        f"Ratios from {basis} a year, risk-free rate 0. Drawdowns from every mark. "
-        "Exposure is the mean of position value over equity; turnover is value traded a year over mean equity, "
-        "both sides counted."
+        f"Ratios from {basis} a year, risk-free rate 0. Drawdowns from every mark. Turnover counts both sides. "
+        "Value at risk is read off the returns that were, not off a normal curve."
     )
 
 
 def _equity_note(equity: dict[str, Any]) -> str:
     if equity["shown"] == equity["rows"]:
-        return "Every mark is drawn."
+        return "Zoomed in, every mark is drawn."
     return (
         f"Drawn from {text.count(equity['shown'])} of {text.count(equity['rows'])} marks: the highest and the lowest "
         "of each stretch are kept, so no peak or drawdown is lost. All of them are in equity.parquet."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from keel.report import text
+from keel.report.figures import CURVE_FIGURES, RELATIVE_FIGURES
+from keel.report.reasons import reason_words
 
 Summary = dict[str, Any]
 Row = tuple[str, ...]
@@ -24,21 +25,16 @@ FITTED: Final = "Orders made to fit"
 _HELD_BACK: Final = "buying_power"
 """Why an order was made smaller that asked for all the account can buy: the ordinary case of a full weight."""
 
-_COMPARED: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
-    ("Total return", "total_return", text.gain),
-    ("Annual growth (CAGR)", "cagr", text.gain),
-    ("Annual volatility", "annual_volatility", text.percent),
-    ("Sharpe ratio", "sharpe", text.ratio),
-    ("Sortino ratio", "sortino", text.ratio),
-    ("Calmar ratio", "calmar", text.ratio),
-    ("Max drawdown", "max_drawdown", text.percent),
-    ("Its length", "max_drawdown_days", text.days),
-    ("Longest drawdown", "longest_drawdown_days", text.days),
-    ("Exposure", "exposure", text.percent),
-    ("Time in market", "time_in_market", text.percent),
-    ("Turnover a year", "turnover", text.times),
-    ("Final equity", "end_equity", text.money),
-)
+
+_HORIZONS: Final = {"day": "Day", "week": "Week", "month": "Month", "quarter": "Quarter", "year": "Year"}
+
+_FLOWS: Final = {"funding": "Funding", "borrow": "Borrow", "interest": "Interest", "dividends": "Dividends"}
+
+_FEE_PARTS: Final = {
+    "fees_taker": "of it taker",
+    "fees_maker": "of it maker",
+    "fees_liquidation": "of it liquidation",
+}
 
 
 def status_text(summary: Summary) -> str:
@@ -62,21 +58,91 @@ def symbols_text(summary: Summary, most: int = 4) -> str:
 
 
 def comparison_rows(summary: Summary) -> list[Row]:
-    """Return (figure, strategy, buy and hold); the longest drawdown only where it is not the deepest, too."""
+    """Return (figure, strategy, buy and hold) of the figures a run is judged by first."""
+    return [row[:3] for rows in figure_rows(summary).values() for row, brief in rows if brief]
+
+
+def figure_rows(summary: Summary) -> dict[str, list[tuple[Row, bool]]]:
+    """Return by heading (figure, strategy, buy and hold, what it says) and whether it is one of the first.
+
+    The longest drawdown is left out where it is the deepest, too.
+    """
     strategy, benchmark = summary["strategy"], summary["benchmark"]
     once = all(curve["max_drawdown_days"] == curve["longest_drawdown_days"] for curve in (strategy, benchmark))
+    return {
+        heading: [
+            (
+                (
+                    figure.name + _open_mark(figure.key, strategy),
+                    figure.write(strategy.get(figure.key)),
+                    figure.write(benchmark.get(figure.key)),
+                    figure.words,
+                ),
+                figure.brief,
+            )
+            for figure in figures
+            if not (once and figure.key == "longest_drawdown_days")
+        ]
+        for heading, figures in CURVE_FIGURES.items()
+    }
+
+
+def relative_rows(summary: Summary) -> list[Row]:
+    """Return (figure, value, what it says) of the strategy beside buy and hold."""
+    return [(figure.name, figure.write(summary["relative"][figure.key]), figure.words) for figure in RELATIVE_FIGURES]
+
+
+def period_rows(summary: Summary) -> list[Row]:
+    """Return (horizon, how many, part that gained, worst, 5th percentile, median, mean, 95th percentile, best)."""
+    rows: list[Row] = []
+    for key, name in _HORIZONS.items():
+        spread = summary["periods"][key]
+        if spread["periods"]:
+            moves = (text.gain(spread[part]) for part in ("worst", "low", "median", "mean", "high", "best"))
+            rows.append((name, text.count(spread["periods"]), text.percent(spread["gained"], 0), *moves))
+    return rows
+
+
+def drawdown_rows(summary: Summary) -> list[Row]:
+    """Return (rank, depth, peak, lowest point, back at the peak, length) of the worst drawdowns."""
     return [
-        (name + _open_mark(key, strategy), write(strategy.get(key)), write(benchmark.get(key)))
-        for name, key, write in _COMPARED
-        if not (once and key == "longest_drawdown_days")
+        (
+            str(rank),
+            text.percent(fall["depth"]),
+            text.date(fall["peak"]),
+            text.date(fall["trough"]),
+            text.date(fall["end"]) if fall["recovered"] else "not recovered",
+            text.days(fall["days"]),
+        )
+        for rank, fall in enumerate(summary["drawdowns"], start=1)
     ]
 
 
-def cost_rows(summary: Summary) -> list[Row]:
+def cost_rows(summary: Summary) -> list[tuple[str, str, str]]:
     """Return (cost, paid in account currency, bps of traded notional), the total last."""
     costs = summary["costs"]
     names = ("fees", "spread", "impact", "rounding", "total")
     return [(text.label(n), text.money(costs[n]["paid"]), text.bps(costs[n]["bps"])) for n in names]
+
+
+def fee_rows(summary: Summary) -> list[tuple[str, str, str]]:
+    """Return (part of the fees, paid, bps of the value it was paid on) where there is more than one part."""
+    costs = summary["costs"]
+    parts = [key for key in _FEE_PARTS if costs[key]["notional"]]
+    return [
+        (_FEE_PARTS[key], text.money(costs[key]["paid"]), text.bps(costs[key]["bps"]))
+        for key in (parts if len(parts) > 1 else ())
+    ]
+
+
+def cashflow_rows(summary: Summary) -> list[tuple[str, str]]:
+    """Return (flow and its direction, amount without its sign) of flows of cash that no fill made."""
+    flows = summary["cashflows"]
+    return [
+        (f"{name} {'received' if flows[key] > 0 else 'paid'}", text.money(abs(flows[key])))
+        for key, name in _FLOWS.items()
+        if flows[key]
+    ]
 
 
 def trade_rows(summary: Summary) -> list[Row]:
@@ -87,11 +153,12 @@ def trade_rows(summary: Summary) -> list[Row]:
         ("Long, short", f"{text.count(trades['long'])}, {text.count(trades['short'])}"),
         ("Win rate", text.percent(trades["win_rate"])),
         ("Profit factor", text.ratio(trades["profit_factor"])),
+        ("Expectancy", f"{text.money(trades['average'])} ({text.gain(trades['average_return'])})"),
         ("Average win", text.money(trades["average_win"])),
         ("Average loss", text.money(trades["average_loss"])),
-        ("Average return", text.gain(trades["average_return"])),
         ("Best", f"{text.money(trades['best'])} ({text.gain(trades['best_return'])})"),
         ("Worst", f"{text.money(trades['worst'])} ({text.gain(trades['worst_return'])})"),
+        ("Most losses in a row", text.count(trades["most_losses_in_a_row"])),
         ("Average holding time", text.hours(trades["average_hours"])),
     ]
     if not trades["closed"]:
@@ -101,39 +168,84 @@ def trade_rows(summary: Summary) -> list[Row]:
     return rows
 
 
+def trade_quality_rows(summary: Summary) -> list[Row]:
+    """Return (figure, value, what it says) of closed trades for the reader who wants more."""
+    trades = summary["trades"]
+    if not trades["closed"]:
+        return []
+    ended = ", ".join(f"{text.label(name).lower()} {text.count(number)}" for name, number in trades["exits"].items())
+    return [
+        ("Payoff ratio", text.ratio(trades["payoff_ratio"]), "Average win over average loss."),
+        ("System quality (SQN)", text.ratio(trades["sqn"]), "Above 1.6 is tradable, above 3 excellent."),
+        ("Kelly fraction", text.percent(trades["kelly_fraction"]), "The stake that grows fastest; below 0, none."),
+        ("Most wins in a row", text.count(trades["most_wins_in_a_row"]), "The longest run of gains."),
+        ("Longest trade", text.hours(trades["longest_hours"]), "From opening to closing."),
+        ("Fees of closed trades", text.money(trades["fees"]), "Already in their profit."),
+        ("Carry of closed trades", text.money(trades["carry"]), "Funding, borrow, dividends; in their profit, too."),
+        ("Closed by", ended, "The order that ended the trade."),
+    ]
+
+
+def instrument_rows(summary: Summary) -> list[Row]:
+    """Return an instrument's buys, sells, refusals, fills, value traded, costs, carry, trades, win rate and profits."""
+    return [
+        (
+            symbol,
+            *(text.count(part[key]) for key in ("buys", "sells", "refused", "fills")),
+            *(text.amount(part[key]) for key in ("traded_notional", "costs", "carry")),
+            text.count(part["trades"]),
+            text.percent(part["win_rate"], 1),
+            text.amount(part["net_profit"]),
+            text.amount(part["open_profit"]),
+        )
+        for symbol, part in summary["instruments"].items()
+    ]
+
+
 def signal_rows(summary: Summary) -> list[Row]:
     """Return (signal, how often the strategy gave it)."""
     return [(text.label(name), text.count(number)) for name, number in summary["signals"].items()]
 
 
 def order_rows(summary: Summary) -> list[Row]:
-    """Return (what happened to orders, how often)."""
+    """Return (what happened to orders, how often); what never happened is left out, save refusals."""
     orders = summary["orders"]
     names = (
-        ("Submitted", "submitted"),
-        ("Denied by our checks", "denied"),
-        ("Accepted by the venue", "accepted"),
-        ("Rejected by the venue", "rejected"),
-        ("Fills", "filled"),
-        ("Orders filled in parts", "partial"),
-        ("Canceled", "canceled"),
-        ("Expired", "expired"),
-        ("Responses timed out", "timeouts"),
+        ("Submitted", "submitted", True),
+        ("Denied by our checks", "denied", True),
+        ("Accepted by the venue", "accepted", True),
+        ("Rejected by the venue", "rejected", True),
+        ("Triggered", "triggered", False),
+        ("Amended", "amended", False),
+        ("Amendments refused", "amend_rejected", False),
+        ("Fills", "filled", True),
+        ("Orders filled in parts", "partial", False),
+        ("Liquidations by the venue", "liquidations", False),
+        ("Canceled", "canceled", True),
+        ("Expired", "expired", True),
+        ("Responses timed out", "timeouts", False),
     )
-    return [(name, text.count(orders[key])) for name, key in names]
+    return [(name, text.count(orders[key])) for name, key, always in names if always or orders[key]]
 
 
 def reason_rows(summary: Summary) -> list[Row]:
-    """Return (what was done, why, how often) for orders refused, made smaller or ended early.
+    """Return (what was done, why, how often, what that means) for orders refused, made smaller or ended early.
 
     What `held_back_rows` returns is left out: nothing went wrong there.
     """
-    groups = (("Refused", "rejections"), ("Made smaller", "clipped"), ("Ended early", "cancellations"))
+    reasons = summary["reasons"]
+    groups = (
+        ("Denied", reasons["denied"]),
+        ("Rejected", reasons["rejected"]),
+        ("Made smaller", {name: n for name, n in summary["clipped"].items() if name != _HELD_BACK}),
+        ("Canceled", reasons["canceled"]),
+        ("Expired", reasons["expired"]),
+        ("Amendment refused", reasons["amend_rejected"]),
+    )
     return [
-        (what, text.label(reason), text.count(number))
-        for what, key in groups
-        for reason, number in summary[key].items()
-        if (key, reason) != ("clipped", _HELD_BACK)
+        (what, text.label(reason), text.count(number), reason_words(reason))
+        for what, counts in groups
+        for reason, number in counts.items()
     ]
 
 

@@ -29,7 +29,9 @@ def print_summary(console: Console, summary: rows.Summary, name: str, folder: Pa
     On a narrow console the tables stand one under the other; nothing is cut at 80. `folder` is where the report is.
     """
     left = [_compared(summary)]
-    right = [_costs(summary), _pairs("Trades", rows.trade_rows(summary))]
+    flows = rows.cashflow_rows(summary)
+    carry = [_pairs("Paid and received besides", flows)] if flows else []
+    right = [_costs(summary), *carry, _pairs("Trades", rows.trade_rows(summary))]
     lower = [_pairs("Signals", rows.signal_rows(summary)), _pairs("Orders", rows.order_rows(summary))]
     console.print(_heading(summary, name, console.width))
     if console.width >= WIDE:
@@ -90,7 +92,7 @@ def _pairs(title: str, body: Sequence[rows.Row]) -> RenderableType:
 
 
 def _reasons(summary: rows.Summary) -> list[RenderableType]:
-    lines = [(f"{what}: {why[0].lower()}{why[1:]}", number) for what, why, number in rows.reason_rows(summary)]
+    lines = [(f"{what}: {why[0].lower()}{why[1:]}", number) for what, why, number, _ in rows.reason_rows(summary)]
     titled = (("Orders refused or cut", lines), (rows.FITTED, rows.held_back_rows(summary)))
     return [_pairs(title, body) for title, body in titled if body]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keel.domain.compile_nb import compiled
 from keel.domain.grid_nb import grid_floor_nb
 from keel.domain.layout import LOCAL
-from keel.domain.orders import Reason, TradingState
+from keel.domain.orders import OrderType, Reason, TradingState
 from keel.portfolio.books_nb import gross_nb, margin_rate_nb
 
 _MS_PER_MINUTE = 60000
@@ -46,17 +46,55 @@ def free_funds_nb(run, slots):
 
 
 @compiled
-def check_order_nb(run, slots, slot, ts_ms):
+def cost_rate_nb(slot, side):
+    """Return the fee that is added to the cash of an order at market: none where it is kept from what is bought."""
+    return 0.0 if side > 0 and slot.fee_in_base else slot.fee_rate
+
+
+@compiled
+def basis_nb(slot, order):
+    """Return what the order is taken to cost, account currency per unit: its limit, else its trigger, else the mark."""
+    if order.limit_price > 0.0:
+        return order.limit_price * slot.rate
+    trigger = trigger_price_nb(order)
+    return trigger * slot.rate if trigger > 0.0 else slot.value
+
+
+@compiled
+def trigger_price_nb(order):
+    """Return the order's trigger, a trailing stop's as it stands; 0 for none yet."""
+    if order.type != OrderType.TRAILING_STOP:
+        return order.trigger_price
+    return trailing_trigger_nb(order, order.best_price) if order.best_price > 0.0 else 0.0
+
+
+@compiled
+def trailing_trigger_nb(order, best):
+    """Return a trailing stop's trigger below (a sell's) or above (a buy's) the best price so far."""
+    distance = order.trail if order.trail > 0.0 else best * order.trail_rate
+    return best + order.side * distance
+
+
+@compiled
+def reserve_per_unit_nb(run, slot, order):
+    """Return what the order's opening part holds back, account currency per unit (rule 7)."""
+    slack = 0.0 if order.limit_price > 0.0 else run.reserve_rate
+    return basis_nb(slot, order) * (1.0 + slack) * (margin_rate_nb(run) + cost_rate_nb(slot, order.side))
+
+
+@compiled
+def check_order_nb(run, slots, slot, order, clip, ts_ms):
     """Return (qty, opening_qty, reason): what of the slot's order may go out now; qty 0 is a denial for that reason.
 
-    A quantity above 0 with a reason other than NONE was clipped by that limit. Order of the rules: kill switch, halt,
-    rate, then size limits, which never touch the closing part.
+    `order` is the draft: type, prices and `reserve_per_unit` are set. A quantity above 0 with a reason other than NONE
+    was clipped by that limit, or before (`clip`). Order of the rules: kill switch, halt, rate, then size limits, which
+    never touch the closing part.
     """
     if run.kill_switch:
         return 0.0, 0.0, Reason.KILL_SWITCH
     if run.trading_state == TradingState.HALTED:
         return 0.0, 0.0, Reason.HALTED
-    closing, opening, clip = slot.closing, slot.opening, Reason.NONE
+    closing, opening = slot.closing, slot.opening
     if run.trading_state == TradingState.REDUCING and opening > 0.0:
         if closing == 0.0:
             return 0.0, 0.0, Reason.REDUCING
@@ -66,9 +104,9 @@ def check_order_nb(run, slots, slot, ts_ms):
             run.trading_state = TradingState.REDUCING
         return 0.0, 0.0, Reason.ORDER_RATE
     opening, clip = _clip_to_limits_nb(run, slot, opening, clip)
-    opening, clip = _clip_to_funds_nb(run, slots, slot, opening, clip)
+    opening, clip = _clip_to_funds_nb(run, slots, slot, order, opening, clip)
     qty = grid_floor_nb(closing + opening, slot.step_mantissa, slot.step_scale)
-    too_small = _too_small_nb(slot, qty)
+    too_small = _too_small_nb(slot, order, qty)
     if too_small != Reason.NONE:
         return 0.0, 0.0, clip if clip != Reason.NONE else too_small
     opened = qty - closing
@@ -98,38 +136,37 @@ def _clip_to_limits_nb(run, slot, opening, clip):
     capital = run.equity[LOCAL]
     capital = (capital if capital > 0.0 else 0.0) * run.allocation
     if run.max_order_weight > 0.0:
-        opening, clip = _clip_nb(opening, clip, run.max_order_weight * capital / slot.mark, Reason.MAX_ORDER)
+        opening, clip = _clip_nb(opening, clip, run.max_order_weight * capital / slot.value, Reason.MAX_ORDER)
     if run.max_order_notional > 0.0:
-        opening, clip = _clip_nb(opening, clip, run.max_order_notional / slot.mark, Reason.MAX_ORDER)
+        opening, clip = _clip_nb(opening, clip, run.max_order_notional / slot.value, Reason.MAX_ORDER)
     held = slot.side * (slot.qty[LOCAL] + slot.live_qty)
     held = held if held > 0.0 else 0.0
     if run.max_position_weight > 0.0:
-        cap = run.max_position_weight * capital / slot.mark - held
+        cap = run.max_position_weight * capital / slot.value - held
         opening, clip = _clip_nb(opening, clip, cap, Reason.MAX_POSITION)
     if run.max_position_notional > 0.0:
-        opening, clip = _clip_nb(opening, clip, run.max_position_notional / slot.mark - held, Reason.MAX_POSITION)
+        opening, clip = _clip_nb(opening, clip, run.max_position_notional / slot.value - held, Reason.MAX_POSITION)
     if run.max_gross_weight > 0.0:
-        cap = (run.max_gross_weight * capital - run.projected_gross + slot.closing * slot.mark) / slot.mark
+        cap = (run.max_gross_weight * capital - run.projected_gross + slot.closing * slot.value) / slot.value
         opening, clip = _clip_nb(opening, clip, cap, Reason.MAX_GROSS)
     return opening, clip
 
 
 @compiled
-def _clip_to_funds_nb(run, slots, slot, opening, clip):
+def _clip_to_funds_nb(run, slots, slot, order, opening, clip):
     if opening <= 0.0:
         return opening, clip
-    margin = margin_rate_nb(run)
     free = free_funds_nb(run, slots)
     if run.margin_account:
-        free = free + margin * slot.closing * slot.mark
-    cap = (free - slot.min_fee) / (slot.mark * (1.0 + run.reserve_rate) * (margin + slot.fee_rate))
-    return _clip_nb(opening, clip, cap, Reason.BUYING_POWER)
+        free = free + run.initial_margin * slot.closing * slot.value
+    return _clip_nb(opening, clip, (free - slot.min_fee) / order.reserve_per_unit, Reason.BUYING_POWER)
 
 
 @compiled
-def _too_small_nb(slot, qty):
+def _too_small_nb(slot, order, qty):
     if qty <= 0.0 or qty < slot.min_qty:
         return Reason.MIN_QTY
-    if qty * slot.mark < slot.min_notional:
+    price = order.limit_price if order.limit_price > 0.0 else trigger_price_nb(order)
+    if qty * (price if price > 0.0 else slot.mark) < slot.min_notional:
         return Reason.MIN_NOTIONAL
     return Reason.NONE

@@ -145,8 +145,8 @@ def fill_lines(fills: pl.DataFrame, run_id: str) -> pl.Series:
             "fee",
             "spread_cost",
             "impact_cost",
-            "order_id",
         ),
+        pl.col("order_id").cast(pl.String).fill_null("of the venue"),
     )
     return fills.select(line.alias("line"))["line"]
 

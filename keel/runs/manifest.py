@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from keel.runs.hashing import config_hash
-from keel.runs.provenance import CodeRevision, code_revision, package_versions
+from keel.runs.provenance import CodeRevision, code_revision, own_sources, package_versions
 from keel.runs.redaction import redact_command, redact_mapping
 
 RUNNING: Final = "running"
@@ -16,7 +16,11 @@ RUNNING: Final = "running"
 
 @dataclass(frozen=True, slots=True)
 class DataRecord:
-    """Describe one instrument's bars as the run saw them; times are UTC epoch ms, `path` is as configured."""
+    """Describe one instrument's bars as the run saw them; times are UTC epoch ms, `path` is as configured.
+
+    `content_hash` is of what the run read, after any repair. `findings` are what the checks of the bars found and
+    `repairs` what was mended in them, as JSON-able trees.
+    """
 
     instrument: str
     timeframe: str
@@ -27,6 +31,8 @@ class DataRecord:
     first_ts_ms: int | None
     last_ts_ms: int | None
     content_hash: str
+    findings: tuple[Mapping[str, Any], ...] = ()
+    repairs: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,8 @@ class RunManifest:
     """Hold what is needed to repeat a run and to know that the repeat came out the same; secrets never enter.
 
     `started` and `finished` are ISO 8601 in UTC, `status` is the run's (`running` until `finish`),
-    `result_hash` is `canonical_hash` of its metrics and fills.
+    `result_hash` is `canonical_hash` of its metrics and fills. `own_code` holds the SHA-256 of the user's own modules,
+    a strategy's for one, by module name. `repeats` is the id of the run that this one repeats, if it does.
     """
 
     run_id: str
@@ -47,7 +54,9 @@ class RunManifest:
     stream: int
     started: str
     code: CodeRevision = field(default_factory=code_revision)
+    own_code: Mapping[str, str] = field(default_factory=own_sources)
     versions: Mapping[str, str] = field(default_factory=package_versions)
+    repeats: str | None = None
     finished: str | None = None
     status: str = RUNNING
     result_hash: str | None = None

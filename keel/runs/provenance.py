@@ -1,4 +1,4 @@
-"""What code made a run: its revision, the hash of its sources, the versions it ran with."""
+"""What code made a run: its revision, the hash of its sources and of the user's own, the versions it ran with."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
+import sysconfig
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 _PACKAGES: Final = ("keel", "numpy", "numba", "polars", "pyarrow", "TA-Lib")
+_INSTALLED: Final = {"site-packages", "dist-packages"}
 _GIT_TIMEOUT_S: Final = 5.0
 
 
@@ -45,6 +49,20 @@ def source_hash(package: Path = _PACKAGE) -> str:
     return digest.hexdigest()
 
 
+def own_sources() -> dict[str, str]:
+    """Return the SHA-256 (64 hex digits) of the files of the user's own modules loaded now, by module name.
+
+    Own is what is not Keel's, not installed and not Python's: a strategy beside the config, and what it imports from
+    there. The script that was started does not count.
+    """
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if name != "__main__" and isinstance(file, str) and _is_own(Path(file)):
+            found[name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return found
+
+
 def package_versions() -> dict[str, str]:
     """Return the versions of Python, the platform and the packages that shape a result, or `missing`."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
@@ -56,6 +74,18 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "missing"
+
+
+def _is_own(file: Path) -> bool:
+    if not _INSTALLED.isdisjoint(file.parts):  # most modules: a look at the disk for each would take a while
+        return False
+    path = file.resolve()
+    return path.is_file() and not any(path.is_relative_to(root) for root in (_PACKAGE, *_python_folders()))
+
+
+@cache
+def _python_folders() -> tuple[Path, ...]:
+    return tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
 
 
 def _is_checkout(folder: Path) -> bool:

@@ -48,6 +48,20 @@ def update_volatility_nb(run, slot, close):
 
 
 @compiled
+def update_true_range_nb(run, slot, bar):
+    """Fold the bar's true range into its average (Wilder, New Concepts in Technical Trading Systems, 1978).
+
+    Call it before the mark moves. The first `atr_bars` ranges are averaged alike.
+    """
+    high, low = bar.high, bar.low
+    if slot.bar_count > 1:
+        high = high if high > slot.mark else slot.mark
+        low = low if low < slot.mark else slot.mark
+    n = slot.bar_count if slot.bar_count < run.atr_bars else run.atr_bars
+    slot.atr = (slot.atr * (n - 1) + (high - low)) / n
+
+
+@compiled
 def half_spread_nb(run, slot, hour, reference):
     """Return half the spread in quote currency per unit."""
     bps = run.half_spread_bps * run.spread_by_hour[hour] * volatility_factor_nb(slot)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keel.domain.account import AccountView
-from keel.domain.layout import BAR, EVENT, LOCAL, MARK, ORDER
+from keel.domain.layout import ACTION, BAR, EVENT, LOCAL, MARK, ORDER, REQUEST
 from keel.domain.orders import RunStatus
 from keel.sim import kernel_nb
 
@@ -26,8 +26,10 @@ class Simulator:
     """Hold one run's bars, state and results, and play it: whole (`run`) or a row at a time (`advance`, `decide`).
 
     `bars` is BAR of shape (rows, N); `run` is RUN of shape (1,) with parameters and starting cash set; `slots` is SLOT
-    of shape (N,); `fine` is BAR of shape (M,) for the reference price model. State is set up here; the arrays given are
-    copied, except the bars. Raises ValueError for arrays that do not fit each other.
+    of shape (N,); `fine` is BAR of shape (M,) for the reference price model; `actions` is ACTION of shape (A,), by
+    instrument and time, with each instrument's range in its slot; `rates` is float64 of shape (rows, N), account
+    currency per unit of quote currency, or (0, N) where both are the same. State is set up here; the arrays given are
+    copied, except bars, actions and rates. Raises ValueError for arrays that do not fit each other.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class Simulator:
         run: Records,
         slots: Records,
         fine: Records | None = None,
+        actions: Records | None = None,
+        rates: NDArray[np.float64] | None = None,
         *,
         first_row: int = 0,
         order_room: int = 64,
@@ -43,7 +47,12 @@ class Simulator:
     ) -> None:
         if bars.ndim != 2 or bars.shape[1] != len(slots) or not 0 <= first_row < len(bars):
             raise ValueError(f"bars of shape {bars.shape} do not fit {len(slots)} instruments from row {first_row}")
+        if rates is not None and len(rates) and rates.shape != bars.shape:
+            raise ValueError(f"rates of shape {rates.shape} do not fit bars of shape {bars.shape}")
         self._bars = bars
+        self._actions = np.zeros(0, ACTION) if actions is None else actions
+        self._rates = np.zeros((0, len(slots))) if rates is None else np.ascontiguousarray(rates, np.float64)
+        self._no_requests = np.zeros(0, REQUEST)
         self._fine = np.zeros(0, BAR) if fine is None else fine
         self._run = run.copy()
         self._slots = slots.copy()
@@ -52,6 +61,8 @@ class Simulator:
         self._tape = np.zeros(1 << (tape_room - 1).bit_length(), EVENT)
         self._marks = np.zeros(len(bars), MARK)
         self._drained: list[Records] = []
+        self._unheard = np.zeros(0, EVENT)
+        self._heard_to = 0
         self._decided_row = first_row - 1
         self._start(first_row)
 
@@ -63,6 +74,9 @@ class Simulator:
         for field in ("last_local_equity", "day_start_equity", "peak_equity"):
             run[field] = cash
         run["row"] = run["first_row"] = first_row
+        run["last_close_ts_ms"] = self._bars[first_row, 0]["open_ts_ms"]
+        self._slots["rate"] = self._rates[first_row] if len(self._rates) else 1.0
+        self._slots["next_corporate"] = self._slots["next_funding"] = self._slots["action_start"]
         run["rate_tokens"] = run["max_orders_per_minute"]
         run["rate_ts_ms"] = self._bars[first_row, 0]["close_ts_ms"]
 
@@ -86,7 +100,17 @@ class Simulator:
             while self.row < stop and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
                 self._make_room()
                 kernel_nb.run_nb(
-                    self._bars, self._fine, targets, self._marks, self._run, self._slots, self._orders, self._tape, stop
+                    self._bars,
+                    self._fine,
+                    self._actions,
+                    self._rates,
+                    targets,
+                    self._marks,
+                    self._run,
+                    self._slots,
+                    self._orders,
+                    self._tape,
+                    stop,
                 )
             self._decided_row = self.row - 1
             yield self.row
@@ -98,21 +122,33 @@ class Simulator:
         """Play the venue's side of the next row; False at the end of the bars or once the run has stopped."""
         while self.row < len(self._bars) and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
             if kernel_nb.advance_nb(
-                self._bars, self._fine, self._marks, self._run, self._slots, self._orders, self._tape
+                self._bars,
+                self._fine,
+                self._actions,
+                self._rates,
+                self._marks,
+                self._run,
+                self._slots,
+                self._orders,
+                self._tape,
             ):
                 return True
             self._make_room()
         return False
 
-    def decide(self, weights: NDArray[np.float64]) -> None:
-        """Take the weights decided at the close of the row last played, float64 (N,), and send the orders they need.
+    def decide(self, weights: NDArray[np.float64], requests: Records | None = None) -> None:
+        """Take what was decided at the close of the row last played and send the orders it needs.
 
+        `weights` is float64 (N,), NaN for no new target; `requests` is REQUEST (R,), what is asked for besides.
         Raises ValueError where there is no row to decide on: before the first, or a second time.
         """
         if self._decided_row == self.row - 1:
             raise ValueError("one decision a row: advance first")
         self._decided_row = self.row - 1
-        kernel_nb.decide_nb(self._bars, weights, self._run, self._slots, self._orders, self._tape, self.row - 1)
+        asked = self._no_requests if requests is None else requests
+        if len(asked):
+            self._make_room(len(asked))
+        kernel_nb.decide_nb(self._bars, weights, asked, self._run, self._slots, self._orders, self._tape, self.row - 1)
 
     def finish(self) -> None:
         """End the run: what is still open is cancelled, positions stay. Nothing can be played afterwards."""
@@ -155,6 +191,22 @@ class Simulator:
             mark_price=slots["mark"].copy(),
         )
 
+    def live_orders(self) -> Records:
+        """Return a copy of the ORDER records whose end is not known locally, in id order."""
+        orders = self._orders[: int(self._run[0]["n_orders"])]
+        live: Records = orders[orders["local_final"] == 0]
+        return live
+
+    def heard(self) -> Records:
+        """Return the EVENT records whose response came by the close of the row last played, since the last call."""
+        self._drain()
+        told = np.concatenate([self._unheard, *self._drained[self._heard_to :]])
+        self._heard_to = len(self._drained)
+        here = told["response_ts_ms"] <= self._run[0]["last_close_ts_ms"]
+        self._unheard = told[~here]
+        heard: Records = told[here]
+        return heard
+
     @property
     def marks(self) -> Records:
         """Return the MARK records of the rows played."""
@@ -177,16 +229,17 @@ class Simulator:
             self._drained.append(self._tape[np.arange(first, last) & (len(self._tape) - 1)])
             run["tape_drained"] = last
 
-    def _make_room(self) -> None:
-        """Drain the tape, and double whatever is still too small for the next row."""
+    def _make_room(self, requests: int = 0) -> None:
+        """Drain the tape, and double whatever is still too small for the next row, or for a decision's requests."""
         self._drain()
         run = self._run[0]
-        live = int(run["n_orders"])
-        if live + len(self._slots) > len(self._orders):
-            grown = np.zeros(max(2 * len(self._orders), live + len(self._slots)), ORDER)
+        live, sent = int(run["n_orders"]), kernel_nb.ORDERS_PER_DECISION * (len(self._slots) + requests)
+        if live + sent > len(self._orders):
+            grown = np.zeros(max(2 * len(self._orders), live + sent), ORDER)
             grown[:live] = self._orders[:live]
             self._orders = grown
-        while len(self._tape) - int(run["tape_tail"] - run["tape_head"]) < 3 * live + len(self._slots):
+        needed = kernel_nb.EVENTS_PER_ORDER * live + 2 * sent + 1 + len(self._actions)
+        while len(self._tape) - int(run["tape_tail"] - run["tape_head"]) < needed:
             self._grow_tape()
         if self.status is RunStatus.NO_ROOM:
             run["status"] = RunStatus.RUNNING

@@ -26,7 +26,7 @@ def reference_price_nb(run, slot, bar, fine, side, ts_ms):
         return clamp_nb(_bridge_price_nb(run, slot, bar, fraction), bar)
     if run.price_model == PriceModel.PATH:
         return path_price_nb(bar, fraction)
-    return _worst_price_nb(bar, fraction, side)
+    return worst_price_nb(bar, fraction, side)
 
 
 @compiled
@@ -44,7 +44,8 @@ def clamp_nb(price, bar):
 
 
 @compiled
-def _extremes_nb(bar):
+def extremes_nb(bar):
+    """Return the bar's high and low in the order in which the path meets them: the one nearer to the open first."""
     if bar.high - bar.open < bar.open - bar.low:
         return bar.high, bar.low
     return bar.low, bar.high
@@ -53,7 +54,7 @@ def _extremes_nb(bar):
 @compiled
 def path_price_nb(bar, fraction):
     """Return the price on the walk open, nearer extreme, other extreme, close at constant speed."""
-    e1, e2 = _extremes_nb(bar)
+    e1, e2 = extremes_nb(bar)
     d1, d2, d3 = abs(e1 - bar.open), bar.high - bar.low, abs(bar.close - e2)
     total = d1 + d2 + d3
     if total <= 0.0:
@@ -71,8 +72,9 @@ def path_price_nb(bar, fraction):
 
 
 @compiled
-def _worst_price_nb(bar, fraction, side):
-    e1, e2 = _extremes_nb(bar)
+def worst_price_nb(bar, fraction, side):
+    """Return the price worst for `side` (highest for a buy) of what the path has left of the bar."""
+    e1, e2 = extremes_nb(bar)
     d1, d2, d3 = abs(e1 - bar.open), bar.high - bar.low, abs(bar.close - e2)
     total = d1 + d2 + d3
     if total <= 0.0:
@@ -121,7 +123,8 @@ def _bridge_price_nb(run, slot, bar, fraction):
 
 
 @compiled
-def _finer_price_nb(slot, bar, fine, ts_ms):
+def first_finer_nb(slot, fine, ts_ms):
+    """Return the position of the instrument's first finer bar that closes after `ts_ms`; `fine_end` for none."""
     low, high = slot.fine_start, slot.fine_end
     while low < high:
         middle = (low + high) // 2
@@ -129,8 +132,22 @@ def _finer_price_nb(slot, bar, fine, ts_ms):
             high = middle
         else:
             low = middle + 1
-    if low == slot.fine_end or fine[low].open_ts_ms >= bar.close_ts_ms:
+    return low
+
+
+@compiled
+def _finer_price_nb(slot, bar, fine, ts_ms):
+    at = first_finer_nb(slot, fine, ts_ms)
+    if at == slot.fine_end or fine[at].open_ts_ms >= bar.close_ts_ms:
         return bar.close
-    if ts_ms <= fine[low].open_ts_ms:
-        return fine[low].open
-    return path_price_nb(fine[low], fraction_nb(fine[low], ts_ms))
+    if ts_ms <= fine[at].open_ts_ms:
+        return fine[at].open
+    return path_price_nb(fine[at], fraction_nb(fine[at], ts_ms))
+
+
+@compiled
+def look_price_nb(run, slot, bar, fine, order, ts_ms):
+    """Return the price an order that waits for one sees when it is looked at (rule 10)."""
+    if order.looks_at_path and (run.price_model == PriceModel.OPEN or run.price_model == PriceModel.BRIDGE):
+        return path_price_nb(bar, fraction_nb(bar, ts_ms))
+    return reference_price_nb(run, slot, bar, fine, order.side, ts_ms)

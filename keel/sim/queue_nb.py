@@ -7,32 +7,54 @@ from keel.domain.orders import OrderStatus
 
 ARRIVAL = 0
 """The order reaches the venue."""
-MATCH = 1
-"""What is left of the order meets the market."""
-CANCEL = 2
+LOOK = 1
+"""The order meets the market: at its arrival, at the opening of a bar, when it becomes active."""
+REACH = 2
+"""The market comes to the price that the order waits for."""
+AMEND = 3
+"""The amend of the order reaches the venue."""
+CANCEL = 4
 """The cancel of the order reaches the venue."""
+EXPIRE = 5
+"""The order's own time is over."""
+
+_NEVER = 9223372036854775807
 
 
 @compiled
 def schedule_nb(order, has_bar, open_ts_ms, row, row_close_ts_ms):
-    """Set the order's next venue event before the row's close and say whether there is one."""
+    """Set the order's next venue event before the row's close and say whether there is one.
+
+    At the same time the market goes before what we ask for, as the kinds above are numbered.
+    """
+    order.next_ts_ms = _NEVER
     if order.status == OrderStatus.IN_FLIGHT:
         order.next_kind = ARRIVAL
-        order.next_ts_ms = order.arrival_ts_ms
+        # A leg has no way of its own: its parent brings it along.
+        if order.parent_id == -1:
+            order.next_ts_ms = order.arrival_ts_ms
         return order.next_ts_ms < row_close_ts_ms
-    if order.status != OrderStatus.WORKING:
-        return False
-    found = False
-    if has_bar and order.matched_row < row:
-        order.next_kind = MATCH
-        order.next_ts_ms = open_ts_ms if open_ts_ms > order.arrival_ts_ms else order.arrival_ts_ms
-        found = True
-    if order.cancel_requested and order.cancel_ts_ms < row_close_ts_ms:
-        if not found or order.cancel_ts_ms < order.next_ts_ms:
-            order.next_kind = CANCEL
-            order.next_ts_ms = order.cancel_ts_ms
-        found = True
-    return found
+    if order.status == OrderStatus.WORKING and has_bar:
+        if order.look_row < row:
+            _earlier_nb(order, LOOK, open_ts_ms if open_ts_ms > order.active_ts_ms else order.active_ts_ms)
+        elif order.reach_ts_ms >= 0:
+            _earlier_nb(order, REACH, order.reach_ts_ms)
+    if order.status == OrderStatus.WORKING or order.status == OrderStatus.HELD:
+        if order.amend_ts_ms >= 0:
+            _earlier_nb(order, AMEND, order.amend_ts_ms)
+        if order.cancel_requested:
+            _earlier_nb(order, CANCEL, order.cancel_ts_ms)
+        if order.expire_ts_ms >= 0:
+            late = order.arrival_ts_ms
+            _earlier_nb(order, EXPIRE, late if late > order.expire_ts_ms else order.expire_ts_ms)
+    return order.next_ts_ms < row_close_ts_ms
+
+
+@compiled
+def _earlier_nb(order, kind, ts_ms):
+    if ts_ms < order.next_ts_ms:
+        order.next_kind = kind
+        order.next_ts_ms = ts_ms
 
 
 @compiled

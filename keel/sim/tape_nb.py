@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from keel.domain.compile_nb import compiled
+from keel.domain.compile_nb import compiled, compiled_apart
 from keel.domain.layout import LOCAL
-from keel.domain.orders import EventKind, OrderStatus
+from keel.domain.orders import EventKind, OrderStatus, OrderType, Reason
 from keel.portfolio.books_nb import apply_fill_nb
-
-FILLED_FRACTION = 1.0 - 1e-12
-"""An order filled to this part of its quantity is filled: the rest is rounding."""
+from keel.portfolio.holders_nb import receive_nb, split_position_nb
 
 
 @compiled
@@ -20,6 +18,9 @@ def write_event_nb(run, tape, kind, reason, side, instrument, order_id, row, ts_
     event.reason = reason
     event.side = side
     event.delivered = kind == EventKind.SUBMITTED or kind == EventKind.DENIED
+    event.type = OrderType.MARKET
+    event.maker = 0
+    event.final = 0
     event.instrument = instrument
     event.order_id = order_id
     event.row = row
@@ -32,15 +33,26 @@ def write_event_nb(run, tape, kind, reason, side, instrument, order_id, row, ts_
     event.spread_cost = 0.0
     event.impact_cost = 0.0
     event.rounding_cost = 0.0
+    event.cash = 0.0
+    event.fee_qty = 0.0
+    event.rate = 0.0
     return event
+
+
+@compiled
+def write_account_event_nb(run, tape, kind, instrument, row, ts_ms, qty):
+    """Append an event without an order, known at the next decision, and return its record."""
+    return write_event_nb(run, tape, kind, Reason.NONE, 1, instrument, -1, row, ts_ms, ts_ms, qty)
 
 
 @compiled
 def write_order_event_nb(run, tape, order, kind, reason, row, ts_ms, response_ts_ms, qty):
     """Append an event of a known order and return its record."""
-    return write_event_nb(
+    event = write_event_nb(
         run, tape, kind, reason, order.side, order.instrument, order.id, row, ts_ms, response_ts_ms, qty
     )
+    event.type = order.type
+    return event
 
 
 @compiled
@@ -57,22 +69,46 @@ def deliver_responses_nb(run, slots, orders, tape, now_ms):
     for at in range(run.tape_head, run.tape_tail):
         event = tape[at & mask]
         if not event.delivered and event.response_ts_ms <= now_ms:
-            _learn_nb(run, slots, orders[_find_order_nb(run, orders, event.order_id)], event)
+            _learn_nb(run, slots, orders, event)
             event.delivered = 1
     while run.tape_head < run.tape_tail and tape[run.tape_head & mask].delivered:
         run.tape_head += 1
     _forget_final_orders_nb(run, orders)
 
 
-@compiled
-def _learn_nb(run, slots, order, event):
+@compiled_apart
+def _learn_nb(run, slots, orders, event):
+    if event.kind >= EventKind.FUNDING:
+        if event.kind == EventKind.SPLIT:
+            _learn_split_nb(run, slots, orders, event.instrument, event.reference_price)
+        receive_nb(run, LOCAL, event.cash)
+        return
     if event.kind == EventKind.FILLED:
-        apply_fill_nb(run, slots[event.instrument], LOCAL, event.side, event.qty, event.price, event.fee)
+        _learn_fill_nb(run, slots[event.instrument], event)
+    if event.order_id < 0:
+        slots[event.instrument].pursue = 0
+        return
+    order = orders[_find_order_nb(run, orders, event.order_id)]
+    if event.kind == EventKind.FILLED:
         order.local_filled_qty = order.local_filled_qty + event.qty
-        if order.local_filled_qty >= order.qty * FILLED_FRACTION:
-            order.local_final = 1
-    elif event.kind != EventKind.ACCEPTED:
+        order.local_final |= event.final
+    elif event.kind == EventKind.AMENDED or event.kind == EventKind.AMEND_REJECTED:
+        order.amend_requested = 0
+    elif event.kind != EventKind.ACCEPTED and event.kind != EventKind.TRIGGERED:
         order.local_final = 1
+
+
+@compiled
+def _learn_split_nb(run, slots, orders, instrument, ratio):
+    split_position_nb(slots[instrument], LOCAL, ratio)
+    for at in range(run.n_orders):
+        if orders[at].instrument == instrument:
+            orders[at].local_filled_qty = orders[at].local_filled_qty * ratio
+
+
+@compiled
+def _learn_fill_nb(run, slot, event):
+    apply_fill_nb(run, slot, LOCAL, event.side, event.qty, event.price, event.fee, event.fee_qty, event.rate)
 
 
 @compiled

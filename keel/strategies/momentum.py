@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from keel.strategies.holding import equal_shares
 from keel.strategies.indicators import talib
 from keel.strategies.panel import BarPanel, Series
 from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
@@ -29,7 +30,7 @@ class Momentum(VectorStrategy):
 
     def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
         """Return 1/N where the lookback's return is above the threshold."""
-        return bars.each(self._side) / bars.n
+        return equal_shares(bars, self._side)
 
     def _side(self, one: Series) -> NDArray[np.float64]:
         close = one.close

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from keel.strategies.holding import equal_shares
 from keel.strategies.indicators import talib
 from keel.strategies.panel import BarPanel, Series
 from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
@@ -41,7 +42,7 @@ class MovingAverageCrossover(VectorStrategy):
 
     def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
         """Return 1/N where the short average is above the long one."""
-        return bars.each(self._side) / bars.n
+        return equal_shares(bars, self._side)
 
     def _side(self, one: Series) -> NDArray[np.float64]:
         close = one.close

@@ -13,10 +13,10 @@ Column = NDArray[np.float64]
 
 
 class BarPanel:
-    """View bars of shape (rows, N) by column, without copying. Missing bars are NaN with volume 0."""
+    """View bars of shape (rows, N) by column: no copy, and no way to write. Missing bars are NaN with volume 0."""
 
     def __init__(self, bars: NDArray[np.void], symbols: tuple[str, ...]) -> None:
-        self._bars = bars
+        self._bars = _sealed(bars)
         self.symbols = symbols
 
     def __len__(self) -> int:
@@ -58,6 +58,11 @@ class BarPanel:
         return self._bars["close_ts_ms"][:, 0]
 
     @property
+    def day(self) -> NDArray[np.int32]:
+        """Return the trading day of each row in the market's zone, days since 1970-01-01, shape (rows,)."""
+        return self._bars["day"][:, 0]
+
+    @property
     def present(self) -> NDArray[np.bool_]:
         """Return where a bar exists, shape (rows, N)."""
         there: NDArray[np.bool_] = (self._bars["flags"] & BAR_PRESENT) != 0
@@ -71,7 +76,9 @@ class BarPanel:
 
     def until(self, row: int) -> BarPanel:
         """Return the panel as it stood at the close of `row`, that row included."""
-        return BarPanel(self._bars[: row + 1], self.symbols)
+        panel = BarPanel.__new__(BarPanel)
+        panel._bars, panel.symbols = self._bars[: row + 1], self.symbols
+        return panel
 
     def each(self, decide: Callable[[Series], Column]) -> Column:
         """Apply `decide` to each instrument's own bars (missing rows left out) and return (rows, N) values.
@@ -90,6 +97,11 @@ class BarPanel:
                 )
             out[:, i] = np.append(0.0, np.where(np.isnan(values), 0.0, values))[np.cumsum(present)]
         return out
+
+
+def _sealed(bars: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the same memory behind a read-only buffer: numpy lets a mere flag be set back, also on a view's base."""
+    return np.asarray(np.ascontiguousarray(bars).data.toreadonly())
 
 
 class Series:

@@ -23,13 +23,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from keel.domain.account import AccountView
+from keel.domain.layout import ORDER
+from keel.domain.orders import OrderSide
+from keel.strategies.desk import ExecutionReport, Lifetime, LiveOrder, OrderDesk, Ticket
 from keel.strategies.panel import BarPanel
 
 MOST_BARS: Final = 100_000
@@ -62,18 +65,64 @@ class VectorStrategy(Strategy, ABC):
         """
 
 
-class Context:
-    """Stand at one close: the past in `bars`, the account in `account`; say what to hold with `set_target`."""
+class OrderTerms(TypedDict, total=False):
+    """Say what an order is told; prices and distances are quote currency per unit, all left out is a market order.
 
-    def __init__(self, bars: BarPanel, account: Callable[[], AccountView], weights: NDArray[np.float64]) -> None:
+    `limit`: not worse than this. `stop`: at market once the price has moved to it, against the position; with `limit`,
+    a limit order from then on. `touch`: at market once the price has moved to it, in favour (a take-profit). `trail`,
+    `trail_fraction`: a stop that follows the best price at a distance, or at a fraction of it. `time_in_force`: gtc,
+    ioc, fok, day, or gtd with `expires_ms` (UTC epoch milliseconds). `reduce_only`: never opens or grows a position.
+    `stop_loss` (or `stop_trail`, `stop_trail_fraction`) and `take_profit`: legs that wait at the venue for the first
+    fill and close what was filled; one cancels the other.
+    """
+
+    limit: float
+    stop: float
+    touch: float
+    trail: float
+    trail_fraction: float
+    time_in_force: Lifetime
+    expires_ms: int
+    reduce_only: bool
+    stop_loss: float
+    stop_trail: float
+    stop_trail_fraction: float
+    take_profit: float
+
+
+class Context:
+    """Stand at one close: the past in `bars`, the account in `account`; set targets, or place orders yourself.
+
+    An instrument is steered by targets or by orders: a target counts and cancels every order of its instrument. Prices
+    of orders are those the market trades at (`account.mark_price`), also where `bars` are adjusted for splits.
+    """
+
+    def __init__(
+        self,
+        bars: BarPanel,
+        account: Callable[[], AccountView],
+        weights: NDArray[np.float64],
+        desk: OrderDesk | None = None,
+    ) -> None:
         self.bars = bars
         self._account = account
         self._weights = weights
+        self._desk = OrderDesk(bars.symbols, lambda: np.zeros(0, ORDER)) if desk is None else desk
 
     @property
     def account(self) -> AccountView:
         """Return the account as the local book shows it now."""
         return self._account()
+
+    @property
+    def orders(self) -> tuple[LiveOrder, ...]:
+        """Return the orders whose end is not known yet, oldest first; those asked for at this close are not in it."""
+        return self._desk.orders()
+
+    @property
+    def reports(self) -> tuple[ExecutionReport, ...]:
+        """Return what was heard of orders and account since the close before: fills, refusals, dividends, ..."""
+        return self._desk.reports()
 
     def set_target(self, symbol: str, weight: float) -> None:
         """Ask for a position of `weight` (fraction of equity; negative is short).
@@ -84,10 +133,39 @@ class Context:
             raise ValueError(f"the weight for {symbol} is {weight}: give a finite fraction of equity, 0 to be flat")
         self._weights[self.bars.index(symbol)] = weight
 
+    def buy(self, symbol: str, qty: float, **terms: Unpack[OrderTerms]) -> int:
+        """Place an order to buy `qty` base units; return the number it goes by. `OrderTerms` says what it may be told.
+
+        Raises KeyError for a symbol that is not in the run and ValueError for terms that contradict each other.
+        """
+        return self._desk.place(self.bars.index(symbol), OrderSide.BUY, qty, Ticket(**terms))
+
+    def sell(self, symbol: str, qty: float, **terms: Unpack[OrderTerms]) -> int:
+        """Place an order to sell `qty` base units; return the number it goes by. See `buy`."""
+        return self._desk.place(self.bars.index(symbol), OrderSide.SELL, qty, Ticket(**terms))
+
+    def pair(self, first: int, second: int) -> None:
+        """Make two orders placed at this close partners, one cancels the other. Raises ValueError for others."""
+        self._desk.pair(first, second)
+
+    def cancel(self, order: int) -> None:
+        """Ask for the end of an order; it may be filled before the cancel arrives. Raises ValueError for no order."""
+        self._desk.cancel(order)
+
+    def amend(
+        self, order: int, *, qty: float | None = None, limit: float | None = None, stop: float | None = None
+    ) -> None:
+        """Ask for a lower quantity, another limit or another trigger; it may be filled before the amend arrives.
+
+        `order` + 1 is the stop-loss that came with an order, `order` + 2 its take-profit. Raises ValueError for nothing
+        to change and for no order.
+        """
+        self._desk.amend(order, qty, limit, stop)
+
 
 class EventStrategy(Strategy, ABC):
     """Decide one close at a time."""
 
     @abstractmethod
     def on_bar(self, context: Context) -> None:
-        """Look at the context and set targets; an instrument without a new target keeps its last one."""
+        """Look at the context and set targets or place orders; an instrument without a new target keeps its last."""

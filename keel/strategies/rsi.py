@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from keel.strategies.holding import equal_shares, hold
 from keel.strategies.indicators import talib
 from keel.strategies.panel import BarPanel, Series
 from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
@@ -36,7 +37,7 @@ class RelativeStrengthIndex(VectorStrategy):
 
     def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:
         """Return 1/N from oversold until overbought."""
-        return bars.each(self._side) / bars.n
+        return equal_shares(bars, self._side)
 
     def _side(self, one: Series) -> NDArray[np.float64]:
         close = one.close
@@ -47,10 +48,4 @@ class RelativeStrengthIndex(VectorStrategy):
         change = np.full(len(close), np.nan)
         change[index < self.params.oversold] = 1.0
         change[index > self.params.overbought] = -1.0 if self.params.allow_short else 0.0
-        return _hold(change)
-
-
-def _hold(change: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Carry the last value that is not NaN forward; 0 before the first."""
-    last = np.maximum.accumulate(np.where(np.isnan(change), -1, np.arange(len(change))))
-    return np.where(last >= 0, change[np.maximum(last, 0)], 0.0)
+        return hold(change)

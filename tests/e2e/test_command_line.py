@@ -28,7 +28,16 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("script", ["script_backtest.py", "scripts/doctor.py", "scripts/import_bars.py"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "script_backtest.py",
+        "scripts/doctor.py",
+        "scripts/import_bars.py",
+        "scripts/resample_bars.py",
+        "scripts/update_bars.py",
+    ],
+)
 def test_help_imports_nothing_heavy(desk: Desk, script: str) -> None:
     outcome = desk.python("-c", LIST_MODULES, ROOT / script, "--help")
     assert outcome.code == 0
@@ -66,7 +75,7 @@ def test_a_run_leaves_every_promised_file_and_a_summary(desk: Desk) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     folder = desk.run_folder()
     results = {"manifest.json", "config.yaml", "metrics.json", "report.html", "equity.png"}
-    tables = {"equity.parquet", "fills.parquet", "orders.parquet"}
+    tables = {f"{name}.parquet" for name in ("equity", "fills", "orders", "trades", "cashflows")}
     assert {path.name for path in folder.iterdir()} == results | tables
     logs = {path.name for path in (desk.folder / "logs").iterdir()}
     assert logs == {f"{folder.name}.log", "trades.log", "errors.log"}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keel.domain.layout import HOURS_PER_WEEK
-from keel.domain.orders import PriceModel, TimeInForce
+from keel.domain.layout import EXIT_NONE, HOURS_PER_WEEK
+from keel.domain.orders import ActionKind, OrderType, PriceModel, RequestKind, TimeInForce
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,70 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Request:
+    """Hold what an event-driven strategy asks for at a decision; the fields are those of `REQUEST` (rule 23)."""
+
+    kind: RequestKind
+    instrument: int
+    tag: int
+    side: int = 1
+    qty: float = 0.0
+    type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.GTC
+    limit_price: float = 0.0
+    trigger_price: float = 0.0
+    trail: float = 0.0
+    trail_rate: float = 0.0
+    expire_ts_ms: int = 0
+    reduce_only: bool = False
+    pair: int = -1
+    stop_loss: float = 0.0
+    stop_trail: float = 0.0
+    stop_trail_rate: float = 0.0
+    take_profit: float = 0.0
+
+
+@dataclass(frozen=True)
 class Row:
-    """Hold one decision time: a bar or None, and a target weight or None, for each instrument (rule 2)."""
+    """Hold one decision time: a bar or None, a target weight or None, and a rate for each instrument (rules 2, 27).
+
+    `rates` may be left out: quote and account currency are the same then.
+    """
 
     close_ts_ms: int
     day: int
     ends_day: bool
     bars: tuple[Bar | None, ...]
     targets: tuple[float | None, ...]
+    requests: tuple[Request, ...] = ()
+    rates: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Action:
+    """Hold a split, dividend or funding of one instrument (rule 25)."""
+
+    ts_ms: int
+    kind: ActionKind
+    value: float
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Hold one fee tier: the 30-day volume from which it holds, and its fees (rule 15)."""
+
+    volume: float
+    taker_bps: float
+    maker_bps: float
+    discount: float = 0.0
+
+    @property
+    def taker_rate(self) -> float:
+        return self.taker_bps / 10000 * (1 - self.discount)
+
+    @property
+    def maker_rate(self) -> float:
+        return self.maker_bps / 10000 * (1 - self.discount)
 
 
 @dataclass(frozen=True)
@@ -47,7 +103,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Rules:
-    """Hold the venue's rules and fees for one instrument (rules 8, 15) and its finer bars (rule 9)."""
+    """Hold one instrument: its venue rules and fees (rules 8, 15), finer bars (rule 9) and actions (rule 25)."""
 
     stable_hash: int
     tick: Step = Step()
@@ -57,9 +113,21 @@ class Rules:
     shortable: bool = False
     can_flip: bool = False
     taker_bps: float = 0.0
+    maker_bps: float = 0.0
     discount: float = 0.0
     min_fee: float = 0.0
+    fee_in_base: bool = False
+    sell_fee_rate: float = 0.0
+    sell_fee_per_unit: float = 0.0
+    sell_fee_per_unit_max: float = 0.0
+    borrow_rate: float = 0.0
     fine: tuple[Bar, ...] = ()
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def first_tier(self) -> Tier:
+        """Return the fees that hold while the run has no tiers of its own."""
+        return Tier(0.0, self.taker_bps, self.maker_bps, self.discount)
 
 
 @dataclass(frozen=True)
@@ -78,7 +146,10 @@ class Seasonality:
 
 @dataclass(frozen=True)
 class Case:
-    """Hold everything a simulation depends on; a limit, a participation or a timeout of 0 is off."""
+    """Hold everything a simulation depends on; a limit, a participation or a timeout of 0 is off.
+
+    Where there are tiers, they are every instrument's fees: its own taker and maker fee are not looked at.
+    """
 
     rows: tuple[Row, ...]
     instruments: tuple[Rules, ...]
@@ -92,8 +163,21 @@ class Case:
     reserve_rate: float = 0.0
     every_bar: bool = False
     time_in_force: TimeInForce = TimeInForce.GTC
-    # price and cost (rules 9, 11, 12)
+    # legs of targets' orders (rule 24): an EXIT_ kind, and a fraction of the mark or a multiple of the true range
+    stop_kind: int = EXIT_NONE
+    stop_trails: bool = False
+    take_kind: int = EXIT_NONE
+    stop_distance: float = 0.0
+    take_distance: float = 0.0
+    atr_bars: int = 14
+    # money (rules 15, 25, 26)
+    tiers: tuple[Tier, ...] = ()
+    interest_rate: float = 0.0
+    maintenance_margin: float = 0.0
+    liquidation_fee_rate: float = 0.0
+    # price and cost (rules 9, 10, 11, 12)
     price_model: PriceModel = PriceModel.OPEN
+    limit_touch: bool = False
     half_spread_bps: float = 0.0
     spread_seasonality: Seasonality = Seasonality()
     impact_coefficient: float = 0.0

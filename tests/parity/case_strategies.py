@@ -6,7 +6,7 @@ latencies are fractions of a bar. The first value of every choice is its plaines
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from keel.domain.orders import PriceModel, TimeInForce
 
 from .case import Bar, Case, Row, Rules, Seasonality, Step
+from .case_money import actions, after_splits, exits, extra_fees, margins, rates, tiers
+from .case_requests import quotes_by_row, requests_by_row
 from .case_timelines import Timeline, timelines
 
 NAN = float("nan")
@@ -34,6 +36,9 @@ SWINGS = [100, 10, 1000]
 VOLUMES = [200, 200, 50, 50, 50, 20, 5, 2, 10_000, 0, NAN]
 """A bar's volume in tenths of a typical order."""
 
+LIVES = [TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.DAY, TimeInForce.FOK]
+"""What a target's order may be; it has no time of expiry."""
+
 MOST_STEPS = 1e10
 """A typical order stays far below 2^53 steps, even where the price falls a thousandfold."""
 
@@ -42,11 +47,16 @@ FLAT, MISSING, LATE = 9, 10, 11
 
 @dataclass(frozen=True)
 class Asset:
-    """Hold one instrument's rules, its bars by row, and the quantity that the account can afford of it."""
+    """Hold one instrument's rules, its bars and rates by row, and the quantity that the account can afford of it.
+
+    `move` is a quarter of what its price does in a bar.
+    """
 
     rules: Rules
     bars: tuple[Bar | None, ...]
+    rates: tuple[float, ...]
     typical_qty: float
+    move: float
 
 
 @st.composite
@@ -58,28 +68,54 @@ def cases(draw: st.DrawFn) -> Case:
     lots = draw(st.sampled_from([1000, 50, 100_000, 10**9]), label="lots")
     count = draw(st.sampled_from([1, 2, 3, 1, 2, 4]), label="instruments")
     first = draw(assets(timeline, price_model, margin, None, lots))
-    cash = first.typical_qty * _first_price(first)
+    cash = first.typical_qty * _first_price(first) * first.rates[0]
     others = [draw(assets(timeline, price_model, margin, cash, lots)) for _ in range(count - 1)]
     everyone = _with_a_bar_in_every_row(timeline, (first, *others))
-    targets = draw(target_weights(len(timeline.slots), count, margin))
-    rows = tuple(
-        Row(slot.close_ts_ms, slot.day, slot.ends_day, tuple(a.bars[k] for a in everyone), targets[k])
-        for k, slot in enumerate(timeline.slots)
-    )
     parameters = {
         **draw(accounts(margin)),
         **draw(costs()),
         **draw(latencies(timeline.bar_ms)),
         **draw(limits(cash)),
         **draw(squeezes(timeline.bar_ms)),
+        **draw(exits(4 * first.move / _first_price(first))),
+        "tiers": draw(tiers(cash)),
     }
     return Case(
-        rows=rows,
+        rows=draw(rows_of(timeline, everyone, margin)),
         instruments=tuple(asset.rules for asset in everyone),
         initial_cash=cash,
         price_model=price_model,
         margin_account=margin,
         **parameters,
+        **draw(margins(margin, parameters["initial_margin"])),
+    )
+
+
+@st.composite
+def rows_of(draw: st.DrawFn, timeline: Timeline, everyone: tuple[Asset, ...], margin: bool) -> tuple[Row, ...]:
+    """Draw what the strategy wants at each row: targets, requests, or both."""
+    slots, count = timeline.slots, len(everyone)
+    wants = draw(st.sampled_from(["targets", "targets", "requests", "both", "requests"]), label="wants")
+    targets = [(None,) * count] * len(slots)
+    if wants != "requests":
+        targets = draw(target_weights(len(slots), count, margin))
+    requests = [()] * len(slots)
+    bars = [tuple(asset.bars[k] for asset in everyone) for k in range(len(slots))]
+    if wants != "targets":
+        quotes = quotes_by_row(bars, [asset.move for asset in everyone], [asset.typical_qty for asset in everyone])
+        requests = draw(requests_by_row(quotes, [slot.close_ts_ms for slot in slots], timeline.bar_ms))
+    converts = any(rate != 1 for asset in everyone for rate in asset.rates)
+    return tuple(
+        Row(
+            slot.close_ts_ms,
+            slot.day,
+            slot.ends_day,
+            bars[k],
+            targets[k],
+            requests[k],
+            tuple(asset.rates[k] for asset in everyone) if converts else (),
+        )
+        for k, slot in enumerate(slots)
     )
 
 
@@ -97,7 +133,7 @@ def _with_a_bar_in_every_row(timeline: Timeline, everyone: tuple[Asset, ...]) ->
             bar = Bar(slot.open_ts_ms, slot.close_ts_ms, price, price, price, price, 0.0, minute)
         price = price if bar is None else bar.close
         bars.append(bar)
-    return (Asset(first.rules, tuple(bars), first.typical_qty), *everyone[1:])
+    return (replace(first, bars=tuple(bars)), *everyone[1:])
 
 
 @st.composite
@@ -110,10 +146,13 @@ def assets(
     step = draw(st.sampled_from(STEPS), label="step")
     swing = max(1, level // draw(st.sampled_from(SWINGS), label="swing"))
     smallest = step.mantissa / step.scale if step.mantissa else 0.37
-    typical = lots * smallest if cash is None else cash / (level * unit)
+    currency = draw(st.sampled_from([1.0, 1.0, 1.0, 0.5, 150.0]), label="currency")
+    typical = lots * smallest if cash is None else cash / (level * unit * currency)
     if typical / smallest > MOST_STEPS:
         step = Step()
     bars = draw(price_walks(timeline, unit, level, swing, typical))
+    happens = draw(actions(timeline, level * unit))
+    bars = after_splits(timeline, bars, happens)
     fine = draw(finer_bars(bars, unit)) if price_model == PriceModel.REFERENCE else ()
     small = draw(st.sampled_from([0.0, 0.0, 0.0, 0.2]), label="minimum order in typical orders")
     rules = Rules(
@@ -126,10 +165,13 @@ def assets(
         can_flip=draw(st.booleans(), label="can flip"),
         taker_bps=draw(st.sampled_from([0.0, 10.0, 7.5, 50.0]), label="taker bps"),
         discount=draw(st.sampled_from([0.0, 0.25]), label="discount"),
-        min_fee=draw(st.sampled_from([0.0, 0.0, 0.001, 0.02]), label="min fee") * typical * level * unit,
+        min_fee=draw(st.sampled_from([0.0, 0.0, 0.001, 0.02]), label="min fee") * typical * level * unit * currency,
         fine=fine,
+        actions=happens,
+        **draw(extra_fees()),
     )
-    return Asset(rules, bars, typical)
+    currency_rates = draw(rates(len(timeline.slots), currency))
+    return Asset(rules, bars, currency_rates, typical, swing * unit / 4)
 
 
 @st.composite
@@ -219,7 +261,8 @@ def accounts(draw: st.DrawFn, margin: bool) -> dict[str, Any]:
         "allocation": draw(st.sampled_from([1.0, 1.0, 1.0, 0.9, 0.3]), label="allocation"),
         "reserve_rate": draw(st.sampled_from([0.0, 0.0, 0.01, 0.1]), label="reserve_rate"),
         "every_bar": draw(st.booleans(), label="every_bar"),
-        "time_in_force": draw(st.sampled_from([TimeInForce.GTC, *TimeInForce]), label="time_in_force"),
+        "time_in_force": draw(st.sampled_from(LIVES), label="time_in_force"),
+        "limit_touch": draw(st.booleans(), label="limit touch"),
     }
 
 

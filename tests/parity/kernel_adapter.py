@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, RUN, SLOT, VENUE
-from keel.domain.orders import EventKind, Reason, TradingState
+from keel.domain.layout import ACTION, BAR, BAR_ENDS_DAY, BAR_PRESENT, REQUEST, RUN, SLOT, VENUE
+from keel.domain.orders import EventKind, OrderType, Reason, TradingState
 from keel.sim.engine import Simulator
 
-from .case import Bar, Case
+from .case import Bar, Case, Row
 from .reference import Outcome
 from .reference_state import Book, Event, Mark
 
@@ -25,11 +25,26 @@ SAME_NAME = (
     *("spike_multiplier", "timeout_ms", "retries", "kill_switch", "max_order_weight", "max_position_weight"),
     *("max_gross_weight", "max_daily_loss", "max_drawdown", "max_orders_per_minute", "close_order_reserve"),
     *("max_order_notional", "max_position_notional", "max_daily_loss_notional"),
+    *("limit_touch", "stop_kind", "stop_trails", "take_kind", "stop_distance", "take_distance", "atr_bars"),
+    *("maintenance_margin", "liquidation_fee_rate", "interest_rate"),
 )
 """Fields that a Case and the RUN record both have."""
 
 WHOLE = ("side", "instrument", "order_id", "row", "ts_ms", "response_ts_ms")
-COSTS = ("qty", "price", "reference_price", "fee", "spread_cost", "impact_cost", "rounding_cost")
+FIGURES = (
+    *("qty", "price", "reference_price", "fee", "spread_cost", "impact_cost", "rounding_cost"),
+    *("cash", "fee_qty", "rate"),
+)
+SLOT_SAME_NAME = (
+    *("shortable", "can_flip", "min_qty", "min_notional", "min_fee", "fee_in_base", "sell_fee_rate"),
+    *("sell_fee_per_unit", "sell_fee_per_unit_max", "borrow_rate"),
+)
+REQUEST_FIELDS = [name for name in REQUEST.names or () if name]
+
+
+def has_requests(case: Case) -> bool:
+    """Say whether a strategy asks for more than targets; only the step form can take that."""
+    return any(row.requests for row in case.rows)
 
 
 def run_at_once(case: Case) -> Outcome:
@@ -42,26 +57,53 @@ def run_at_once(case: Case) -> Outcome:
 
 def run_in_steps(case: Case) -> Outcome:
     """Simulate in the step form: the venue's side of a row, then a decision."""
-    simulator = _simulator(case)
-    targets = _targets(case)
-    for weights in targets:
-        if not simulator.advance():
-            break
-        simulator.decide(weights)
-    simulator.finish()
-    return _outcome(simulator)
+    return _stepped(case, _simulator(case))
 
 
 def run_in_a_small_room(case: Case) -> Outcome:
     """Simulate with hardly any memory to begin with, so that every array has to grow."""
     simulator = _simulator(case, order_room=2, tape_room=16)
+    if has_requests(case):
+        return _stepped(case, simulator)
     simulator.run(_targets(case))
     simulator.finish()
     return _outcome(simulator)
 
 
+def _stepped(case: Case, simulator: Simulator) -> Outcome:
+    for row, weights in zip(case.rows, _targets(case), strict=True):
+        if not simulator.advance():
+            break
+        simulator.decide(weights, _requests(row))
+    simulator.finish()
+    return _outcome(simulator)
+
+
 def _simulator(case: Case, **rooms: int) -> Simulator:
-    return Simulator(_bars(case), _run(case), _slots(case), _fine(case), **rooms)
+    return Simulator(_bars(case), _run(case), _slots(case), _fine(case), _actions(case), _rates(case), **rooms)
+
+
+def _requests(row: Row) -> np.ndarray:
+    requests = np.zeros(len(row.requests), dtype=REQUEST)
+    for record, request in zip(requests, row.requests, strict=True):
+        for name in REQUEST_FIELDS:
+            record[name] = getattr(request, name)
+    return requests
+
+
+def _actions(case: Case) -> np.ndarray:
+    every = [(i, action) for i, rules in enumerate(case.instruments) for action in rules.actions]
+    actions = np.zeros(len(every), dtype=ACTION)
+    for record, (i, action) in zip(actions, every, strict=True):
+        record["instrument"], record["ts_ms"] = i, action.ts_ms
+        record["kind"], record["value"] = action.kind, action.value
+    return actions
+
+
+def _rates(case: Case) -> np.ndarray:
+    if not any(row.rates for row in case.rows):
+        return np.zeros((0, len(case.instruments)))
+    return np.array([row.rates for row in case.rows], dtype=np.float64)
 
 
 def _fill_bar(record: np.void, bar: Bar) -> None:
@@ -101,21 +143,28 @@ def _run(case: Case) -> np.ndarray:
     run["spread_by_hour"][0, :] = case.spread_seasonality.by_hour()
     run["latency_by_hour"][0, :] = case.latency_seasonality.by_hour()
     run["cash"][0, :] = case.initial_cash
+    run["n_tiers"] = len(case.tiers)
+    for n, tier in enumerate(case.tiers):
+        run["tier_volume"][0, n] = tier.volume
+        run["tier_taker_rate"][0, n], run["tier_maker_rate"][0, n] = tier.taker_rate, tier.maker_rate
     return run
 
 
 def _slots(case: Case) -> np.ndarray:
     slots = np.zeros(len(case.instruments), dtype=SLOT)
-    fine_start = 0
+    fine_start = action_start = 0
     for slot, rules in zip(slots, case.instruments, strict=True):
         slot["hash"] = rules.stable_hash
         slot["tick_mantissa"], slot["tick_scale"] = rules.tick.mantissa, rules.tick.scale
         slot["step_mantissa"], slot["step_scale"] = rules.step.mantissa, rules.step.scale
-        slot["fee_rate"] = rules.taker_bps / 10000 * (1 - rules.discount)
-        for name in ("shortable", "can_flip", "min_qty", "min_notional", "min_fee"):
+        fees = case.tiers[0] if case.tiers else rules.first_tier
+        slot["fee_rate"], slot["maker_rate"] = fees.taker_rate, fees.maker_rate
+        for name in SLOT_SAME_NAME:
             slot[name] = getattr(rules, name)
         slot["fine_start"], slot["fine_end"] = fine_start, fine_start + len(rules.fine)
         fine_start += len(rules.fine)
+        slot["action_start"], slot["action_end"] = action_start, action_start + len(rules.actions)
+        action_start += len(rules.actions)
     return slots
 
 
@@ -142,5 +191,8 @@ def _events(tape: np.ndarray) -> Iterator[Event]:
             kind=EventKind(int(record["kind"])),
             reason=Reason(int(record["reason"])),
             **{name: int(record[name]) for name in WHOLE},
-            **{name: float(record[name]) for name in COSTS},
+            **{name: float(record[name]) for name in FIGURES},
+            type=OrderType(int(record["type"])),
+            maker=bool(record["maker"]),
+            final=bool(record["final"]),
         )

@@ -12,12 +12,17 @@ from keel.domain.orders import EventKind, RunStatus, TradingState
 
 from .case import Case
 from .reference_books import apply_fill, equity, gross_value, net_value
-from .reference_costs import update_variances
+from .reference_costs import update_average_true_range, update_variances
 from .reference_decision import decide
+from .reference_fees import choose_tier
+from .reference_holders import apply_corporate_actions, charge_for_days, hear_of
+from .reference_liquidation import liquidate
+from .reference_looks import note_best_prices
 from .reference_state import Book, Event, Mark, State
 from .reference_venue import cancel_what_is_left, expire_day_orders, run_venue
 
 FINAL_KINDS = (EventKind.REJECTED, EventKind.CANCELED, EventKind.EXPIRED)
+AMENDS = (EventKind.AMENDED, EventKind.AMEND_REJECTED)
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,11 @@ def simulate(case: Case) -> Outcome:
     state = State.start(case)
     for k, row in enumerate(case.rows):
         state.row_index = k
-        _open_bars(state)
+        _open_row(state)
         run_venue(state)
         expire_day_orders(state)
+        note_best_prices(state)
+        liquidate(state)
         _mark_to_close(state)
         bankrupt = equity(state.venue, state.markets) <= 0
         _deliver_responses(state)
@@ -50,7 +57,7 @@ def simulate(case: Case) -> Outcome:
         if bankrupt:
             state.status = RunStatus.BANKRUPT
             break
-        decide(state, row.targets)
+        decide(state, row)
     else:
         state.status = RunStatus.DONE
     cancel_what_is_left(state)
@@ -65,37 +72,54 @@ def simulate(case: Case) -> Outcome:
     )
 
 
-def _open_bars(state: State) -> None:
-    """Count each instrument's new bar (rule 14.1)."""
-    for market, bar in zip(state.markets, state.row.bars, strict=True):
+def _open_row(state: State) -> None:
+    """Begin a day, then count each instrument's new bar and apply its actions (rule 14.1)."""
+    before = state.row_before
+    if before is not None and before.day != state.row.day:
+        choose_tier(state)
+        charge_for_days(state)
+    for i, (market, bar) in enumerate(zip(state.markets, state.row.bars, strict=True)):
         if bar is not None:
             market.bar = bar
             market.bar_count += 1
             market.bar_filled = 0.0
+            apply_corporate_actions(state, i, bar)
 
 
 def _mark_to_close(state: State) -> None:
-    """Update variances, then marks (rule 14.4)."""
+    """Update variances and true ranges, then marks, then rates and values (rule 14.5)."""
     for market, bar in zip(state.markets, state.row.bars, strict=True):
         if bar is not None:
             if market.bar_count > 1:
                 update_variances(state, market, bar.close)
+            update_average_true_range(state, market, bar)
             market.mark = bar.close
+    for market, rate in zip(state.markets, state.rates(state.row_index), strict=True):
+        market.rate = rate
+        market.value = market.mark * rate
 
 
 def _deliver_responses(state: State) -> None:
-    """Apply to the local book what has been heard by D(k), in the order in which it happened (rules 5, 14.6)."""
+    """Apply to the local book what has been heard by D(k), in the order in which it happened (rules 5, 14.7)."""
     for event in state.events:
-        if event.delivered or event.response_ts_ms > state.row.close_ts_ms:
-            continue
-        event.delivered = True
+        if not event.delivered and event.response_ts_ms <= state.row.close_ts_ms:
+            event.delivered = True
+            _deliver(state, event)
+
+
+def _deliver(state: State, event: Event) -> None:
+    if event.kind == EventKind.FILLED:
+        apply_fill(state.local, state.case.instruments[event.instrument], event)
+    elif event.kind >= EventKind.FUNDING:
+        hear_of(state, event)
+    if event.order_id >= 0:
         order = state.orders[event.order_id]
-        if event.kind == EventKind.FILLED:
-            step = state.case.instruments[event.instrument].step
-            apply_fill(state.local, event.instrument, step, event.side, event.qty, event.price, event.fee)
-            order.local_filled = order.local_filled + event.qty
-        if event.kind in FINAL_KINDS or order.local_filled >= order.qty * (1 - 1e-12):
-            order.local_final = True
+        order.local_filled = order.local_filled + (event.qty if event.kind == EventKind.FILLED else 0.0)
+        order.local_final = order.local_final or event.final or event.kind in FINAL_KINDS
+        order.amend_on_its_way = order.amend_on_its_way and event.kind not in AMENDS
+    elif event.kind == EventKind.FILLED:
+        market = state.markets[event.instrument]
+        market.pursue = market.suspended = False
 
 
 def _update_latches(state: State, local_equity: float) -> None:
@@ -125,7 +149,7 @@ def _lost(before: float, now: float, limit: float) -> bool:
 
 
 def _record_marks(state: State, local_equity: float) -> None:
-    """Record the row (rule 14.8)."""
+    """Record the row (rule 14.9)."""
     venue, markets = state.venue, state.markets
     state.marks.append(
         Mark(

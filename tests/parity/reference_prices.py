@@ -47,10 +47,12 @@ def reference_price(case: Case, instrument: int, bar: Bar, side: int, ts_ms: int
 
 @dataclass(frozen=True)
 class Walk:
-    """Hold the legs open → e1 → e2 → close and their lengths (rule 9, `path`)."""
+    """Hold the corners open → e1 → e2 → close and the lengths between them (rule 9, `path`)."""
 
+    open: float
     e1: float
     e2: float
+    close: float
     d1: float
     d2: float
     d3: float
@@ -61,7 +63,12 @@ class Walk:
         high_first = bar.high - bar.open < bar.open - bar.low
         e1, e2 = (bar.high, bar.low) if high_first else (bar.low, bar.high)
         d1, d2, d3 = abs(e1 - bar.open), bar.high - bar.low, abs(bar.close - e2)
-        return cls(e1, e2, d1, d2, d3, d1 + d2 + d3)
+        return cls(bar.open, e1, e2, bar.close, d1, d2, d3, d1 + d2 + d3)
+
+    def corners_after(self, distance: float) -> list[tuple[float, float]]:
+        """Return (distance, price) of each corner still to come (rule 10)."""
+        corners = [(self.d1, self.e1), (self.d1 + self.d2, self.e2), (self.total, self.close)]
+        return [corner for corner in corners if corner[0] > distance]
 
 
 def path_price(bar: Bar, tau: float) -> float:
@@ -87,11 +94,12 @@ def worst_price(bar: Bar, tau: float, side: int) -> float:
     if walk.total <= 0:
         return bar.open
     x = tau * walk.total
-    left = [path_price(bar, tau), bar.close]
-    if x < walk.d1:
-        left += [walk.e1, walk.e2]
-    elif x < walk.d1 + walk.d2:
-        left += [walk.e2]
+    return worst_of_the_rest(bar, path_price(bar, tau), x, side)
+
+
+def worst_of_the_rest(bar: Bar, price: float, distance: float, side: int) -> float:
+    """Return the worst for a side of: a price, the close, and the extremes yet to come (rules 9, 10, 26)."""
+    left = [price, bar.close, *(corner for _, corner in Walk.of(bar).corners_after(distance))]
     return max(left) if side > 0 else min(left)
 
 
@@ -119,6 +127,14 @@ def bridge_price(case: Case, instrument: int, bar: Bar, tau: float) -> float:
     noise = sigma * math.sqrt((tau - a) * (b - tau) / width) * z(node)
     price = pa + (pb - pa) * ((tau - a) / width) + noise
     return clamp(price, bar.low, bar.high)
+
+
+def finer_bars_left(case: Case, instrument: int, bar: Bar, ts_ms: int) -> list[Bar]:
+    """Return the finer bars that decide what is left of a bar; none under another model (rule 10)."""
+    if case.price_model != PriceModel.REFERENCE:
+        return []
+    fine = case.instruments[instrument].fine
+    return [f for f in fine if f.close_ts_ms > ts_ms and f.open_ts_ms < bar.close_ts_ms]
 
 
 def finer_price(fine: tuple[Bar, ...], bar: Bar, ts_ms: int) -> float:

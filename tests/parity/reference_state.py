@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
-from keel.domain.orders import EventKind, OrderStatus, Reason, RunStatus, TradingState
+from keel.domain.orders import (
+    ActionKind,
+    EventKind,
+    OrderStatus,
+    OrderType,
+    Reason,
+    RunStatus,
+    TimeInForce,
+    TradingState,
+)
 
-from .case import Bar, Case, Row
+from .case import Action, Bar, Case, Row, Tier
+
+FINAL = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
+STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 
 @dataclass
 class Event:
-    """Record one thing that happened to an order; the fields are those of `keel.domain.layout.EVENT`.
+    """Record one thing that happened to an order or the account; the fields are those of `layout.EVENT`.
 
     `delivered` is bookkeeping (rule 5) and not compared: a kernel may hand a record out before it is delivered.
     """
@@ -31,12 +44,18 @@ class Event:
     spread_cost: float = 0.0
     impact_cost: float = 0.0
     rounding_cost: float = 0.0
+    cash: float = 0.0
+    fee_qty: float = 0.0
+    rate: float = 0.0
+    type: OrderType = OrderType.MARKET
+    maker: bool = False
+    final: bool = False
     delivered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Record the books at one decision time; the fields are those of `keel.domain.layout.MARK` (rule 14.8)."""
+    """Record the books at one decision time; the fields are those of `keel.domain.layout.MARK` (rule 14.9)."""
 
     ts_ms: int
     equity: float
@@ -47,41 +66,98 @@ class Mark:
 
 
 @dataclass
+class Amend:
+    """Hold an amend on its way to the venue; 0 leaves a value as it is (rule 23)."""
+
+    ts_ms: int
+    qty: float
+    limit_price: float
+    trigger_price: float
+
+
+@dataclass
+class Reach:
+    """Hold when the rest of the bar of row `row` brings an order its price, and that price (rule 10)."""
+
+    row: int
+    ts_ms: int
+    price: float
+    distance: float
+
+
+@dataclass
 class Order:
     """Follow one order: what we asked for, where the venue has it, and what we know of that."""
 
-    id: int
     instrument: int
-    seq: int
     side: int
-    qty: float
-    opening_qty: float
-    reserve_per_unit: float
-    birth_ts_ms: int
-    arrival_ts_ms: int
-    last_response_ts_ms: int
+    qty: float = 0.0
+    opening_qty: float = 0.0
+    id: int = -1
+    seq: int = 0
+    submitted_row: int = -1
+    birth_ts_ms: int = 0
+    arrival_ts_ms: int = 0
+    last_response_ts_ms: int = 0
+    type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.GTC
+    limit_price: float = 0.0
+    trigger_price: float = 0.0
+    trail: float = 0.0
+    trail_rate: float = 0.0
+    expire_ts_ms: int = 0
+    reduce_only: bool = False
+    reserve_per_unit: float = 0.0
+    tag: int = -1
+    for_target: bool = False
+    # who it belongs to (rule 24)
+    pair: int = -1
+    partner: Order | None = field(default=None, repr=False)
+    parent: Order | None = field(default=None, repr=False)
+    covers: bool = False
     # the venue's side
     status: OrderStatus = OrderStatus.IN_FLIGHT
     filled: float = 0.0
-    matched_row: int = -1
+    triggered: bool = False
+    active_ts_ms: int = 0
+    looked_row: int = -1
+    look_again_ts_ms: int | None = None
+    look_waits: bool = False
+    reach: Reach | None = None
+    best_price: float | None = None
+    best_price_at_close: float = 0.0
     cancel_ts_ms: int | None = None
     cancel_reason: Reason = Reason.NONE
+    amend: Amend | None = None
     venue_events: int = 0
     rated: float = 0.0
+    regulated: float = 0.0
     paid: float = 0.0
     # our side
     local_filled: float = 0.0
     local_final: bool = False
+    amend_on_its_way: bool = False
+    amends_requested: int = 0
 
     @property
     def is_open(self) -> bool:
         """Say whether the order is not final at the venue."""
-        return self.status in (OrderStatus.IN_FLIGHT, OrderStatus.WORKING)
+        return self.status not in FINAL
 
     @property
     def is_filled(self) -> bool:
         """Say whether the venue has filled it (rule 14, last paragraph)."""
         return self.filled >= self.qty * (1 - 1e-12)
+
+    @property
+    def has_limit(self) -> bool:
+        """Say whether the order trades at a limit price now (rule 10)."""
+        return self.type == OrderType.LIMIT or (self.type == OrderType.STOP_LIMIT and self.triggered)
+
+    @property
+    def waits_for_trigger(self) -> bool:
+        """Say whether the order has a trigger that the price has not met yet (rule 10)."""
+        return self.type in (*STOPS, OrderType.TAKE_PROFIT) and not self.triggered
 
 
 @dataclass
@@ -104,19 +180,42 @@ class Memory:
 
 @dataclass
 class Market:
-    """Hold what is known of one instrument: newest bar, mark, variances, metaorder, and our target on it."""
+    """Hold what is known of one instrument: newest bar, prices, fees, variances, metaorder, and our target on it."""
 
+    fees: Tier
+    rate: float
+    corporate: list[Action]
+    funding: list[Action]
     bar: Bar | None = None
     bar_count: int = 0
     mark: float = 0.0
+    value: float = 0.0
+    average_true_range: float = 0.0
     var_short: float = 0.0
     var_long: float = 0.0
     bar_filled: float = 0.0
+    last_match_ts_ms: int = 0
     memory: dict[int, Memory] = field(default_factory=lambda: {1: Memory(), -1: Memory()})
     last_weight: float = 0.0
     target_qty: float = 0.0
     pursue: bool = False
     suspended: bool = False
+
+    @classmethod
+    def at_start(cls, case: Case, instrument: int) -> Market:
+        """Start in the first tier, with what is to come: actions from the first row's close on (rules 15, 25)."""
+        rules, first = case.instruments[instrument], case.rows[0]
+        actions = [a for a in sorted(rules.actions, key=_by_time) if a.ts_ms >= first.close_ts_ms]
+        return cls(
+            fees=case.tiers[0] if case.tiers else rules.first_tier,
+            rate=first.rates[instrument] if first.rates else 1.0,
+            corporate=[a for a in actions if a.kind != ActionKind.FUNDING],
+            funding=[a for a in actions if a.kind == ActionKind.FUNDING],
+        )
+
+
+def _by_time(action: Action) -> tuple[int, ActionKind]:
+    return action.ts_ms, action.kind
 
 
 @dataclass
@@ -137,6 +236,7 @@ class State:
     tokens: float = 0.0
     last_refill_ts_ms: int = 0
     timeouts: int = 0
+    volume_by_day: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     orders: list[Order] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
@@ -149,7 +249,7 @@ class State:
             case=case,
             venue=Book(cash, [0.0] * n, [0.0] * n),
             local=Book(cash, [0.0] * n, [0.0] * n),
-            markets=[Market() for _ in range(n)],
+            markets=[Market.at_start(case, i) for i in range(n)],
             day_start=cash,
             peak=cash,
             last_local_equity=cash,
@@ -162,6 +262,23 @@ class State:
         """Return the row being simulated."""
         return self.case.rows[self.row_index]
 
+    @property
+    def row_before(self) -> Row | None:
+        """Return the row before the one being simulated."""
+        return self.case.rows[self.row_index - 1] if self.row_index > 0 else None
+
+    def rates(self, row_index: int) -> tuple[float, ...]:
+        """Return each instrument's rate of a row (rule 27)."""
+        return self.case.rows[row_index].rates or (1.0,) * len(self.markets)
+
+    def bar_now(self, instrument: int) -> Bar | None:
+        """Return the instrument's bar in the row being simulated."""
+        return self.row.bars[instrument]
+
     def live_orders(self, instrument: int | None = None) -> list[Order]:
         """Return the orders not final to our knowledge, in id order; all, or one instrument's (rule 6)."""
         return [o for o in self.orders if not o.local_final and instrument in (None, o.instrument)]
+
+    def orders_for_targets(self, instrument: int) -> list[Order]:
+        """Return one instrument's live orders that may open a position (rule 6)."""
+        return [o for o in self.live_orders(instrument) if not o.reduce_only]

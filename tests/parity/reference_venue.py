@@ -1,86 +1,44 @@
-"""What the venue does inside a row: arrivals, matches, cancels, expiries (docs/execution.md, rules 3, 7, 12, 14)."""
+"""What the venue does inside a row, one event after another (docs/execution.md, rules 3, 6, 14, 16 and 23)."""
 
 from __future__ import annotations
 
 from keel.domain.orders import EventKind, OrderStatus, Reason, TimeInForce
 
-from .case import Bar
-from .reference_books import apply_fill, ceil_grid, floor_grid
-from .reference_costs import fee_rate, fill_fee, half_spread, market_impact, newest_bar, response_ts_ms
-from .reference_prices import fraction, reference_price
-from .reference_state import Event, Order, State
+from .reference_admission import refusal
+from .reference_books import limit_on_grid, trigger_on_grid
+from .reference_fees import reserve_per_unit
+from .reference_holders import next_funding_ts, pay_funding
+from .reference_links import end_order, end_order_alone, legs_of, record
+from .reference_looks import look, take_reached
+from .reference_state import Amend, Order, State
+
+FUNDING = -1
+"""Stands before every order id: funding comes first at one time and instrument (rule 14.2)."""
+LOOK, REACHED, AMEND, CANCEL, EXPIRE = range(5)
+"""What may happen to a working order, in the order in which it does at one time (rule 14.2)."""
 
 
 def run_venue(state: State) -> None:
-    """Do all venue events before D(k), merged by (time, instrument, order id) (rule 14.2)."""
+    """Do all venue events before D(k), merged by (time, instrument, funding before orders, order id) (rule 14.2)."""
     while True:
-        due = [
-            (ts, order.instrument, order.id)
-            for order in state.orders
-            if (ts := _next_event_ts(state, order)) is not None and ts < state.row.close_ts_ms
-        ]
+        due = [(ts, i, FUNDING) for i in range(len(state.markets)) if (ts := next_funding_ts(state, i)) is not None]
+        due += [(ts, o.instrument, o.id) for o in state.orders if (ts := _next_event_ts(state, o)) is not None]
+        due = [event for event in due if event[0] < state.row.close_ts_ms]
         if not due:
             return
-        ts, _, order_id = min(due)
-        _do_next_event(state, state.orders[order_id], ts)
-
-
-def _match_ts(state: State, order: Order) -> int | None:
-    """Return when the order is matched in this row: once in each bar of its instrument (rule 3)."""
-    bar = state.row.bars[order.instrument]
-    if bar is None or order.matched_row == state.row_index:
-        return None
-    return max(order.arrival_ts_ms, bar.open_ts_ms)
-
-
-def _next_event_ts(state: State, order: Order) -> int | None:
-    """Return the time of the order's one next event (rule 14.2)."""
-    if order.status == OrderStatus.IN_FLIGHT:
-        return order.arrival_ts_ms
-    if order.status == OrderStatus.WORKING:
-        times = [ts for ts in (_match_ts(state, order), order.cancel_ts_ms) if ts is not None]
-        return min(times) if times else None
-    return None
-
-
-def _do_next_event(state: State, order: Order, ts: int) -> None:
-    if order.status == OrderStatus.IN_FLIGHT:
-        _arrive(state, order, ts)
-    elif _match_ts(state, order) == ts:  # the match first at the same time
-        _match(state, order, ts)
-    else:
-        end_order(state, order, ts, OrderStatus.CANCELED, order.cancel_reason)
-
-
-def _record(state: State, order: Order, kind: EventKind, reason: Reason, ts: int, qty: float) -> Event:
-    event = Event(
-        kind=kind,
-        reason=reason,
-        side=order.side,
-        instrument=order.instrument,
-        order_id=order.id,
-        row=state.row_index,
-        ts_ms=ts,
-        response_ts_ms=response_ts_ms(state, order, ts),
-        qty=qty,
-    )
-    state.events.append(event)
-    return event
-
-
-def end_order(state: State, order: Order, ts: int, status: OrderStatus, reason: Reason) -> None:
-    """Cancel or expire what is left of an order (rules 3, 6, 12, 16)."""
-    order.status = status
-    kind = EventKind.EXPIRED if status == OrderStatus.EXPIRED else EventKind.CANCELED
-    _record(state, order, kind, reason, ts, order.qty - order.filled)
+        ts, instrument, order_id = min(due)
+        if order_id == FUNDING:
+            pay_funding(state, instrument)
+        else:
+            _do_next_event(state, state.orders[order_id], ts)
 
 
 def expire_day_orders(state: State) -> None:
     """End every WORKING DAY order at the close of the day's last row, in id order (rule 3)."""
-    if state.case.time_in_force != TimeInForce.DAY or not state.row.ends_day:
+    if not state.row.ends_day:
         return
     for order in state.orders:
-        if order.status == OrderStatus.WORKING:
+        if order.status == OrderStatus.WORKING and order.time_in_force == TimeInForce.DAY:
             end_order(state, order, state.row.close_ts_ms, OrderStatus.EXPIRED, Reason.SESSION_END)
 
 
@@ -88,135 +46,126 @@ def cancel_what_is_left(state: State) -> None:
     """Cancel every order that is not final at the venue, at the last D(k), in id order (rule 16)."""
     for order in state.orders:
         if order.is_open:
-            end_order(state, order, state.row.close_ts_ms, OrderStatus.CANCELED, Reason.END_OF_RUN)
+            end_order_alone(state, order, state.row.close_ts_ms, OrderStatus.CANCELED, Reason.END_OF_RUN)
 
 
-# Arrival: the venue's own check (rule 7)
+# The order's one next event
+
+
+def _next_event_ts(state: State, order: Order) -> int | None:
+    if order.status == OrderStatus.IN_FLIGHT:
+        return None if order.parent else order.arrival_ts_ms
+    waiting = _waiting_events(state, order)
+    return min(waiting)[0] if waiting else None
+
+
+def _waiting_events(state: State, order: Order) -> list[tuple[int, int]]:
+    """Return (time, what) of all that may happen next to an order that has arrived."""
+    waiting = []
+    if order.amend is not None:
+        waiting.append((order.amend.ts_ms, AMEND))
+    if order.cancel_ts_ms is not None:
+        waiting.append((order.cancel_ts_ms, CANCEL))
+    if order.status == OrderStatus.HELD:
+        return waiting
+    if order.status != OrderStatus.WORKING:
+        return []
+    look_ts = _look_ts(state, order)
+    if look_ts is not None:
+        waiting.append((look_ts, LOOK))
+    if order.reach is not None and order.reach.row == state.row_index:
+        waiting.append((order.reach.ts_ms, REACHED))
+    if order.time_in_force == TimeInForce.GTD:
+        waiting.append((max(order.expire_ts_ms, order.arrival_ts_ms), EXPIRE))
+    return waiting
+
+
+def _look_ts(state: State, order: Order) -> int | None:
+    """Return when the order is looked at in this row: once in each bar, and again where rule 10 says so."""
+    bar = state.bar_now(order.instrument)
+    if bar is None or order.look_waits:
+        return None
+    if order.look_again_ts_ms is not None:
+        return order.look_again_ts_ms
+    return None if order.looked_row == state.row_index else max(order.arrival_ts_ms, bar.open_ts_ms)
+
+
+def _do_next_event(state: State, order: Order, ts: int) -> None:
+    if order.status == OrderStatus.IN_FLIGHT:
+        _arrive(state, order, ts)
+        return
+    _, what = min(_waiting_events(state, order))
+    if what == LOOK:
+        look(state, order, ts)
+    elif what == REACHED and order.reach is not None:
+        take_reached(state, order, order.reach)
+    elif what == AMEND and order.amend is not None:
+        _take_amend(state, order, order.amend)
+    elif what == CANCEL:
+        end_order(state, order, ts, OrderStatus.CANCELED, order.cancel_reason)
+    else:
+        end_order(state, order, ts, OrderStatus.EXPIRED, Reason.GOOD_TILL_DATE)
+
+
+# Arrivals and amends
 
 
 def _arrive(state: State, order: Order, ts: int) -> None:
-    reason = _refusal(state, order)
+    """Accept or reject an order, and its legs after it (rules 7, 24)."""
+    reason = refusal(state, order, order.qty)
     if reason == Reason.NONE:
         order.status = OrderStatus.WORKING
-        _record(state, order, EventKind.ACCEPTED, reason, ts, order.qty)
+        record(state, order, EventKind.ACCEPTED, reason, ts, order.qty)
     else:
         order.status = OrderStatus.REJECTED
-        _record(state, order, EventKind.REJECTED, reason, ts, order.qty)
+        record(state, order, EventKind.REJECTED, reason, ts, order.qty)
+    for leg in legs_of(state, order):
+        if reason == Reason.NONE:
+            leg.status = OrderStatus.HELD
+            record(state, leg, EventKind.ACCEPTED, reason, ts, leg.qty)
+        else:
+            leg.status = OrderStatus.REJECTED
+            record(state, leg, EventKind.REJECTED, Reason.PARENT_ENDED, ts, leg.qty)
 
 
-def _refusal(state: State, order: Order) -> Reason:
-    """Return why the venue refuses the order at its arrival, or NONE (rule 7)."""
-    case, rules = state.case, state.case.instruments[order.instrument]
-    others = [o for o in state.orders if o.status == OrderStatus.WORKING and o.id != order.id]
-    if order.side < 0 and not (case.margin_account and rules.shortable) and _sells_too_much(state, order, others):
-        return Reason.INSUFFICIENT_POSITION
-    if case.margin_account:
-        return Reason.INSUFFICIENT_FUNDS if _exceeds_margin(state, order, others) else Reason.NONE
-    if order.side > 0 and _exceeds_cash(state, order, others):
-        return Reason.INSUFFICIENT_FUNDS
-    return Reason.NONE
+def _take_amend(state: State, order: Order, amend: Amend) -> None:
+    """Change an order at the venue, or say why not (rule 23)."""
+    order.amend = None
+    ts = amend.ts_ms
+    if order.triggered and amend.trigger_price > 0:
+        _refuse_amend(state, order, ts, Reason.ORDER_ENDED)
+    elif 0 < amend.qty <= order.filled:
+        end_order(state, order, ts, OrderStatus.CANCELED, Reason.CLIENT_REQUEST)
+    else:
+        _try_amend(state, order, amend)
+    if order.look_waits:
+        order.look_waits, order.look_again_ts_ms = False, ts
 
 
-def _exceeds_cash(state: State, order: Order, others: list[Order]) -> bool:
-    rules, mark = state.case.instruments[order.instrument], state.markets[order.instrument].mark
-    need = order.qty * mark * (1 + fee_rate(rules)) + rules.min_fee
-    free = state.venue.cash
-    for o in others:
-        if o.side > 0:
-            its_mark, its_rate = (
-                state.markets[o.instrument].mark,
-                fee_rate(state.case.instruments[o.instrument]),
-            )
-            free = free - (o.qty - o.filled) * its_mark * (1 + its_rate)
-    return need > free + 1e-9 * abs(free)
-
-
-def _sells_too_much(state: State, order: Order, others: list[Order]) -> bool:
-    free = state.venue.qty[order.instrument]
-    for o in others:
-        if o.side < 0 and o.instrument == order.instrument:
-            free = free - (o.qty - o.filled)
-    return order.qty > free + 1e-9 * (1 + abs(free))
-
-
-def _exceeds_margin(state: State, order: Order, others: list[Order]) -> bool:
-    m, rules, venue = state.case.initial_margin, state.case.instruments[order.instrument], state.venue
-    opening = order.qty - max(0.0, min(order.qty, -order.side * venue.qty[order.instrument]))
-    if opening <= 0:
-        return False
-    need = opening * state.markets[order.instrument].mark * (m + fee_rate(rules)) + rules.min_fee
-    free = venue.cash
-    for qty, market in zip(venue.qty, state.markets, strict=True):
-        free = free + qty * market.mark
-    for qty, market in zip(venue.qty, state.markets, strict=True):
-        free = free - m * abs(qty) * market.mark
-    free = free + m * (order.qty - opening) * state.markets[order.instrument].mark
-    for o in others:
-        its_mark, its_rate = state.markets[o.instrument].mark, fee_rate(state.case.instruments[o.instrument])
-        free = free - min(o.opening_qty, o.qty - o.filled) * its_mark * (m + its_rate)
-    return need > free + 1e-9 * abs(free)
-
-
-# The match (rules 9, 11, 12, 15)
-
-
-def _match(state: State, order: Order, ts: int) -> None:
-    order.matched_row = state.row_index
-    qty = _matchable_qty(state, order, newest_bar(state, order.instrument), ts)
-    starved = qty > 0 and _fill(state, order, ts, qty)
-    if order.is_filled:
-        order.status = OrderStatus.FILLED
-    elif starved:
-        end_order(state, order, ts, OrderStatus.CANCELED, Reason.INSUFFICIENT_FUNDS)
-    elif state.case.time_in_force == TimeInForce.IOC:
-        end_order(state, order, ts, OrderStatus.CANCELED, Reason.IMMEDIATE_OR_CANCEL)
-
-
-def _matchable_qty(state: State, order: Order, bar: Bar, ts: int) -> float:
-    """Return what the bar's volume lets through (rule 12)."""
-    left = order.qty - order.filled
-    if state.case.max_participation == 0:
-        return left
-    if not bar.volume > 0:
-        return 0.0
-    ours = state.markets[order.instrument].bar_filled
-    share = state.case.max_participation * bar.volume * (1 - fraction(bar, ts)) - ours
-    return floor_grid(min(left, share), state.case.instruments[order.instrument].step)
-
-
-def _fill(state: State, order: Order, ts: int, qty: float) -> bool:
-    """Fill what can be paid for; return whether that was less than `qty` (rule 12)."""
-    i, side = order.instrument, order.side
-    rules, market = state.case.instruments[i], state.markets[i]
-    reference = reference_price(state.case, i, newest_bar(state, i), side, ts)
-    half = half_spread(state, i, ts, reference)
-    impact = market_impact(state, i, side, qty, reference)
-    price = _fill_price(state, order, reference + side * (half + impact))
-    affordable = qty
-    if side > 0 and not state.case.margin_account:
-        affordable = (state.venue.cash - rules.min_fee) / (price * (1 + fee_rate(rules)))
-    starved = affordable < qty
-    if starved:
-        qty = floor_grid(affordable, rules.step)
-        if qty <= 0:
-            return True
-        impact = market_impact(state, i, side, qty, reference)
-        price = _fill_price(state, order, reference + side * (half + impact))
-    if state.case.impact_coefficient > 0:
-        market.memory[side].qty = market.memory[side].qty + qty
-    fee = fill_fee(rules, order, qty, price)
-    apply_fill(state.venue, i, rules.step, side, qty, price, fee)
-    order.filled = order.filled + qty
-    market.bar_filled = market.bar_filled + qty
-    event = _record(state, order, EventKind.FILLED, Reason.NONE, ts, qty)
-    event.price, event.reference_price, event.fee = price, reference, fee
-    event.spread_cost, event.impact_cost = qty * half, qty * impact
-    event.rounding_cost = side * qty * (price - reference) - event.spread_cost - event.impact_cost
-    return starved
-
-
-def _fill_price(state: State, order: Order, price: float) -> float:
-    """Return the price rounded against us to the tick, and above 0 (rule 12)."""
+def _try_amend(state: State, order: Order, amend: Amend) -> None:
+    old = (order.qty, order.limit_price, order.trigger_price)
     tick = state.case.instruments[order.instrument].tick
-    rounded = ceil_grid(price, tick) if order.side > 0 else floor_grid(price, tick)
-    return rounded if rounded > 0 else tick.mantissa / tick.scale
+    if amend.qty > 0:
+        order.qty = min(order.qty, amend.qty)
+    if amend.limit_price > 0:
+        order.limit_price = limit_on_grid(amend.limit_price, order.side, tick)
+    if amend.trigger_price > 0:
+        order.trigger_price = trigger_on_grid(amend.trigger_price, order.side, tick)
+    if order.status == OrderStatus.WORKING and not order.reduce_only:
+        reason = refusal(state, order, order.qty - order.filled)
+        if reason != Reason.NONE:
+            order.qty, order.limit_price, order.trigger_price = old
+            _refuse_amend(state, order, amend.ts_ms, reason)
+            return
+    order.opening_qty = min(order.opening_qty, order.qty)
+    order.reserve_per_unit = reserve_per_unit(state, order)
+    event = record(state, order, EventKind.AMENDED, Reason.NONE, amend.ts_ms, order.qty)
+    event.price, event.reference_price = order.limit_price, order.trigger_price
+    if (order.limit_price, order.trigger_price) != old[1:] and order.status == OrderStatus.WORKING:
+        bar = state.bar_now(order.instrument)
+        order.reach = None
+        order.look_again_ts_ms = amend.ts_ms if bar is not None and bar.open_ts_ms <= amend.ts_ms else None
+
+
+def _refuse_amend(state: State, order: Order, ts: int, reason: Reason) -> None:
+    record(state, order, EventKind.AMEND_REJECTED, reason, ts, order.qty)

@@ -1,4 +1,4 @@
-"""A run made up without the engine: random walks, and fills, positions and equity that agree with one another."""
+"""A run made up without the engine: random walks; fills, funding, positions and equity that agree with one another."""
 
 from __future__ import annotations
 
@@ -111,14 +111,27 @@ def _trade(qty: np.ndarray, closes: np.ndarray, bars: np.ndarray) -> tuple[np.nd
     fills["qty"], fills["reference_price"] = amount, reference
     fills["spread_cost"], fills["impact_cost"] = amount * reference * 1e-4, amount * reference * 2e-4
     fills["rounding_cost"] = amount * 0.003
+    fills["rate"], fills["final"], fills["maker"] = 1.0, 1, np.arange(len(row)) % 3 == 0
     fills["price"] = reference * (1 + side * 3e-4) + side * 0.003
     fills["fee"] = amount * fills["price"] * 1e-3
-    cash = np.full(len(qty), CASH)
     spent = np.bincount(row, signed * fills["price"] + fills["fee"], minlength=len(qty))
-    return _tape(fills), cash - np.cumsum(spent)
+    funding = _funding(qty, closes, bars)
+    received = np.bincount(funding["row"], funding["cash"], minlength=len(qty))
+    return _tape(fills, funding), CASH + np.cumsum(received - spent)
 
 
-def _tape(fills: np.ndarray) -> np.ndarray:
+def _funding(qty: np.ndarray, closes: np.ndarray, bars: np.ndarray) -> np.ndarray:
+    """Let longs pay shorts a hundredth of a per cent every eighth row."""
+    row, instrument = np.nonzero((qty != 0.0) & (np.arange(len(qty))[:, None] % 8 == 7))
+    events = np.zeros(len(row), dtype=EVENT)
+    events["kind"], events["instrument"], events["row"] = EventKind.FUNDING, instrument, row
+    events["order_id"], events["rate"], events["ts_ms"] = -1, 1.0, bars["close_ts_ms"][row, 0]
+    events["qty"], events["price"] = qty[row, instrument], closes[row, instrument]
+    events["cash"] = -events["qty"] * events["price"] * 1e-4
+    return events
+
+
+def _tape(fills: np.ndarray, funding: np.ndarray) -> np.ndarray:
     """Put a SUBMITTED and an ACCEPTED before each fill; refuse some orders; leave every tenth part filled."""
     submitted = fills.copy()
     submitted["kind"], submitted["price"], submitted["fee"] = EventKind.SUBMITTED, 0.0, 0.0
@@ -132,7 +145,7 @@ def _tape(fills: np.ndarray) -> np.ndarray:
     refused["order_id"] += len(fills)
     refused["kind"] = np.where(np.arange(len(refused)) % 3, EventKind.DENIED, EventKind.REJECTED)
     refused["reason"] = np.where(np.arange(len(refused)) % 3, Reason.NOT_SHORTABLE, Reason.INSUFFICIENT_FUNDS)
-    tape = np.concatenate([submitted, accepted, fills, canceled, refused])
+    tape = np.concatenate([submitted, accepted, fills, canceled, refused, funding])
     return tape[np.argsort(tape["ts_ms"], kind="stable")]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ from keel.data.check import check_bars
 from keel.data.importers.stamps import read_stamps, to_dates, to_utc_ms
 from keel.domain.errors import DataError, UsageError
 from keel.domain.instrument import InstrumentId
-from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms
+from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms, utc_text
 
 STANDARD_COLUMNS: Final[Mapping[str, str]] = {
     "timestamp": "timestamp",
@@ -28,15 +28,21 @@ STANDARD_COLUMNS: Final[Mapping[str, str]] = {
     "volume": "volume",
 }
 """A bar's column -> the file's column, before `--columns` changes any."""
+POSITIONS: Final[Mapping[str, str]] = {name: str(place) for place, name in enumerate(STANDARD_COLUMNS, start=1)}
+"""The same in a file without a header, whose columns are called by their place."""
+SESSIONS_ONLY: Final = " (sessions only)"
+"""Ends the feed's name where bars outside the sessions were left out, so that every result tells it."""
 _SPACING_TOLD: Final = 10
 """Rows from which the grid that the stamps lie on says what the timeframe is."""
+_PRICES: Final = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True)
 class Target:
     """Say whose bars a file holds and how they are made: what the file itself cannot tell.
 
-    `timezone` is the zone of naive times in the file, None if they carry their own.
+    `timezone` is the zone of naive times in the file, None if they carry their own. Bars outside the sessions of
+    `calendar` are refused, unless `left_out` is there: then they are left out and it is told their number.
     """
 
     instrument_id: InstrumentId
@@ -45,11 +51,12 @@ class Target:
     price_kind: PriceKind
     calendar: str = ROUND_THE_CLOCK
     timezone: str | None = None
+    left_out: Callable[[int], None] | None = None
 
 
-def parse_mapping(text: str) -> dict[str, str]:
-    """Read `open=o,close=c`: a bar's column to the file's. Raises UsageError for an unknown column."""
-    mapping = dict(STANDARD_COLUMNS)
+def parse_mapping(text: str, standard: Mapping[str, str] = STANDARD_COLUMNS) -> dict[str, str]:
+    """Read `open=o,close=c`: a bar's column to the file's, over `standard`. Raises UsageError for an unknown column."""
+    mapping = dict(standard)
     allowed = (*STANDARD_COLUMNS, *EXTRA_COLUMNS)
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, column = (piece.strip() for piece in part.partition("="))
@@ -76,29 +83,32 @@ def refuse_missing(columns: Sequence[str], mapping: Mapping[str, str], where: st
 
 
 def bars_from_columns(table: pl.DataFrame, mapping: Mapping[str, str], target: Target, where: str) -> StoredBars:
-    """Make checked bars of a foreign table. Rows keep the file's order, so errors name the file's rows, from 1.
+    """Make checked bars of a foreign table, as `bars_from_pieces` does."""
+    return bars_from_pieces([table], mapping, target, where)
+
+
+def bars_from_pieces(
+    pieces: Iterable[pl.DataFrame], mapping: Mapping[str, str], target: Target, where: str, price_divisor: float = 1.0
+) -> StoredBars:
+    """Make checked bars of a foreign table that comes in pieces. Errors name the file's rows, from 1.
 
     24/7 bars close one timeframe after they open, whatever close the file states (Binance's lies a
     millisecond early). Bars of a session calendar take its hours: daily rows are dates and get the
-    session's open and close, shorter bars are cut to their session. Raises DataError naming `where` and the
-    row.
+    session's open and close, shorter bars are cut to their session. Prices are divided by `price_divisor`.
+    A piece is let go before the next is asked for. Raises DataError naming `where` and the row.
     """
-    refuse_missing(table.columns, mapping, where)
-    if table.height == 0:
-        raise DataError(f"{where}: there is a header but no row below it")
-    opens, closes = _times(table[mapping["timestamp"]], target, where)
-    columns = {"open_ts_ms": pl.Series(opens), "close_ts_ms": pl.Series(closes)}
-    for name in COLUMNS:
-        if name in mapping:
-            columns[name] = _number(table[mapping[name]], COLUMNS[name], where)
-    bars = pl.DataFrame(columns)
-    check_bars(bars, where)
+    made = _Made(mapping, target, where, price_divisor)
+    for piece in pieces:
+        refuse_missing(piece.columns, mapping, where)
+        if piece.height:
+            made.add(piece)
+    bars = made.table()
     if target.calendar == ROUND_THE_CLOCK:
         _refuse_wide_spacing(bars, target.timeframe, where)
     return StoredBars(
         instrument_id=target.instrument_id,
         timeframe=target.timeframe,
-        feed=target.feed,
+        feed=target.feed + SESSIONS_ONLY * (target.left_out is not None),
         price_kind=target.price_kind,
         calendar=target.calendar,
         timezone=calendar_timezone(target.calendar),
@@ -106,20 +116,85 @@ def bars_from_columns(table: pl.DataFrame, mapping: Mapping[str, str], target: T
     )
 
 
-def _times(raw: pl.Series, target: Target, where: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    length, stamps = timeframe_ms(target.timeframe), read_stamps(raw, where)
-    if target.calendar != ROUND_THE_CLOCK:
+@dataclass
+class _Made:
+    """Gather the bars made of one piece after another."""
+
+    mapping: Mapping[str, str]
+    target: Target
+    where: str
+    price_divisor: float
+    rows: int = 0
+    stamp: pl.Series | None = None
+    last: pl.DataFrame | None = None
+    parts: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+
+    def add(self, piece: pl.DataFrame) -> None:
+        opens, closes, inside = self._times(piece[self.mapping["timestamp"]])
+        columns = {"open_ts_ms": pl.Series(opens), "close_ts_ms": pl.Series(closes)}
+        for name in COLUMNS:
+            if name in self.mapping:
+                columns[name] = self._number(piece[self.mapping[name]], name)
+        bars = pl.DataFrame(columns)
+        # the row above stands along, for a bar must not open before the one above has closed
+        above = () if self.last is None else (self.last,)
+        check_bars(pl.concat([*above, bars]), self.where, self.rows - len(above))
+        self.rows, self.last = self.rows + piece.height, bars.tail(1)
+        for name, values in self._kept(bars, inside).to_dict().items():
+            self.parts.setdefault(name, []).append(values.to_numpy())
+
+    def table(self) -> pl.DataFrame:
+        """Return all bars; a column's pieces are let go as soon as it stands in one."""
+        if self.rows == 0:
+            raise DataError(f"{self.where}: there is a header but no row below it")
+        if not any(values.size for values in self.parts["open_ts_ms"]):
+            raise DataError(f"{self.where}: no row lies within the trading sessions of {self.target.calendar}")
+        return pl.DataFrame({name: np.concatenate(self.parts.pop(name)) for name in tuple(self.parts)})
+
+    def _times(self, raw: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        target, where, length = self.target, self.where, timeframe_ms(self.target.timeframe)
+        stamps = self._stamps(raw)
+        everywhere = np.ones(raw.len(), dtype=np.bool_)
+        if target.calendar == ROUND_THE_CLOCK:
+            opens = to_utc_ms(stamps, target.timezone, where, self.rows).to_numpy()
+            return opens, opens + length, everywhere
         if length > MS_PER_DAY:
             raise UsageError(f"--timeframe {target.timeframe}: bars of {target.calendar} are at most 1d long")
         if length == MS_PER_DAY:
-            return session_bars(to_dates(stamps, where), target.calendar, where)
-        opens = to_utc_ms(stamps, target.timezone, where).to_numpy()
-        return within_sessions(opens, target.timeframe, target.calendar, where)
-    opens = to_utc_ms(stamps, target.timezone, where).to_numpy()
-    return opens, opens + length
+            dates = to_dates(stamps, where, self.rows)
+            return *session_bars(dates, target.calendar, where, self.rows), everywhere
+        opens = to_utc_ms(stamps, target.timezone, where, self.rows).to_numpy()
+        return within_sessions(opens, target.timeframe, target.calendar)
+
+    def _stamps(self, raw: pl.Series) -> pl.Series:
+        """Read the times of a piece; the file's first stands along, for all are written like it."""
+        if self.stamp is None:
+            self.stamp = raw.head(1)
+            return read_stamps(raw, self.where)
+        return read_stamps(pl.concat([self.stamp, raw]), self.where, self.rows - 1).slice(1)
+
+    def _number(self, raw: pl.Series, name: str) -> pl.Series:
+        number = _number(raw, COLUMNS[name], self.where, self.rows)
+        if name not in _PRICES or self.price_divisor == 1.0:
+            return number
+        # not polars: it multiplies by the reciprocal, which rounds twice
+        return pl.Series(number.to_numpy() / self.price_divisor)
+
+    def _kept(self, bars: pl.DataFrame, inside: NDArray[np.bool_]) -> pl.DataFrame:
+        if inside.all():
+            return bars
+        if self.target.left_out is None:
+            row = int(inside.argmin())
+            raise DataError(
+                f"{self.where}: row {self.rows - bars.height + row + 1} ({utc_text(int(bars['open_ts_ms'][row]))}): "
+                f"outside the trading sessions of {self.target.calendar}; leave such rows out with "
+                f"--outside-sessions drop, or state the right --timezone or --calendar"
+            )
+        self.target.left_out(int((~inside).sum()))
+        return bars.filter(pl.Series(inside))
 
 
-def _number(raw: pl.Series, dtype: pl.DataType, where: str) -> pl.Series:
+def _number(raw: pl.Series, dtype: pl.DataType, where: str, above: int) -> pl.Series:
     text = raw.str.strip_chars() if raw.dtype == pl.String else raw
     # counts are written as 12 or 12.0
     number = text.cast(pl.Float64, strict=False)
@@ -130,7 +205,7 @@ def _number(raw: pl.Series, dtype: pl.DataType, where: str) -> pl.Series:
         row = int(wrong.arg_max() or 0)
         value = raw[row]
         told = "is empty" if value in (None, "") else f"{value!r} is no {'whole ' if dtype == pl.Int64() else ''}number"
-        raise DataError(f"{where}: row {row + 1}: {raw.name} {told}")
+        raise DataError(f"{where}: row {above + row + 1}: {raw.name} {told}")
     return number.cast(dtype, strict=False)
 
 

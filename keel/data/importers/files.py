@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from keel.data.bars import StoredBars
-from keel.data.importers.columns import Target, bars_from_columns, refuse_missing
-from keel.domain.errors import DataError, UsageError
+from keel.data.importers.columns import Target, bars_from_columns, bars_from_pieces, refuse_missing
+from keel.data.importers.csv_file import damage_named, first_line, read_pieces, refuse_absent
+from keel.domain.errors import UsageError
 from keel.domain.instrument import InstrumentId
 
 _YAHOO_COLUMNS: Final[Mapping[str, str]] = {
@@ -26,29 +28,40 @@ _FREQTRADE_COLUMNS: Final[Mapping[str, str]] = {
     "timestamp": "date",
     **{name: name for name in ("open", "high", "low", "close", "volume")},
 }
+_BATCH_ROWS: Final = 1 << 17
 _FREQTRADE_NAME: Final = re.compile(r"([^_]+)_([^_]+)-(\d+[mhdw])")
 
 
-def read_csv(path: Path, mapping: Mapping[str, str], target: Target) -> StoredBars:
-    """Read bars from a CSV file with a header. Raises DataError naming the file and row."""
-    # every value is read as text, so that a bad one can be quoted with its row
-    table = _read(path, lambda: pl.read_csv(path, infer_schema=False))
-    return bars_from_columns(table, mapping, target, str(path))
+def read_csv(path: Path, mapping: Mapping[str, str], target: Target, *, header: bool = True) -> StoredBars:
+    """Read bars from a CSV file, or a zip of one, a piece at a time. Raises DataError naming the file and row.
+
+    Without a header the file's columns are called 1, 2, ... from the left.
+    """
+    first = first_line(path)
+    names = first if header else [str(place) for place in range(1, len(first) + 1)]
+    refuse_missing(names, mapping, str(path))
+    pieces = read_pieces(path, names, list(mapping.values()), header=header)
+    return bars_from_pieces(pieces, mapping, target, str(path))
 
 
 def read_parquet(path: Path, mapping: Mapping[str, str], target: Target) -> StoredBars:
     """Read bars from a Parquet file by the same mapping as CSV. Raises DataError naming the file and row."""
+    refuse_absent(path)
 
-    def load() -> pl.DataFrame:
-        refuse_missing(list(pl.read_parquet_schema(path)), mapping, str(path))
-        return pl.read_parquet(path, columns=list(dict.fromkeys(mapping.values())))
+    def pieces() -> Iterator[pl.DataFrame]:
+        with damage_named(path), pq.ParquetFile(path) as file:
+            refuse_missing(file.schema_arrow.names, mapping, str(path))
+            for batch in file.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(mapping.values()))):
+                yield cast(pl.DataFrame, pl.from_arrow(batch))
 
-    return bars_from_columns(_read(path, load), mapping, target, str(path))
+    return bars_from_pieces(pieces(), mapping, target, str(path))
 
 
 def read_freqtrade(path: Path, target: Target) -> StoredBars:
     """Read a feather file as freqtrade writes it: date, open to close, volume. Raises DataError naming file and row."""
-    table = _read(path, lambda: pl.read_ipc(path))
+    refuse_absent(path)
+    with damage_named(path):
+        table = pl.read_ipc(path)
     return bars_from_columns(table, _FREQTRADE_COLUMNS, target, str(path))
 
 
@@ -73,15 +86,3 @@ def freqtrade_target(
         raise UsageError(f"{path}: its name is not like BTC_USDT-1h.feather: state --symbol and --timeframe")
     base, quote, length = named.groups() if named else ("", "", "")
     return Target(InstrumentId(venue, symbol or f"{base}/{quote}"), timeframe or length, feed, "raw")
-
-
-def _read(path: Path, load: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    if not path.is_file():
-        raise DataError(f"{path}: {'is a folder; name a file' if path.is_dir() else 'no such file'}")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty")
-    try:
-        return load()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise DataError(f"{path}: cannot be read as {path.suffix or 'such a file'}: {reason}") from error

@@ -19,43 +19,43 @@ _ISO: Final = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?\
 _WHOLE: Final = r"^\d+(?:\.0*)?$"
 
 
-def read_stamps(raw: pl.Series, where: str) -> pl.Series:
+def read_stamps(raw: pl.Series, where: str, above: int = 0) -> pl.Series:
     """Return the times of a column as Date (dates alone), Datetime("ms") (naive) or Datetime("ms", "UTC") (zoned).
 
     Epoch numbers count as zoned; seconds, milliseconds, microseconds and nanoseconds are told apart by
-    size, and one column has one unit. Raises DataError naming `where` and the first row (from 1) that is no
-    time or is of another kind than the first.
+    size, and one column has one unit. Raises DataError naming `where` and the first row that is no time or is of
+    another kind than the first; rows are counted from 1, after `above` rows.
     """
     name = raw.name
-    _refuse_first(raw.is_null(), raw, where, "is empty; every row needs a time")
+    _refuse_first(raw.is_null(), raw, where, above, "is empty; every row needs a time")
     if raw.dtype == pl.Date:
         return raw
     if isinstance(raw.dtype, pl.Datetime):
         return raw.dt.cast_time_unit("ms")
     if raw.dtype.is_integer():
-        return _from_epoch(raw.cast(pl.Int64), raw, where)
+        return _from_epoch(raw.cast(pl.Int64), raw, where, above)
     if raw.dtype != pl.String:
         raise DataError(f"{where}: column {name} is {raw.dtype}; a time is a whole number, ISO text, or a timestamp")
     text = raw.str.strip_chars()
     if text.str.contains(_WHOLE)[0]:
         whole = text.str.extract(r"^(\d+)(?:\.0*)?$").cast(pl.Int64, strict=False)
-        _refuse_first(whole.is_null(), raw, where, "is no whole number like the first row's time")
-        return _from_epoch(whole, raw, where)
-    return _from_iso(text, raw, where)
+        _refuse_first(whole.is_null(), raw, where, above, "is no whole number like the first row's time")
+        return _from_epoch(whole, raw, where, above)
+    return _from_iso(text, raw, where, above)
 
 
-def to_utc_ms(stamps: pl.Series, timezone: str | None, where: str) -> pl.Series:
+def to_utc_ms(stamps: pl.Series, timezone: str | None, where: str, above: int = 0) -> pl.Series:
     """Return UTC epoch milliseconds of what `read_stamps` gave; naive times and dates are read in `timezone`.
 
-    Raises DataError if naive times have no `timezone`, or naming the row (from 1) of a local time that the
-    zone's clock change skips or repeats.
+    Raises DataError if naive times have no `timezone`, or naming the row (from 1, after `above`) of a local time that
+    the zone's clock change skips or repeats.
     """
     if isinstance(stamps.dtype, pl.Datetime) and stamps.dtype.time_zone is not None:
         return stamps.cast(pl.Int64)
     if timezone is None:
         raise DataError(
-            f"{where}: row 1: {stamps[0]} has no time zone and Keel guesses none: add --timezone UTC, or the zone of "
-            f"the file's clock such as America/New_York"
+            f"{where}: row {above + 1}: {stamps[0]} has no time zone and Keel guesses none: add --timezone UTC, or "
+            f"the zone of the file's clock such as America/New_York"
         )
     naive = stamps.cast(pl.Datetime("ms"))
     try:
@@ -66,7 +66,7 @@ def to_utc_ms(stamps: pl.Series, timezone: str | None, where: str) -> pl.Series:
             earliest = naive.slice(row, 1).dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
             what = "does not exist" if earliest.is_null()[0] else "happens twice"
             raise DataError(
-                f"{where}: row {row + 1}: {naive[row]} {what} in {timezone}, where the clocks change then: "
+                f"{where}: row {above + row + 1}: {naive[row]} {what} in {timezone}, where the clocks change then: "
                 f"export the file in UTC or as epoch milliseconds"
             )
     except pl.exceptions.PolarsError as error:
@@ -76,33 +76,35 @@ def to_utc_ms(stamps: pl.Series, timezone: str | None, where: str) -> pl.Series:
     return zoned.cast(pl.Int64)
 
 
-def to_dates(stamps: pl.Series, where: str) -> pl.Series:
+def to_dates(stamps: pl.Series, where: str, above: int = 0) -> pl.Series:
     """Return the dates of what `read_stamps` gave: dates alone, or naive midnights.
 
-    Raises DataError naming the row (from 1) of anything else: the day of a daily bar must not depend on a
-    time zone.
+    Raises DataError naming the row (from 1, after `above`) of anything else: the day of a daily bar must not depend on
+    a time zone.
     """
     if stamps.dtype == pl.Date:
         return stamps
     naive = isinstance(stamps.dtype, pl.Datetime) and stamps.dtype.time_zone is None
     dates = stamps.dt.date()
     wrong = stamps != dates.cast(pl.Datetime("ms")) if naive else pl.Series([True]).new_from_index(0, stamps.len())
-    _refuse_first(wrong, stamps, where, "is no date; daily bars of a session calendar take dates such as 2021-01-04")
+    _refuse_first(
+        wrong, stamps, where, above, "is no date; daily bars of a session calendar take dates such as 2021-01-04"
+    )
     return dates
 
 
-def _from_epoch(whole: pl.Series, raw: pl.Series, where: str) -> pl.Series:
+def _from_epoch(whole: pl.Series, raw: pl.Series, where: str, above: int) -> pl.Series:
     unit, floor, limit, ratio = next(entry for entry in _EPOCH_UNITS if int(whole[0]) < entry[2])
     wrong = (whole >= limit) | (whole < floor)
     told = f"is no epoch time in {unit} like the first row's; a column has one unit, after 1973"
-    _refuse_first(wrong, raw, where, told)
+    _refuse_first(wrong, raw, where, above, told)
     if unit != "s":
-        _refuse_first(whole % ratio != 0, raw, where, "is not a whole millisecond")
+        _refuse_first(whole % ratio != 0, raw, where, above, "is not a whole millisecond")
     ms = whole * ratio if unit == "s" else whole // ratio
     return ms.cast(pl.Datetime("ms", "UTC"))
 
 
-def _from_iso(text: pl.Series, raw: pl.Series, where: str) -> pl.Series:
+def _from_iso(text: pl.Series, raw: pl.Series, where: str, above: int) -> pl.Series:
     parts = text.to_frame("t").select(
         date=pl.col("t").str.extract(_ISO, 1),
         minute=pl.col("t").str.extract(_ISO, 2),
@@ -114,16 +116,17 @@ def _from_iso(text: pl.Series, raw: pl.Series, where: str) -> pl.Series:
         date.is_null(),
         raw,
         where,
+        above,
         "is no time Keel reads; write ISO such as 2021-01-04T14:30:00Z, or epoch ms",
     )
     dates_only, zoned = parts["minute"].is_null(), parts["zone"] != ""
-    _refuse_first(dates_only != dates_only[0], raw, where, "mixes dates with times; write all rows alike")
-    _refuse_first(zoned != zoned[0], raw, where, "mixes times with and without a zone; write all rows alike")
+    _refuse_first(dates_only != dates_only[0], raw, where, above, "mixes dates with times; write all rows alike")
+    _refuse_first(zoned != zoned[0], raw, where, above, "mixes times with and without a zone; write all rows alike")
     if dates_only[0]:
         return date
     clock = parts.select(pl.concat_str("date", pl.lit(" "), "minute", "second"))["date"]
     local = clock.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ms", strict=False)
-    _refuse_first(local.is_null(), raw, where, "is no time of day")
+    _refuse_first(local.is_null(), raw, where, above, "is no time of day")
     return _shift_to_utc(local, parts["zone"]) if zoned[0] else local
 
 
@@ -133,7 +136,7 @@ def _shift_to_utc(local: pl.Series, zone: pl.Series) -> pl.Series:
     return (local.cast(pl.Int64) - sign * (hours * 60 + minutes) * 60_000).cast(pl.Datetime("ms", "UTC"))
 
 
-def _refuse_first(wrong: pl.Series, raw: pl.Series, where: str, told: str) -> None:
+def _refuse_first(wrong: pl.Series, raw: pl.Series, where: str, above: int, told: str) -> None:
     if wrong.any():
         row = int(wrong.arg_max() or 0)
-        raise DataError(f"{where}: row {row + 1}: {raw.name} {raw[row]!s} {told}")
+        raise DataError(f"{where}: row {above + row + 1}: {raw.name} {raw[row]!s} {told}")

@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,38 @@ def test_bad_file_is_one_line_exit_2_and_nothing_stored(tmp_path, file, told):
     store = tmp_path / "bars"
     assert told in refused("csv", FIXTURES / "hourly.csv", FIXTURES / file, *CSV, "--store", store)
     assert not store.exists()
+
+
+def test_zipped_klines_are_imported_under_the_symbol_asked_for(tmp_path):
+    klines = tmp_path / "ACMEUSDT-1h-2021-01.zip"
+    rows = [
+        f"{ts}000,100,102,98,101,5,{ts + 3_599_999}999,500,7,2,200,0" for ts in (1_609_459_200_000, 1_609_462_800_000)
+    ]
+    with zipfile.ZipFile(klines, "w") as archive:
+        archive.writestr("ACMEUSDT-1h-2021-01.csv", "\n".join(rows))
+    row = imported("binance", klines, "--symbol", "ACME/USDT", "--store", tmp_path / "bars")[0]
+    assert (row["instrument"], row["timeframe"], row["bars"]) == ("binance:ACME/USDT", "1h", 2)
+
+
+def test_hours_after_the_bell_are_refused_or_left_out_told_and_marked_in_the_feed(tmp_path):
+    hours = tmp_path / "acme.zip"
+    with zipfile.ZipFile(hours, "w") as archive:
+        archive.writestr("acme.csv", "".join(f"20201127 {hour},1000,1000,1000,1000,5\n" for hour in ("12:00", "13:00")))
+    store = ("--store", tmp_path / "bars")
+    assert "--outside-sessions drop" in refused("lean", hours, *store)
+    row = imported("lean", hours, "--outside-sessions", "drop", *store)[0]
+    assert (row["bars"], row["left_out"], row["feed"]) == (1, 1, "lean (sessions only)")
+    table = run("lean", hours, "--outside-sessions", "drop", *store)
+    assert "left out" in table.stdout
+
+
+def test_csv_without_a_header_is_imported_and_a_parquet_without_one_is_refused(tmp_path):
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join((FIXTURES / "hourly.csv").read_text().splitlines()[1:]))
+    store = ("--store", tmp_path / "bars")
+    assert imported("csv", bare, *CSV, "--no-header", *store)[0]["added"] == 4
+    assert imported("csv", FIXTURES / "hourly.csv", *CSV, *store)[0]["added"] == 0
+    assert "--no-header" in refused("parquet", FIXTURES / "hourly.parquet", *CSV, "--no-header", *store)
 
 
 def test_missing_option_is_one_line_and_exit_2():

@@ -12,7 +12,7 @@ from keel.backtest.run import BacktestInputs, run_backtest
 from keel.config.modes import SimRun
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.domain.instrument import Grid, Instrument, InstrumentId
-from keel.domain.layout import BAR, BAR_PRESENT
+from keel.domain.layout import ACTION, BAR, BAR_PRESENT
 from keel.domain.orders import EventKind, Reason
 from keel.runs.result import RunResult
 from keel.strategies.buy_and_hold import BuyAndHold
@@ -75,12 +75,28 @@ def inputs_of(strategy: Strategy, config: SimRun | None = None, bars: np.ndarray
             min_notional=5.0,
             shortable=False,
             can_flip=False,
+            fee_in_base=False,
+            borrow_rate=0.0,
         )
         for symbol in SYMBOLS
     )
     bars = bars_of() if bars is None else bars
     none = np.zeros(len(SYMBOLS), np.int64)
-    return BacktestInputs(config or config_of(), instruments, strategy, bars, np.zeros(0, BAR), none, none)
+    return BacktestInputs(
+        config=config or config_of(),
+        instruments=instruments,
+        strategy=strategy,
+        bars=bars,
+        fine=np.zeros(0, BAR),
+        fine_starts=none,
+        fine_ends=none,
+        actions=np.zeros(0, ACTION),
+        action_starts=none,
+        action_ends=none,
+        rates=np.zeros((0, len(SYMBOLS))),
+        view=bars,
+        factors=np.ones(bars.shape),
+    )
 
 
 def go_on(_rows: int) -> str | None:

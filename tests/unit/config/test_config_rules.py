@@ -34,6 +34,11 @@ RULES = [
         "--set data.reference_timeframe: data.reference_timeframe: 7m must be finer than 1h and divide it evenly",
     ),
     (
+        ["data.sources={SPY: {venue: stocks}}"],
+        "--set data.sources: data.sources: SPY is neither in data.symbols nor in data.rates: add it there or remove it "
+        "here",
+    ),
+    (
         ["market.timezone=America/New_York"],
         "--set market.timezone: market.timezone: a 24/7 market needs timezone UTC, got America/New_York",
     ),

@@ -16,6 +16,7 @@ from keel.config.yaml_tree import read_document
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 TEMPLATE = CONFIGS / "config_template.yaml"
+BY_SYMBOL = (("market", "overrides"), ("data", "sources"))
 SHIPPED = sorted(CONFIGS.glob("config_*.yaml"))
 
 
@@ -93,7 +94,7 @@ def test_template_comments_are_not_left_behind_by_a_changed_default():
 def _written(values: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
     found = []
     for key, value in values.items():
-        here = (*path, ANY if path == ("market", "overrides") else key)
+        here = (*path, ANY if path in BY_SYMBOL else key)
         found.append(here)
         if isinstance(value, dict) and here != ("strategy", "params"):
             found += _written(value, here)
@@ -108,7 +109,7 @@ def _comments(lines: list[str]) -> dict[tuple[str, ...], str]:
         if line.strip().startswith("#"):
             pending.append(line.strip()[2:])
         elif match := re.match(r"( *)([\w/]+):", line):
-            key = ANY if path[:2] == ("market", "overrides") and len(match[1]) == 4 else match[2]
+            key = ANY if path[:2] in BY_SYMBOL and len(match[1]) == 4 else match[2]
             path = (*path[: len(match[1]) // 2], key)
             comments[path] = " ".join(pending)
             pending = []

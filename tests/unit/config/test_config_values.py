@@ -103,6 +103,15 @@ def test_provider_never_fills_a_real_venue(load):
     assert load("", "data.provider={kind: arch}", "data.venue=indices").config.data.active_provider.kind == "arch"
 
 
+def test_source_of_one_symbol_leaves_the_others_as_shared(load):
+    sources = "data.sources={SPY: {venue: stocks, calendar: XNYS}, EUR/USD: {venue: fx}}"
+    data = load("", "data.symbols=[SYNBTC/USDT, SPY]", "data.rates={EUR: EUR/USD, CHF: 1}", sources).config.data
+    named = ("SYNBTC/USDT", "SPY", "EUR/USD")
+    assert [data.venue_of(symbol) for symbol in named] == ["synthetic", "stocks", "fx"]
+    assert [data.calendar_of(symbol, "24/7") for symbol in named] == ["24/7", "XNYS", "24/7"]
+    assert data.rates == {"EUR": "EUR/USD", "CHF": 1.0}
+
+
 def test_loaded_config_keeps_its_file_and_resolved_values(load):
     loaded = load("", "fees.taker_bps=7.5")
     assert str(loaded.path) == "x.yaml"

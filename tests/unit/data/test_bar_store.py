@@ -274,7 +274,7 @@ def test_reading_stored_bars_imports_no_pandas(store):
     code = (
         "import sys; from pathlib import Path; from keel.data.store import BarStore; from keel.data.align import align;"
         "from keel.domain.instrument import InstrumentId;"
-        "align([BarStore(Path(sys.argv[1])).read(InstrumentId('testing', 'ACME/USDT'), '1h')], 'America/New_York');"
+        "align([BarStore(Path(sys.argv[1])).read(InstrumentId('testing', 'ACME/USDT'), '1h')]);"
         "print([name for name in ('pandas', 'exchange_calendars', 'arch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(store.root)], capture_output=True, text=True, check=True)

@@ -82,3 +82,13 @@ def test_indices_come_from_arch_once(store):
 def test_arch_has_daily_sessions_only(store, timeframe, calendar):
     with pytest.raises(UsageError, match=r"change market\.calendar and data\.timeframe"):
         ensure_bars(indices(timeframe=timeframe), calendar, store)
+
+
+def test_symbol_of_another_venue_is_left_to_its_own(store):
+    data = synthetic(symbols=["SYNBTC/USDT", "SPY"], sources={"SPY": {"venue": "stocks", "calendar": "XNYS"}})
+    assert [one.bars.instrument_id for one in ensure_bars(data, "24/7", store)] == [SYN]
+
+
+def test_made_up_symbol_beside_a_market_with_sessions_keeps_its_own_calendar(store):
+    data = synthetic(sources={"SYNBTC/USDT": {"calendar": "24/7"}})
+    assert len(ensure_bars(data, "XNYS", store)) == 1

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keel.metrics.drawdown import deepest_drawdown, drawdown_series, longest_drawdown_days, max_drawdown
+from keel.metrics.drawdown import (
+    deepest_drawdown,
+    drawdown_series,
+    longest_drawdown_days,
+    max_drawdown,
+    time_under_water,
+    ulcer_index,
+    worst_drawdowns,
+)
 
 DAY = 86_400_000
 
@@ -52,6 +60,23 @@ def test_longest_drawdown_need_not_be_the_deepest():
     assert fall.days == 2.0
 
 
+def test_worst_drawdowns_come_deepest_first_and_do_not_overlap():
+    equity = np.array([100.0, 90.0, 100.0, 50.0, 110.0, 100.0, 105.0])
+    falls = worst_drawdowns(days(0, 1, 2, 3, 4, 5, 6), equity, 5)
+    assert [fall.depth for fall in falls] == pytest.approx([-0.5, -0.1, -1 / 11])
+    assert [fall.recovered for fall in falls] == [True, True, False]
+    assert [fall.peak_ts_ms // DAY for fall in falls] == [2, 0, 4]
+    assert len(worst_drawdowns(days(0, 1, 2, 3, 4, 5, 6), equity, 2)) == 2
+
+
+def test_time_under_water_and_ulcer_index_count_every_mark():
+    equity = np.array([100.0, 90.0, 80.0, 100.0])
+    assert time_under_water(equity) == 0.5
+    assert ulcer_index(equity) == pytest.approx(((0.1**2 + 0.2**2) / 4) ** 0.5)
+    assert math.isnan(time_under_water(np.zeros(0)))
+    assert math.isnan(ulcer_index(np.array([0.0, 1.0])))
+
+
 def test_equity_below_zero_falls_by_more_than_everything():
     assert max_drawdown(np.array([100.0, -50.0])) == pytest.approx(-1.5)
 
@@ -76,3 +101,7 @@ def test_depth_and_length_equal_a_plain_loop(equity):
     assert max_drawdown(equity) == depth
     assert longest_drawdown_days(stamps, equity) == longest
     assert np.min(drawdown_series(equity)) == depth
+    falls = worst_drawdowns(stamps, equity, 100)
+    assert [fall.depth for fall in falls] == sorted(fall.depth for fall in falls)
+    assert min((fall.depth for fall in falls), default=0.0) == depth
+    assert max((fall.days for fall in falls), default=0) == longest

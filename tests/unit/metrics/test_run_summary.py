@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,46 @@ def test_trades_and_costs_add_up_to_the_change_of_equity(run):
     assert trades["closed"] > 50
     change = strategy["end_equity"] - strategy["start_equity"]
     assert trades["net_profit"] + trades["open_profit"] == pytest.approx(change, rel=1e-9)
+
+
+def test_instruments_add_up_to_the_whole(run):
+    tree = summarise(run)
+    parts = tree["instruments"]
+    assert list(parts) == ["AAA", "BBB"]
+    wholes = {
+        "orders": tree["orders"]["submitted"],
+        "fills": tree["orders"]["filled"],
+        "refused": tree["orders"]["denied"] + tree["orders"]["rejected"],
+        "trades": tree["trades"]["closed"],
+        "costs": tree["costs"]["total"]["paid"],
+        "carry": tree["cashflows"]["net"],
+        "net_profit": tree["trades"]["net_profit"],
+        "open_profit": tree["trades"]["open_profit"],
+    }
+    for name, whole in wholes.items():
+        assert sum(part[name] for part in parts.values()) == pytest.approx(whole), name
+
+
+def test_worst_drawdown_of_the_list_is_the_deepest(run):
+    tree = summarise(run)
+    listed = tree["drawdowns"]
+    assert 1 < len(listed) <= 10
+    assert listed[0]["depth"] == tree["strategy"]["max_drawdown"]
+    assert listed[0]["peak"] == tree["strategy"]["max_drawdown_peak"]
+
+
+def test_turnover_of_buy_and_hold_is_what_its_cash_bought(make_run):
+    run = make_run(rows=24 * 365 + 1)
+    cash = run.benchmark["cash"]
+    cash[1:] -= 0.5 * run.benchmark["equity"].mean()
+    assert summarise(run)["benchmark"]["turnover"] == pytest.approx(0.5, rel=0.01)
+
+
+def test_every_branch_is_explained_in_the_documents(run):
+    told = (Path(__file__).parents[3] / "docs" / "results.md").read_text(encoding="utf-8")
+    section = told.partition("## metrics.json")[2].partition("##")[0]
+    heads = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", heads)) == set(summarise(run))
 
 
 def test_tree_survives_json_without_nan(run):

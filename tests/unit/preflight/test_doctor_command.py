@@ -38,13 +38,13 @@ def test_a_healthy_place_exits_with_0_and_has_its_folders(tmp_path: Path) -> Non
     done = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK))
     assert (done.returncode, done.stderr) == (0, "")
     assert {"s", "a", "l", "mine"} <= {path.name for path in tmp_path.iterdir()}
-    assert done.stdout == "9 checks, none failed or warned\n"
+    assert done.stdout == "11 checks, none failed or warned\n"
     assert "provider makes them" in doctor(tmp_path, "--config", "c.yaml", "--verbose").stdout
 
 
 def test_table_lists_what_failed_only_and_everything_when_asked(tmp_path: Path) -> None:
     done = doctor(tmp_path, "--config", with_config(tmp_path, CONFIG))
-    assert done.stdout.startswith("9 checks, 1 failed\n")
+    assert done.stdout.startswith("11 checks, 1 failed\n")
     assert "not in mine: nowhere:A/B 1h" in done.stdout
     assert "kill switch" not in done.stdout
     healthy = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK), "--verbose").stdout

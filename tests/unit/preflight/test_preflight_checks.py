@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from keel.domain.errors import GateRefusedError
+from keel.domain.errors import DataError, GateRefusedError
 from keel.domain.instrument import InstrumentId
 from keel.preflight import checks
-from keel.preflight.check import CheckContext, CheckResult, CheckStatus, DataNeed
+from keel.preflight.check import BarFaults, CheckContext, CheckResult, CheckStatus, DataNeed, FeeNeed
 from keel.preflight.gate import CHECKS, DOCTOR_CHECKS, GATE_CHECKS, gate, run_checks
 
 BTC, ETH = InstrumentId("binance", "BTC/USDT"), InstrumentId("binance", "ETH/USDT")
@@ -28,6 +28,8 @@ def context(tmp_path: Path) -> CheckContext:
         store=tmp_path / "data" / "bars",
         min_free_disk_gb=0.0,
         data=NEED,
+        bar_faults=lambda: BarFaults((), ()),
+        fees=FeeNeed(("binance",), 10.0),
     )
 
 
@@ -90,6 +92,44 @@ def test_many_missing_bars_are_counted_not_listed(context: CheckContext) -> None
     need = DataNeed(tuple(InstrumentId("v", f"S{i}") for i in range(10)), ("1h", "1m"), None)
     result = checks.check_bars(replace(context, data=need, bars_exist=lambda _instrument, _frame: False))
     assert result.detail.endswith("v:S0 1h, v:S0 1m, v:S1 1h and 17 more")
+
+
+def test_bars_that_a_run_would_refuse_fail_with_its_own_line(context: CheckContext) -> None:
+    found = checks.check_quality(
+        replace(context, bar_faults=lambda: BarFaults(("x.parquet: bars are missing",), ("y",)))
+    )
+    assert (found.status, found.detail) == (CheckStatus.FAIL, "x.parquet: bars are missing")
+    assert "scripts/validate_data.py" in found.mend
+    assert checks.check_quality(replace(context, bar_faults=lambda: BarFaults((), ("y",)))).status is CheckStatus.WARN
+
+
+def test_a_damaged_file_of_bars_is_a_failed_check_not_a_crash(context: CheckContext) -> None:
+    def read() -> BarFaults:
+        raise DataError("x.parquet: damaged")
+
+    assert checks.check_quality(replace(context, bar_faults=read)).detail == "x.parquet: damaged"
+
+
+def test_bars_that_are_not_stored_yet_are_not_examined(context: CheckContext) -> None:
+    absent = replace(context, bars_exist=lambda _instrument, _timeframe: False)
+    assert checks.check_quality(absent).status is CheckStatus.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("venues", "taker_bps", "status"),
+    [
+        (("binance",), 7.5, CheckStatus.PASS),
+        (("binance",), 7.4, CheckStatus.WARN),
+        (("elsewhere", "binance"), 0.0, CheckStatus.WARN),
+        (("elsewhere",), 0.0, CheckStatus.NOT_APPLICABLE),
+    ],
+)
+def test_fees_below_those_the_exchange_publishes_warn(
+    context: CheckContext, venues: tuple[str, ...], taker_bps: float, status: CheckStatus
+) -> None:
+    result = checks.check_fees(replace(context, fees=FeeNeed(venues, taker_bps)))
+    assert result.status is status
+    assert ("fees.taker_bps" in result.mend) is (status is CheckStatus.WARN)
 
 
 def test_a_cold_cache_only_warns(context: CheckContext) -> None:

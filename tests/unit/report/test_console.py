@@ -27,7 +27,9 @@ def test_every_subject_is_shown_and_no_line_is_wrapped_or_too_wide(make_run, wid
         "Total return", "Annual growth (CAGR)", "Annual volatility", "Sharpe ratio", "Sortino ratio", "Calmar ratio",
         "Max drawdown", "Its length", "Exposure", "Turnover a year", "Closed trades", "Win rate", "Profit factor",
         "Average win", "Average loss", "Fees", "Spread", "Impact", "Rounding", "Buy ", "Sell ", "Hold ",
-        "Refused: not shortable", "Buy and hold", "USDT", "bps", "1 Jan 2021", "artifacts/run-1",
+        "Denied: not shortable", "Rejected: insufficient funds",
+        "Expectancy", "Value at risk", "Most losses in a row",
+        "Buy and hold", "USDT", "bps", "1 Jan 2021", "artifacts/run-1",
     ):  # fmt: skip
         assert words in out, words
     assert not any(line.strip() in {"recovered)", "(not"} for line in lines)
@@ -50,6 +52,17 @@ def test_no_figure_is_cut_however_extreme(make_run):
         assert "+1.23e+32%" in out
         assert "−9.87e+14%" in out
         assert "3.50e+22%" in "".join(out.split())
+
+
+def test_flows_of_cash_are_told_by_their_direction_and_only_where_there_were_any(make_run):
+    summary = summarise(make_run(rows=300))
+    summary["cashflows"].update(funding=-12.5, dividends=3.0)
+    out = printed(summary, 80)
+    assert any(line.split() == ["Funding", "paid", "12.50"] for line in out.splitlines())
+    assert any(line.split() == ["Dividends", "received", "3.00"] for line in out.splitlines())
+    assert "Interest" not in out
+    summary["cashflows"] = dict.fromkeys(summary["cashflows"], 0.0)
+    assert "Paid and received" not in printed(summary, 80)
 
 
 def test_heading_breaks_between_its_parts_and_says_whose_clock_it_is(make_run):

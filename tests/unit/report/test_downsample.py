@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keel.report.charts import trade_histogram
+from keel.report.charts import histogram
 from keel.report.downsample import extreme_rows, spread_rows
 
 
@@ -48,7 +48,7 @@ def test_markers_are_spread_over_time_not_over_count():
 @settings(max_examples=150, deadline=None)
 @given(hnp.arrays(np.float64, st.integers(1, 300), elements=st.floats(-0.9, 5.0)))
 def test_histogram_holds_every_trade_and_no_bar_mixes_gains_and_losses(change):
-    bars = trade_histogram(change)
+    bars = histogram(change, 40)
     assert sum(bars["counts"]) == len(change)
     edges = np.array(bars["edges"])
     assert len(edges) == len(bars["counts"]) + 1
@@ -56,4 +56,4 @@ def test_histogram_holds_every_trade_and_no_bar_mixes_gains_and_losses(change):
 
 
 def test_histogram_of_no_trades_is_empty():
-    assert trade_histogram(np.zeros(0)) == {"edges": [], "counts": [], "cut": False}
+    assert histogram(np.zeros(0), 40) == {"edges": [], "counts": [], "cut": False}

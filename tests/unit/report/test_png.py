@@ -24,7 +24,7 @@ def test_picture_is_1600_by_900(make_run, rows):
 
 
 def test_names_with_formula_signs_or_foreign_letters_are_plain_text(make_run):
-    run = dataclasses.replace(make_run(rows=50), symbols=("$x_{$", "株"))
+    run = dataclasses.replace(make_run(rows=50, symbols=("A", "B")), symbols=("$x_{$", "株"))
     summary = summarise(run)
     summary["period"]["symbols"] = list(run.symbols)
     assert size(render_png(run, summary)) == (1600, 900)

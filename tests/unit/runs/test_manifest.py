@@ -44,11 +44,11 @@ def test_a_run_that_has_not_ended_says_running() -> None:
 
 def test_no_secret_of_the_environment_reaches_the_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXCHANGE_API_SECRET", "s3cr3t-value")
-    command = ("script_backtest.py", "--set", "note=s3cr3t-value", "--api-key=abc")
-    manifest = begin(CONFIG | {"note": "my s3cr3t-value", "deep": [{"auth_token": "abc"}]}, command)
+    command = ("script_backtest.py", "--set", "note=s3cr3t-value", "--api-key=qrs-tuv")
+    manifest = begin(CONFIG | {"note": "my s3cr3t-value", "deep": [{"auth_token": "qrs-tuv"}]}, command)
     text = json.dumps(json_tree(manifest.as_json()))
     assert "s3cr3t-value" not in text
-    assert "abc" not in text.replace(manifest.code.source_hash, "").replace(manifest.config_hash, "")
+    assert "qrs-tuv" not in text
 
 
 def test_the_config_hash_tells_configs_apart_and_ignores_the_order_of_keys() -> None:

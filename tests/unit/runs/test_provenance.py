@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from keel.runs.provenance import code_revision, package_versions, source_hash
+from keel.runs.provenance import code_revision, own_sources, package_versions, source_hash
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -63,6 +65,23 @@ def test_the_source_hash_knows_contents_names_and_nothing_else(tmp_path: Path) -
     assert source_hash(package) == before
     (package / "a.py").rename(package / "c.py")
     assert source_hash(package) != before
+
+
+def test_own_sources_are_the_modules_beside_the_user_and_what_they_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_rule.py").write_text("import my_part\n")
+    (tmp_path / "my_part.py").write_text("A = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("my_rule")
+    found = own_sources()
+    assert {"my_rule", "my_part"} <= set(found)
+    assert len(found["my_part"]) == 64
+    assert not [name for name in found if name.split(".")[0] in ("keel", "numpy", "json", "pytest", "__main__")]
+    (tmp_path / "my_part.py").write_text("A = 2\n")
+    assert {name for name in found if found[name] != own_sources()[name]} == {"my_part"}
+    for name in ("my_rule", "my_part"):
+        del sys.modules[name]
 
 
 def test_versions_name_what_is_not_installed_instead_of_failing() -> None:

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from keel.domain.layout import EVENT, MARK
-from keel.domain.orders import EventKind, OrderSide, Reason
-from keel.runs.frames import equity_table, fills_frame, orders_frame
+from keel.domain.orders import EventKind, OrderSide, OrderType, Reason
+from keel.portfolio.trades_nb import TRADE
+from keel.runs.frames import cashflows_frame, equity_table, fills_frame, orders_frame, trades_frame
+from keel.runs.logs import fill_lines
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 K = EventKind
+T = OrderType
 
 
 def event(kind: EventKind, order_id: int, ts_ms: int, qty: float = 1.0, **more: Any) -> np.ndarray:
@@ -38,10 +43,12 @@ def test_an_order_filled_in_two_parts_is_one_row_with_its_average_price() -> Non
         "time": datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
         "submitted_ts_ms": 1000,
         "accepted_ts_ms": 1250,
+        "triggered_ts_ms": None,
         "final_ts_ms": 1400,
         "order_id": 5,
         "symbol": "ETH/USDT",
         "side": "SELL",
+        "type": "MARKET",
         "qty": 3.0,
         "filled_qty": 3.0,
         "average_price": 102.0,
@@ -97,7 +104,10 @@ def test_every_denial_has_a_row_of_its_own_and_no_order_id() -> None:
 
 def test_fills_have_names_times_and_every_cost() -> None:
     costs = {"fee": 0.1, "spread_cost": 0.2, "impact_cost": 0.3, "rounding_cost": 0.4}
-    fill = event(K.FILLED, 3, 1500, 2.0, price=10.0, reference_price=9.9, instrument=1, response_ts_ms=1550, **costs)
+    more = {"type": T.LIMIT, "maker": 1, "fee_qty": 0.002, "rate": 1.1}
+    fill = event(
+        K.FILLED, 3, 1500, 2.0, price=10.0, reference_price=9.9, instrument=1, response_ts_ms=1550, **costs, **more
+    )
     table = fills_frame(np.concatenate([event(K.SUBMITTED, 3, 1000), fill]), SYMBOLS)
     assert table.to_dicts() == [
         {
@@ -112,15 +122,96 @@ def test_fills_have_names_times_and_every_cost() -> None:
             "reference_price": 9.9,
         }
         | costs
+        | {"type": "LIMIT", "maker": True, "fee_qty": 0.002, "rate": 1.1, "reason": None}
     ]
+
+
+def test_a_liquidation_is_a_fill_and_an_order_of_its_own_without_a_number() -> None:
+    liquidated = event(K.FILLED, -1, 30, 2.0, price=7.0, side=OrderSide.SELL, reason=Reason.LIQUIDATION)
+    tape = np.concatenate([event(K.SUBMITTED, 0, 10, 2.0), event(K.FILLED, 0, 20, 2.0, price=9.0), liquidated])
+    fill = fills_frame(tape, SYMBOLS).to_dicts()[-1]
+    assert (fill["order_id"], fill["reason"], fill["side"]) == (None, "LIQUIDATION", "SELL")
+    order = orders_frame(tape, SYMBOLS).to_dicts()[-1]
+    assert (order["order_id"], order["status"], order["reason"]) == (None, "FILLED", "LIQUIDATION")
+    assert (order["qty"], order["filled_qty"], order["average_price"]) == (2.0, 2.0, 7.0)
+    assert fill_lines(fills_frame(tape, SYMBOLS), "r")[-1].endswith("order of the venue")
+
+
+def test_a_triggered_and_amended_order_has_its_new_quantity_and_the_time_of_its_trigger() -> None:
+    (row,) = rows(
+        event(K.SUBMITTED, 4, 10, 2.0, type=T.STOP),
+        event(K.ACCEPTED, 4, 11, 2.0, type=T.STOP),
+        event(K.AMENDED, 4, 12, 3.0, type=T.STOP),
+        event(K.TRIGGERED, 4, 13, 3.0, type=T.STOP),
+        event(K.FILLED, 4, 14, 2.0, price=5.0, type=T.STOP),
+    )
+    assert (row["type"], row["qty"], row["filled_qty"]) == ("STOP", 3.0, 2.0)
+    assert (row["triggered_ts_ms"], row["status"], row["final_ts_ms"]) == (13, "WORKING", None)
+
+
+def test_a_refused_amendment_leaves_the_order_as_it_was() -> None:
+    (row,) = rows(
+        event(K.SUBMITTED, 4, 10, 2.0),
+        event(K.FILLED, 4, 14, 2.0, price=5.0),
+        event(K.AMEND_REJECTED, 4, 15, 9.0, reason=Reason.ORDER_ENDED),
+    )
+    assert (row["qty"], row["status"], row["final_ts_ms"], row["reason"]) == (2.0, "FILLED", 14, None)
+
+
+def test_an_order_amended_down_to_what_is_filled_is_filled() -> None:
+    (row,) = rows(event(K.SUBMITTED, 4, 10, 2.0), event(K.FILLED, 4, 11, 1.0, price=5.0), event(K.AMENDED, 4, 12, 1.0))
+    assert (row["status"], row["qty"]) == ("FILLED", 1.0)
+
+
+def test_events_of_the_account_are_cashflows_and_no_orders() -> None:
+    tape = np.concatenate(
+        [
+            event(K.SUBMITTED, 0, 10),
+            event(K.FUNDING, -1, 20, 3.0, price=100.0, cash=-0.3, instrument=1, rate=1.0),
+            event(K.INTEREST, -1, 30, 0.0, cash=-2.0, instrument=-1, rate=1.0),
+            event(K.SPLIT, -1, 40, 6.0, instrument=1),
+        ]
+    )
+    assert orders_frame(tape, SYMBOLS).height == 1
+    table = cashflows_frame(tape, SYMBOLS)
+    assert table["kind"].to_list() == ["FUNDING", "INTEREST", "SPLIT"]
+    assert table["symbol"].to_list() == ["ETH/USDT", None, "ETH/USDT"]
+    assert table["cash"].to_list() == [-0.3, -2.0, 0.0]
+    assert table["time"][0] == datetime(1970, 1, 1, 0, 0, 0, 20_000, tzinfo=UTC)
+
+
+def test_trades_say_their_side_and_what_closed_them_and_open_ones_come_last() -> None:
+    closed, still_open = np.zeros(2, TRADE), np.zeros(1, TRADE)
+    closed["side"], still_open["side"], closed["exit_type"] = [1, -1], 1, [T.TRAILING_STOP, T.MARKET]
+    closed["exit_reason"][1], closed["carry"], closed["open_ts_ms"] = Reason.LIQUIDATION, 0.5, 1000
+    table = trades_frame(closed, still_open, SYMBOLS)
+    assert table["side"].to_list() == ["LONG", "SHORT", "LONG"]
+    assert table["closed_by"].to_list() == ["TRAILING_STOP", "LIQUIDATION", None]
+    assert table["open"].to_list() == [False, False, True]
+    assert table["carry"].to_list() == [0.5, 0.5, 0.0]
+    assert table.schema == trades_frame(closed[:0], still_open[:0], SYMBOLS).schema
 
 
 def test_a_run_without_events_gives_empty_tables_of_the_same_columns() -> None:
     empty, one = np.zeros(0, EVENT), event(K.FILLED, 1, 1)
-    for frame in (fills_frame, orders_frame):
+    for frame in (fills_frame, orders_frame, cashflows_frame):
         table = frame(empty, SYMBOLS)
         assert table.height == 0
         assert table.schema == frame(one, SYMBOLS).schema
+
+
+def test_every_column_is_explained_in_the_documents() -> None:
+    told = (Path(__file__).parents[3] / "docs" / "results.md").read_text(encoding="utf-8")
+    nothing, no_trades = np.zeros(0, EVENT), np.zeros(0, TRADE)
+    tables = {
+        "fills": fills_frame(nothing, SYMBOLS),
+        "orders": orders_frame(nothing, SYMBOLS),
+        "cashflows": cashflows_frame(nothing, SYMBOLS),
+        "trades": trades_frame(no_trades, no_trades, SYMBOLS),
+    }
+    for name, table in tables.items():
+        (row,) = (line for line in told.splitlines() if line.startswith(f"| {name} |"))
+        assert re.findall(r"`(\w+)`", row) == table.columns
 
 
 def test_equity_has_the_time_and_the_fields_of_the_marks() -> None:

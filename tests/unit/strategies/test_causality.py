@@ -8,11 +8,16 @@ from hypothesis import given, settings
 from made_panels import any_panel, panel_of
 
 from keel.strategies.buy_and_hold import BuyAndHold
+from keel.strategies.combination import Vote, Weighted
+from keel.strategies.cross_section import CrossSectionalMomentum
+from keel.strategies.donchian import DonchianBreakout
+from keel.strategies.mean_reversion import BollingerReversion
 from keel.strategies.momentum import Momentum
 from keel.strategies.moving_average import MovingAverageCrossover
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import StrategyParams, VectorStrategy
 from keel.strategies.rsi import RelativeStrengthIndex
+from keel.strategies.volatility_target import VolatilityTargetedTrend
 
 SHIPPED = [
     BuyAndHold(StrategyParams()),
@@ -22,6 +27,19 @@ SHIPPED = [
     RelativeStrengthIndex(RelativeStrengthIndex.Params(period=4, oversold=45, overbought=55, allow_short=True)),
     Momentum(Momentum.Params(lookback=1)),
     Momentum(Momentum.Params(lookback=4, threshold=0.05, allow_short=True)),
+    DonchianBreakout(DonchianBreakout.Params(entry=2, exit=2)),
+    DonchianBreakout(DonchianBreakout.Params(entry=5, exit=2, allow_short=True)),
+    VolatilityTargetedTrend(VolatilityTargetedTrend.Params(lookback=1, span=2, rebalance="bar", allow_short=True)),
+    VolatilityTargetedTrend(VolatilityTargetedTrend.Params(lookback=2, span=3, rebalance="week")),
+    BollingerReversion(BollingerReversion.Params(lookback=2, entry=0.9)),
+    BollingerReversion(BollingerReversion.Params(lookback=4, entry=1.2, exit=0.5, allow_short=True)),
+    CrossSectionalMomentum(CrossSectionalMomentum.Params(lookback=1, skip=0, rebalance="bar", allow_short=True)),
+    CrossSectionalMomentum(CrossSectionalMomentum.Params(lookback=3, skip=1, fraction=0.5, rebalance="week")),
+]
+_OF_ALL = tuple({"class": "a:B", "name": str(i)} for i in range(len(SHIPPED)))
+SHIPPED += [
+    Weighted(Weighted.Params.model_validate({"members": _OF_ALL}), SHIPPED[:]),
+    Vote(Vote.Params.model_validate({"members": _OF_ALL, "needed": 2}), SHIPPED[:]),
 ]
 
 

@@ -7,6 +7,8 @@ import pytest
 from made_panels import panel_of
 
 from keel.domain.account import AccountView
+from keel.domain.layout import BAR
+from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context
 
 NAN = float("nan")
@@ -47,6 +49,27 @@ def test_until_shows_the_row_and_nothing_later():
     panel = panel_of([1.0, 2.0, 3.0])
     assert panel.until(1).close[:, 0].tolist() == [1, 2]
     assert len(panel.until(0)) == 1
+
+
+def test_bars_cannot_be_written_to_from_any_view_of_them():
+    panel = panel_of([1.0, 2.0]).until(1)
+    for array in (panel.close, panel._bars, panel._bars.base):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
+        with pytest.raises(ValueError, match="cannot set WRITEABLE"):
+            array.flags.writeable = True
+    assert panel._bars.base.base.readonly
+
+
+def test_bars_are_seen_where_they_lie_without_a_copy():
+    bars = np.zeros((3, 2), BAR)
+    panel = BarPanel(bars, ("A", "B"))
+    bars["close"][2, 1] = 7.0
+    assert panel.close[2, 1] == 7.0
+
+
+def test_panel_of_no_rows_has_none():
+    assert len(BarPanel(np.zeros((0, 1), BAR), ("A",))) == 0
 
 
 def test_missing_bars_are_not_present_and_nan():

@@ -1,0 +1,128 @@
+"""Orders, cancels and amends that a strategy asks for itself (docs/execution.md, rule 23)."""
+
+from __future__ import annotations
+
+from keel.domain.compile_nb import compiled, compiled_apart, spliced
+from keel.domain.grid_nb import grid_floor_nb
+from keel.domain.layout import BAR_PRESENT, LOCAL
+from keel.domain.orders import Reason, RequestKind, TimeInForce
+from keel.portfolio.sizing_nb import split_need_nb
+from keel.risk.limits_nb import check_order_nb, reserve_per_unit_nb
+from keel.sim.actions_nb import limit_on_grid_nb, trigger_on_grid_nb
+from keel.sim.send_nb import (
+    attach_leg_nb,
+    dispatch_nb,
+    draft_order_nb,
+    request_amend_nb,
+    request_cancel_nb,
+    submit_nb,
+    write_denial_nb,
+)
+
+
+@compiled_apart
+def handle_requests_nb(bars, run, slots, orders, tape, requests, row):
+    """Handle the requests in the order given; the sums over live orders are those of the survey before."""
+    for at in range(len(requests)):
+        request = requests[at]
+        if request.kind == RequestKind.NEW:
+            _place_nb(bars, run, slots, orders, tape, request, row)
+        else:
+            _change_nb(bars, run, slots, orders, request, row)
+
+
+@spliced
+def _place_nb(bars, run, slots, orders, tape, request, row):
+    i = request.instrument
+    slot, bar = slots[i], bars[row, i]
+    if not bar.flags & BAR_PRESENT:
+        _deny_nb(bars, run, tape, request, row, request.qty, Reason.NO_BAR)
+        return
+    slot.side = request.side
+    slot.want = grid_floor_nb(request.qty, slot.step_mantissa, slot.step_scale)
+    if slot.want <= 0.0:
+        _deny_nb(bars, run, tape, request, row, request.qty, Reason.MIN_QTY)
+        return
+    clip = _split_nb(slot, request)
+    if slot.closing + slot.opening == 0.0:
+        _deny_nb(bars, run, tape, request, row, slot.want, clip)
+        return
+    order = _draft_nb(run, slot, orders, request)
+    qty, opened, reason = check_order_nb(run, slots, slot, order, clip, bar.close_ts_ms)
+    if qty == 0.0:
+        _deny_nb(bars, run, tape, request, row, slot.want, reason)
+        return
+    submit_nb(bars, run, slots, tape, order, row, qty, opened, reason)
+    dispatch_nb(bars, run, slots, order, row)
+    if order.reduce_only or order.pair != -1:
+        run.has_linked = 1
+    if not order.reduce_only:
+        slot.n_live += 1
+        slot.live_qty = slot.live_qty + order.side * qty
+    if opened > 0.0:
+        _attach_legs_nb(bars, run, slots, orders, tape, order, request, row)
+
+
+@spliced
+def _split_nb(slot, request):
+    """Split the quantity into what closes and what opens; return why part of it may not go."""
+    if request.reduce_only:
+        slot.closing, slot.opening = slot.want, 0.0
+        return Reason.NONE
+    split_need_nb(slot)
+    if slot.opening > 0.0 and slot.side < 0.0 and not slot.shortable:
+        slot.opening = 0.0
+        return Reason.NOT_SHORTABLE
+    if slot.opening > 0.0 and slot.qty[LOCAL] * slot.side < 0.0 and not slot.can_flip:
+        slot.opening = 0.0
+        return Reason.NO_FLIP
+    return Reason.NONE
+
+
+@spliced
+def _draft_nb(run, slot, orders, request):
+    order = draft_order_nb(run, orders, request.instrument, request.side)
+    order.type = request.type
+    order.time_in_force = request.time_in_force
+    order.limit_price = limit_on_grid_nb(slot, request.side, request.limit_price)
+    order.trigger_price = trigger_on_grid_nb(slot, request.side, request.trigger_price)
+    order.trail = request.trail
+    order.trail_rate = request.trail_rate
+    if request.time_in_force == TimeInForce.GTD:
+        order.expire_ts_ms = request.expire_ts_ms
+    order.tag = request.tag
+    order.pair = request.pair
+    order.reduce_only = request.reduce_only
+    order.reserve_per_unit = reserve_per_unit_nb(run, slot, order)
+    return order
+
+
+@spliced
+def _attach_legs_nb(bars, run, slots, orders, tape, order, request, row):
+    trigger, trail, trail_rate = request.stop_loss, request.stop_trail, request.stop_trail_rate
+    attach_leg_nb(bars, run, slots, orders, tape, order, row, 0.0, trigger, trail, trail_rate, 0, order.tag + 1)
+    attach_leg_nb(bars, run, slots, orders, tape, order, row, request.take_profit, 0.0, 0.0, 0.0, 0, order.tag + 2)
+
+
+@compiled
+def _deny_nb(bars, run, tape, request, row, qty, reason):
+    write_denial_nb(bars, run, tape, request.instrument, row, request.side, request.type, qty, reason)
+
+
+@spliced
+def _change_nb(bars, run, slots, orders, request, row):
+    for at in range(run.n_orders):
+        order = orders[at]
+        if order.tag != request.tag or order.local_final or order.cancel_requested:
+            continue
+        slot = slots[order.instrument]
+        if request.kind == RequestKind.CANCEL:
+            request_cancel_nb(bars, run, slots, order, row, Reason.CLIENT_REQUEST)
+            if not order.reduce_only:
+                slot.cancelling = 1
+        elif not order.amend_requested:
+            qty = 0.0 if order.parent_id != -1 else request.qty
+            order.amend_qty = grid_floor_nb(qty, slot.step_mantissa, slot.step_scale)
+            order.amend_limit_price = limit_on_grid_nb(slot, order.side, request.limit_price)
+            order.amend_trigger_price = trigger_on_grid_nb(slot, order.side, request.trigger_price)
+            request_amend_nb(bars, run, slots, order, row)

@@ -1,0 +1,163 @@
+"""A study runs each trial once, records it, and gives the same whoever simulates and however often it is stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_search import StopAfter, alone, go_on, load, read, study_of, with_bars
+
+from keel.app.search_wiring import EnterTrials
+from keel.app.wiring import wire_backtest
+from keel.backtest.run import run_backtest
+from keel.backtest.search.crew import Growing, Processes, work
+from keel.backtest.search.mapped import own_arrays, save_mapped
+from keel.backtest.search.proposals import propose
+from keel.backtest.search.space import read_space
+from keel.backtest.search.study import best_of, explore
+from keel.backtest.search.trial import Task
+from keel.config.load import vary
+from keel.domain.errors import UsageError
+from keel.metrics.summary import summarise
+from keel.runs.ledger import TrialLedger
+
+GRID = read_space(["strategy.params.short=3,5,20", "strategy.params.long=10,20"])
+
+
+@pytest.fixture
+def ledger(tmp_path: Path):
+    with TrialLedger.open(tmp_path / "state") as opened:
+        yield opened
+
+
+def swept(loaded, ledger, data, crew, space=GRID, method="grid", trials=None, name="study"):
+    study = study_of(loaded, ledger, data, name)
+    assert explore(study, space, propose(space, method, trials, 1), "sharpe", crew, go_on)
+    return study
+
+
+def test_trial_is_the_backtest_of_its_config(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    study = swept(loaded, ledger, data, alone(loaded, data))
+    tried = study.tried[0]
+    varied = vary(loaded, ("strategy.params.short=3", "strategy.params.long=10"))
+    inputs, _ = wire_backtest(varied.config, varied.document)
+    figures = summarise(run_backtest(inputs, "one", lambda _: None))
+    assert tried.figures["sharpe"] == figures["strategy"]["sharpe"] is not None
+    assert tried.figures["trades"] == figures["trades"]["closed"] > 0
+
+
+def test_combination_the_strategy_refuses_is_skipped_with_its_reason_and_recorded(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    study = swept(loaded, ledger, data, alone(loaded, data))
+    assert [one.status for one in study.tried] == ["done", "done", "done", "done", "skipped", "skipped"]
+    assert "short (20) must be below long (10)" in study.tried[4].reason
+    rows = {row["number"]: row for row in ledger.trials(study="study")}
+    assert rows[4]["status"] == "skipped"
+    assert rows[4]["reason"] == study.tried[4].reason
+    assert rows[0]["setup_hash"] != rows[1]["setup_hash"]
+
+
+def test_when_no_trial_can_run_the_first_reason_is_the_error_and_nothing_is_recorded(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    space = read_space(["strategy.params.shrt=3,5"])
+    with pytest.raises(UsageError, match=r"none of the 2 trials can run.*strategy\.params\.short"):
+        swept(loaded, ledger, data, alone(loaded, data), space)
+    assert ledger.trials() == []
+
+
+def test_strategy_that_raises_fails_its_trial_and_no_other(tmp_path, ledger):
+    loaded = load(tmp_path, "made_search:Above", "{bars: 5}")
+    data = read(loaded)
+    study = swept(loaded, ledger, data, alone(loaded, data), read_space(["strategy.params.fail=true,false"]))
+    assert [one.status for one in study.tried] == ["failed", "done"]
+    assert "as asked" in study.tried[0].reason
+
+
+def test_any_key_may_vary_and_other_bars_are_read_for_those_that_say_so(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    space = read_space(["data.end=2021-07-01,2022-01-01", "fees.taker_bps=0,10"])
+    study = swept(loaded, ledger, data, alone(loaded, data), space)
+    days = [one.figures["trading_days"] for one in study.tried]
+    assert days == [181, 181, 365, 365]
+    assert study.tried[0].figures["costs"] < study.tried[1].figures["costs"]
+    rows = ledger.trials(study="study")
+    assert rows[0]["set_hash"] == rows[1]["set_hash"] != rows[2]["set_hash"] == rows[3]["set_hash"]
+
+
+@pytest.mark.parametrize(("method", "trials"), [("grid", None), ("random", 12), ("tpe", 20)])
+def test_stopped_study_goes_on_without_repeating_and_ends_the_same(tmp_path, ledger, method, trials):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    space = GRID if method == "grid" else read_space(["strategy.params.short=2..20", "strategy.params.long=10..60"])
+    whole = swept(loaded, ledger, data, alone(loaded, data), space, method, trials, "whole")
+    stopped = study_of(loaded, ledger, data, "stopped")
+    proposals = propose(space, method, trials, 1)
+    assert not explore(stopped, space, proposals, "sharpe", alone(loaded, data), StopAfter(stopped, 3))
+    before = len(ledger.trials(study="stopped"))
+    assert 3 <= before < len(whole.tried)
+    went_on = swept(loaded, ledger, data, alone(loaded, data), space, method, trials, "stopped")
+    assert went_on.tried == whole.tried
+    assert went_on.resumed == before
+    assert len(ledger.trials(study="stopped")) == len(whole.tried)
+
+
+def test_processes_share_one_copy_of_the_bars_and_give_the_same(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    mapped = save_mapped(data, tmp_path)
+    assert isinstance(mapped.load().bars.base, np.memmap)
+    one = swept(loaded, ledger, data, alone(loaded, data), name="one")
+    crew = Processes(EnterTrials(loaded, mapped), 2)
+    try:
+        two = swept(loaded, ledger, data, crew, name="two")
+    finally:
+        crew.close()
+    assert two.tried == one.tried
+
+
+def test_crew_grows_only_once_work_takes_long(tmp_path):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    taken = []
+
+    def many():
+        taken.append("many")
+        return alone(loaded, data)
+
+    tasks = [Task(i, (f"strategy.params.short={i + 2}",)) for i in range(4)]
+    crew = Growing(alone(loaded, data), many)
+    assert [outcome.task for outcome in work(crew, tasks[:2], go_on)] == tasks[:2]
+    assert taken == []
+    late = Growing(alone(loaded, data), many, patience_s=0.0)
+    assert [outcome.task for outcome in work(late, tasks, go_on)] == tasks
+    assert taken == ["many"]
+
+
+def test_mapped_arrays_are_equal_and_an_array_in_two_fields_is_saved_once(tmp_path):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    mapped = save_mapped(data, tmp_path).load()
+    assert mapped.bars.tobytes() == data.bars.tobytes()
+    assert mapped.bars.flags.writeable
+    assert mapped.records == data.records
+    frozen = with_bars(data, lambda bars: bars.setflags(write=False))
+    assert own_arrays(frozen).bars.flags.writeable
+
+
+def test_best_is_the_first_of_equals_and_nothing_where_no_score_is_defined(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    study = swept(loaded, ledger, data, alone(loaded, data))
+    best = best_of(study.tried, "sharpe")
+    assert best.figures["sharpe"] == max(one.figures["sharpe"] for one in study.tried if one.figures)
+    calmest = best_of(study.tried, "annual_volatility")
+    assert calmest.figures["annual_volatility"] == min(
+        one.figures["annual_volatility"] for one in study.tried if one.figures
+    )
+    assert best_of(study.tried[4:], "sharpe") is None
