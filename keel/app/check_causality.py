@@ -65,10 +65,9 @@ def check_causality(
     from keel.runs.logs import run_logs
 
     loaded = load_config(config, set_ or [], expect_mode="sim")
-    logs_dir = Path(loaded.config.run.logs_dir)
     with (
         ending_tidily(),
-        run_logs(logs_dir, "check-causality"),
+        run_logs(Path(loaded.config.run.logs_dir), "check-causality"),
         progress_bar(quiet=as_json) as progress,
         redirect_stdout(sys.stderr) if as_json else nullcontext(),  # a strategy may print
     ):

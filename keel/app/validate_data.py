@@ -93,18 +93,13 @@ def validate_data(
 
     The bars are those of a config, of --venue, --symbol and --timeframe in the store, or of files as you have them,
     before any import. Thresholds are the keys of section quality (configs/config_template.yaml explains them);
-    docs/data_quality.md tells how each check works. Nothing is changed unless you ask with --repair, and then
-    into another file.
+    docs/data_quality.md tells how each check works. Nothing is changed but with --repair, into another file.
 
     Examples:
 
         python scripts/validate_data.py --config configs/config_backtest_stocks.yaml
 
-        python scripts/validate_data.py BTC_USDT-1h.feather --date 2024-01-15
-
-        python scripts/validate_data.py --venue binance --symbol BTC/USDT --timeframe 1h --date yesterday --json
-
-        python scripts/validate_data.py AAPL.csv --calendar XNYS --set quality.max_missing_fraction=0
+        python scripts/validate_data.py BTC_USDT-1h.feather --date 2024-01-15 --json
 
         python scripts/validate_data.py --venue binance --symbol BTC/USDT --timeframe 1h \\
             --repair forward_fill --to-venue binance-filled
@@ -113,11 +108,14 @@ def validate_data(
     """
     asked = _Asked(files or (), config, venue, symbol, timeframe, store, columns, timezone, calendar, feed, price_kind)
     rules, subjects = _gather(asked, set_ or [])
-    rules = _with_repairs(rules, repair or [], split_file)
     _refuse_no_place(repair or [], out, to_venue)
-    found, repaired = _examine(subjects, rules, date, quiet=as_json)
+    found, repaired = _examine(subjects, _with_repairs(rules, repair or [], split_file), date, quiet=as_json)
     if repair:
         _keep([done for done in repaired if done is not None], out, to_venue, store)
+    _end(found, repaired, as_json=as_json)
+
+
+def _end(found: Sequence[Examined], repaired: Sequence[RepairedBars | None], *, as_json: bool) -> None:
     _show(found, repaired, as_json=as_json)
     if any(one.worst("refuse", "warn") for one in found):
         sys.stdout.flush()

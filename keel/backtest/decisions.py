@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keel.domain.errors import UsageError
 from keel.runs.logs import ERRORS_LOG
+from keel.strategies.combination import Combination
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Strategy, VectorStrategy
 
@@ -79,6 +80,18 @@ def count_signals(weights: Weights, present: NDArray[np.bool_]) -> dict[str, int
             buys += int(np.count_nonzero(change > 0.0))
             sells += int(np.count_nonzero(change < 0.0))
     return {"buy": buys, "sell": sells, "hold": int(np.count_nonzero(present)) - buys - sells}
+
+
+def signal_report(strategy: Strategy, weights: Weights, bars: BarPanel) -> dict[str, Any]:
+    """Count the signals of all instruments, of each by its symbol and, of a combination, of each member by its name."""
+    report: dict[str, Any] = count_signals(weights, bars.present)
+    report["by_instrument"] = {
+        symbol: count_signals(weights[:, [i]], bars.present[:, [i]]) for i, symbol in enumerate(bars.symbols)
+    }
+    if isinstance(strategy, Combination):
+        members = strategy.member_weights(bars)
+        report["by_member"] = {name: count_signals(own, bars.present) for name, own in members.items()}
+    return report
 
 
 def row_time(bars: BarPanel, row: int) -> str:

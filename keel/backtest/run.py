@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import Weights, count_signals, decide_all, name_of, row_time, strategy_failed
+from keel.backtest.decisions import Weights, decide_all, name_of, row_time, signal_report, strategy_failed
 from keel.config.modes import RunConfig
 from keel.data.adjust import adjust_bars
 from keel.domain.errors import GateRefusedError, UsageError
@@ -50,11 +50,12 @@ class BacktestInputs:
     factors: NDArray[np.float64]
 
     def on(self, bars: NDArray[np.void]) -> BacktestInputs:
-        """Return the same run on other bars, at most as many rows, whose view is adjusted as that of these."""
-        rows = len(bars)
-        factors = self.factors[:rows]
+        """Return the same run on other bars of a part of its rows, whose view is adjusted as that of these."""
+        first = int(np.searchsorted(self.bars["close_ts_ms"][:, 0], bars["close_ts_ms"][0, 0]))
+        rows = slice(first, first + len(bars))
+        factors = self.factors[rows]
         view = bars if self.view is self.bars else adjust_bars(bars, factors)
-        return replace(self, bars=bars, view=view, factors=factors, rates=self.rates[:rows])
+        return replace(self, bars=bars, view=view, factors=factors, rates=self.rates[rows])
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -92,7 +93,8 @@ def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> 
         marks=simulator.marks,
         benchmark=_buy_and_hold(inputs, rows),
         events=simulator.events,
-        signals=count_signals(weights[:rows], inputs.panel.present[:rows]),
+        mark_rates=simulator.mark_rates,
+        signals=signal_report(inputs.strategy, weights[:rows], inputs.panel.until(rows - 1)),
         timeouts=int(simulator.run_record["timeouts"]),
         halted_ts_ms=int(simulator.run_record["halted_ts_ms"]) if halted else None,
     )

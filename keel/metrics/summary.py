@@ -49,7 +49,7 @@ def run_trades(result: RunResult) -> Trades:
     end_ts_ms = int(result.marks["ts_ms"][-1]) if len(result.marks) else 0
     rules = result.config.market.rules_for
     steps = np.array([float(rules(symbol).step_size) for symbol in result.symbols])
-    return Trades(*round_trips(result.events, _last_closes(done), end_ts_ms, steps))
+    return Trades(*round_trips(result.events, _last_closes(done), end_ts_ms, steps, result.mark_rates))
 
 
 def run_days(result: RunResult) -> NDArray[np.int32]:

@@ -204,7 +204,12 @@ def instrument_rows(summary: Summary) -> list[Row]:
 
 def signal_rows(summary: Summary) -> list[Row]:
     """Return (signal, how often the strategy gave it)."""
-    return [(text.label(name), text.count(number)) for name, number in summary["signals"].items()]
+    signals = summary["signals"]
+    parts = {**(signals["by_instrument"] if len(signals["by_instrument"]) > 1 else {}), **signals.get("by_member", {})}
+    return [
+        *((text.label(name), text.count(signals[name])) for name in ("buy", "sell", "hold")),
+        *((name, " / ".join(map(text.count, own.values()))) for name, own in parts.items()),
+    ]
 
 
 def order_rows(summary: Summary) -> list[Row]:

@@ -25,6 +25,12 @@ FILL_FIELDS: Final = (
     "spread_cost",
     "impact_cost",
     "rounding_cost",
+    "type",
+    "reason",
+    "maker",
+    "fee_qty",
+    "rate",
+    "cash",
 )
 """The event fields of a fill that enter the canonical hash, in this order."""
 

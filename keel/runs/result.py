@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ class RunResult:
 
     `status` is done, interrupted, kill_switch, halted or bankrupt. `bars` is BAR of shape (rows, instruments);
     `marks` (venue book) and `benchmark` (equal-weight buy and hold at the same costs) are MARK of the rows done;
-    `events` is EVENT in chronological order; `signals` counts buy, sell and hold; `timeouts` counts lost responses;
-    `halted_ts_ms` is when risk halted the run, if it did.
+    `events` is EVENT in chronological order; `signals` counts buy, sell and hold,
+    in all, `by_instrument` and, of a combination, `by_member`; `timeouts` counts lost responses;
+    `halted_ts_ms` is when risk halted the run, if it did; `mark_rates` (N,) is account currency per unit of each quote
+    currency at the end.
     """
 
     run_id: str
@@ -30,6 +32,7 @@ class RunResult:
     marks: NDArray[np.void]
     benchmark: NDArray[np.void]
     events: NDArray[np.void]
-    signals: dict[str, int]
+    mark_rates: NDArray[np.float64]
+    signals: dict[str, Any]
     timeouts: int
     halted_ts_ms: int | None

@@ -52,6 +52,7 @@ class Simulator:
         self._bars = bars
         self._actions = np.zeros(0, ACTION) if actions is None else actions
         self._rates = np.zeros((0, len(slots))) if rates is None else np.ascontiguousarray(rates, np.float64)
+        self._no_targets = np.zeros((0, len(slots)))
         self._no_requests = np.zeros(0, REQUEST)
         self._fine = np.zeros(0, BAR) if fine is None else fine
         self._run = run.copy()
@@ -99,19 +100,7 @@ class Simulator:
             stop = min(len(self._bars), self.row + rows)
             while self.row < stop and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
                 self._make_room()
-                kernel_nb.run_nb(
-                    self._bars,
-                    self._fine,
-                    self._actions,
-                    self._rates,
-                    targets,
-                    self._marks,
-                    self._run,
-                    self._slots,
-                    self._orders,
-                    self._tape,
-                    stop,
-                )
+                self._play(targets, stop)
             self._decided_row = self.row - 1
             yield self.row
             # A busier stretch may follow a quiet one, so a chunk grows slowly and shrinks at once.
@@ -121,20 +110,27 @@ class Simulator:
     def advance(self) -> bool:
         """Play the venue's side of the next row; False at the end of the bars or once the run has stopped."""
         while self.row < len(self._bars) and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
-            if kernel_nb.advance_nb(
-                self._bars,
-                self._fine,
-                self._actions,
-                self._rates,
-                self._marks,
-                self._run,
-                self._slots,
-                self._orders,
-                self._tape,
-            ):
+            row = self.row
+            self._play(self._no_targets, row + 1)
+            if self.row > row:
                 return True
             self._make_room()
         return False
+
+    def _play(self, targets: NDArray[np.float64], stop: int) -> None:
+        kernel_nb.play_nb(
+            self._bars,
+            self._fine,
+            self._actions,
+            self._rates,
+            targets,
+            self._marks,
+            self._run,
+            self._slots,
+            self._orders,
+            self._tape,
+            stop,
+        )
 
     def decide(self, weights: NDArray[np.float64], requests: Records | None = None) -> None:
         """Take what was decided at the close of the row last played and send the orders it needs.
@@ -190,6 +186,12 @@ class Simulator:
             average_price=slots["avg_price"][:, LOCAL].copy(),
             mark_price=slots["mark"].copy(),
         )
+
+    @property
+    def mark_rates(self) -> NDArray[np.float64]:
+        """Return account currency per unit of each instrument's quote currency as of now, shape (N,)."""
+        rates: NDArray[np.float64] = self._slots["rate"].copy()
+        return rates
 
     def live_orders(self) -> Records:
         """Return a copy of the ORDER records whose end is not known locally, in id order."""

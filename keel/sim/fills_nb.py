@@ -132,7 +132,8 @@ def _shrink_partners_nb(bars, run, slots, orders, tape, matched, row, ts_ms):
         other = orders[at]
         if other.pair != matched.pair or other.id == matched.id or other.status >= OrderStatus.FILLED:
             continue
-        other.qty = other.qty - matched.match_qty
+        left = other.qty - matched.match_qty
+        other.qty = left if left > other.filled_qty else other.filled_qty
         if other.qty <= other.filled_qty * _SHRUNK:
             end_order_nb(bars, run, slots, orders, tape, other, row, ts_ms, EventKind.CANCELED, Reason.LINKED_FILL)
 

@@ -1,8 +1,9 @@
 """The simulator's step (docs/execution.md, rule 14): one row of bars, one decision.
 
-`advance_nb` lets the venue play row k and closes its books; `decide_nb` turns what was decided at its close into
-orders: size_order_nb -> check_order_nb, and at the venue match_order_nb -> apply_fill_nb. The backtest calls `run_nb`,
-one long loop over both; a training environment or a live dry run calls them a row at a time.
+`play_nb` lets the venue play row k and closes its books; then what was decided at its close becomes orders:
+size_order_nb -> check_order_nb, and at the venue match_order_nb -> apply_fill_nb. A backtest of given targets is one
+long call; an event-driven strategy, a training environment or a live dry run calls `play_nb` for a row and then
+`decide_nb`.
 """
 
 from __future__ import annotations
@@ -45,12 +46,16 @@ ORDERS_PER_DECISION = 3
 
 
 @compiled
-def run_nb(bars, fine, actions, rates, targets, marks, runs, slots, orders, tape, stop):
-    """Play rows from the run's next row up to `stop`, deciding by `targets` (rows, N); stop early for want of room."""
+def play_nb(bars, fine, actions, rates, targets, marks, runs, slots, orders, tape, stop):
+    """Play rows from the run's next row up to `stop`, deciding by `targets` (rows, N); stop early for want of room.
+
+    Without targets, (0, N), nothing is decided here: the caller asks for one row at a time and calls `decide_nb`.
+    """
     run = runs[0]
     while run.row < stop and run.status == RunStatus.RUNNING:
         row = run.row
-        if _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row):
+        played = _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row)
+        if played and len(targets) > 0:
             _decide_nb(bars, targets[row], run, slots, orders, tape, row)
 
 
@@ -60,15 +65,9 @@ def needed_events_nb(run, n, n_actions):
     return EVENTS_PER_ORDER * run.n_orders + (ORDERS_PER_DECISION + 2) * n + 1 + n_actions
 
 
-@compiled
-def advance_nb(bars, fine, actions, rates, marks, runs, slots, orders, tape):
-    """Play the run's next row up to its close; False, and status NO_ROOM, if orders or tape must grow first."""
-    run = runs[0]
-    return _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, run.row)
-
-
 @spliced
 def _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row):
+    """Play the row up to its close; False, and status NO_ROOM, if orders or tape must grow first."""
     n = len(slots)
     too_few = run.n_orders + ORDERS_PER_DECISION * n > len(orders)
     if too_few or tape_room_nb(run, tape) < needed_events_nb(run, n, len(actions)):

@@ -11,19 +11,17 @@ from keel.domain.compiled_cache import mark_cache_warm
 from keel.domain.layout import BAR, BAR_PRESENT, RUN, SLOT
 from keel.sim.engine import Simulator
 
-STEPS: Final = 4
+STEPS: Final = 3
 """How many steps `warm_up` yields."""
 
 
 def warm_up() -> Iterator[str]:
     """Compile everything a run calls; yield the name of each part before it is compiled."""
     simulator = Simulator(_bars(), np.zeros(1, RUN), np.zeros(1, SLOT))
-    yield "the venue"
-    simulator.advance()
-    yield "sizing and risk"
-    simulator.decide(np.zeros(1))
     yield "the bar loop"
-    simulator.run(np.zeros((2, 1)))
+    simulator.advance()
+    yield "decisions"
+    simulator.decide(np.zeros(1))
     yield "the end of a run"
     simulator.finish()
     mark_cache_warm()

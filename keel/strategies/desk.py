@@ -230,7 +230,8 @@ class Ticket:
         if self.stop_loss is None or self.take_profit is None:
             return
         if side * (self.take_profit - self.stop_loss) <= 0.0:
-            raise ValueError(f"stop_loss {self.stop_loss:g} and take_profit {self.take_profit:g} are the wrong way round")
+            told = f"stop_loss {self.stop_loss:g} and take_profit {self.take_profit:g}"
+            raise ValueError(f"{told} are the wrong way round")
 
 
 def _positive(name: str, value: float) -> float:

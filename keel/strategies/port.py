@@ -3,7 +3,7 @@
 A *vectorised* strategy sees all bars at once and returns all target weights; row k may depend on rows 0 … k only. An
 *event-driven* strategy is called at each close and sees the past alone. Both say what to hold, as a fraction of equity
 for each instrument; sizing, risk and execution are the engine's. Weights that sum above what the account can buy are
-filled in the configured order. Keel does not check yet that row k uses bars up to k only.
+filled in the configured order. `python -m keel check-causality` finds a row that depends on later bars.
 
     import talib
 

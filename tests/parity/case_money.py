@@ -13,7 +13,7 @@ from keel.domain.orders import ActionKind
 from .case import Action, Bar, Tier
 from .case_timelines import Timeline
 
-RATIOS = [2.0, 0.5, 3.0, 0.1, 1.5, 0.3]
+RATIOS = [2.0, 0.5, 0.01, 3.0, 0.1, 1.5]
 MOST_ACTIONS = 4
 
 
@@ -31,7 +31,9 @@ def actions(draw: st.DrawFn, timeline: Timeline, price: float) -> tuple[Action, 
         slot = timeline.slots[row]
         third = (slot.close_ts_ms - slot.open_ts_ms) // 3
         ts = [slot.open_ts_ms, slot.close_ts_ms, slot.open_ts_ms + third, slot.open_ts_ms - 1][when]
-        kind = [ActionKind.SPLIT, ActionKind.DIVIDEND, ActionKind.FUNDING, ActionKind.FUNDING, ActionKind.DIVIDEND][what]
+        kind = [ActionKind.SPLIT, ActionKind.DIVIDEND, ActionKind.FUNDING, ActionKind.FUNDING, ActionKind.DIVIDEND][
+            what
+        ]
         value = {
             ActionKind.SPLIT: RATIOS[size],
             ActionKind.DIVIDEND: price * (size + 1) / 200,
@@ -104,7 +106,7 @@ def margins(draw: st.DrawFn, margin: bool, initial: float) -> dict[str, Any]:
 @st.composite
 def exits(draw: st.DrawFn, swing: float) -> dict[str, Any]:
     """Draw stop-losses and take-profits of targets' orders (rule 24); `swing` is a bar's move as a fraction."""
-    if draw(st.integers(0, 2), label="exits at 2") < 2:
+    if draw(st.booleans(), label="no exits"):
         return {}
     kinds = st.sampled_from([EXIT_FRACTION, EXIT_TRUE_RANGE, EXIT_NONE])
     stop, take = draw(kinds, label="stop kind"), draw(kinds, label="take kind")
@@ -121,5 +123,5 @@ def exits(draw: st.DrawFn, swing: float) -> dict[str, Any]:
 def _distance(draw: st.DrawFn, kind: int, swing: float) -> float:
     if kind == EXIT_NONE:
         return 0.0
-    size = draw(st.sampled_from([1.0, 0.5, 2.0, 5.0, 1000.0]), label="exit distance")
+    size = draw(st.sampled_from([2.0, 1.0, 5.0, 0.5, 1000.0]), label="exit distance")
     return size * swing if kind == EXIT_FRACTION else size

@@ -1,6 +1,6 @@
 """What generated strategies ask for beside their targets: orders of every type, pairs, brackets, cancels, amends.
 
-A request is drawn as a few small integers. Prices lie a few quarter swings from the last close, so that bars touch them.
+A request is drawn as a few small integers. Prices lie a few quarter swings from the last close: bars touch them.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _requests(book: Book, shape: Shape, seen: Sequence[Quoted], close: int, bar_
     order = _order(book.next_tag(), shape, i, seen[i], close, bar_ms)
     if shape.what == 6:
         return _pair(book, shape, order, seen[i])
-    if shape.what in (5, 7):
+    if shape.what in (3, 5, 7):
         order = _bracket(order, shape, seen[i])
     book.placed.append(order)
     return [order]
@@ -119,7 +119,9 @@ def _order(tag: int, shape: Shape, i: int, seen: Quoted, close: int, bar_ms: int
         type=kind,
         time_in_force=LIVES_AND_FOK[shape.life],
         limit_price=max(near, seen.move) if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) else 0.0,
-        trigger_price=max(far, seen.move) if kind in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT) else 0,
+        trigger_price=max(far, seen.move)
+        if kind in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT)
+        else 0,
         trail=seen.move * shape.other_offset if trailing and shape.offset >= 0 else 0.0,
         trail_rate=FRACTIONS[shape.back % 3] if trailing and shape.offset < 0 else 0.0,
         expire_ts_ms=close + (shape.back * 2 - 1) * bar_ms // 3,

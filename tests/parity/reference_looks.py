@@ -131,9 +131,7 @@ def _find_trigger(state: State, order: Order, ts: int, inside: bool) -> Reach | 
             return Reach(state.row_index, ts, now, -1.0)
         found = _rest_reaches(state, order, ts, order.trigger_price, up)
     if found is not None and found.distance >= 0 and state.case.price_model == PriceModel.WORST:
-        found.price = worst_of_the_rest(
-            newest_bar(state, order.instrument), found.price, found.distance, order.side
-        )
+        found.price = worst_of_the_rest(newest_bar(state, order.instrument), found.price, found.distance, order.side)
     return found
 
 
@@ -219,9 +217,7 @@ def _walk_trailing(state: State, order: Order, ts: int) -> tuple[Reach | None, f
     return None, w
 
 
-def _walk_trailing_in(
-    order: Order, bar: Bar, start: int, w: float
-) -> tuple[tuple[float, float] | None, float]:
+def _walk_trailing_in(order: Order, bar: Bar, start: int, w: float) -> tuple[tuple[float, float] | None, float]:
     """Walk one bar from `start` on; return (distance, price) where the trigger is met, and the best price."""
     up, xa = order.side > 0, fraction(bar, start) * Walk.of(bar).total
     a = path_price(bar, fraction(bar, start))

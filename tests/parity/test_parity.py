@@ -66,7 +66,9 @@ def disagreement(reference: Outcome, kernel: Outcome) -> str:
 def check_all_forms(case: Case) -> None:
     """Run a case on the reference and in every form of the kernel; fail with the first difference."""
     reference = simulate(case)
-    forms = [run_in_steps, run_in_a_small_room] if has_requests(case) else [run_at_once, run_in_steps, run_in_a_small_room]
+    forms = (
+        [run_in_steps, run_in_a_small_room] if has_requests(case) else [run_at_once, run_in_steps, run_in_a_small_room]
+    )
     for form in forms:
         told = disagreement(reference, form(case))
         assert not told, f"{form.__name__}: {told}"

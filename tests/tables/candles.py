@@ -10,8 +10,13 @@ unless `opens` says otherwise. A table of events has a line per event, times in 
     60.25  FILLED  A  buy 5 @ 110  fee 1.1  known 60.3
 
 Numbers may be fractions (`1000/3`). A reason is written as its name. What a line does not say is 0 for the fee and not
-checked for `ref`, `spread`, `impact`, `rounding` and `known` (when the response is known locally). Every event must be
-in the table.
+checked for `ref`, `spread`, `impact`, `rounding` and `known` (when the response is known locally), nor for the words
+`maker`, `taker`, `order 2` (the order's id) and an order's type (`STOP`). `@` and `ref` of SUBMITTED and AMENDED are
+the limit and the trigger price. An account event (FUNDING …) has no side, and INTEREST the name `-`. Every event must
+be in the table.
+
+What a strategy asks for besides its targets is a third table (`requests`, see asked.py); `actions`, `rates` and `tiers`
+are explained in holders.py.
 
 Without settings everything is free and at once: no latency, no cost, no limit, 1000 in a cash account, quantities on no
 grid, and both volatility averages alike, so that their ratio is 1.
@@ -22,7 +27,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -30,12 +34,14 @@ import pytest
 
 from keel.domain.instrument import Grid
 from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, LOCAL, RUN, SLOT, VENUE
-from keel.domain.orders import EventKind, OrderSide, Reason, RunStatus, TradingState
+from keel.domain.orders import EventKind, OrderSide, OrderType, Reason, RunStatus, TradingState
 from keel.sim.engine import Simulator
+
+from .asked import NAMES, number, read_requests
+from .holders import read_actions, read_rates, set_tiers
 
 ROW_S = 60
 MINUTES_PER_WEEK = 10_080
-NAMES = "ABC"
 PRICES = ("open", "high", "low", "close", "volume")
 FREE_AND_AT_ONCE: dict[str, Any] = {
     "cash": 1000.0,
@@ -46,12 +52,8 @@ FREE_AND_AT_ONCE: dict[str, Any] = {
     "vol_long_alpha": 0.5,
     "spike_multiplier": 1.0,
 }
-SLOT_KEYS = {"tick", "step", "min_qty", "min_notional", "shortable", "can_flip"} | {
-    "fee_bps",
-    "min_fee",
-    "venue_qty",
-    "local_qty",
-}
+SLOT_KEYS = {"tick", "step", "fee_bps", "maker_bps", "venue_qty", "local_qty", *(SLOT.names or ())}
+FEE_RATES = {"fee_bps": "fee_rate", "maker_bps": "maker_rate"}
 EVENT_WORDS = {
     "@": "price",
     "fee": "fee",
@@ -59,6 +61,10 @@ EVENT_WORDS = {
     "spread": "spread_cost",
     "impact": "impact_cost",
     "rounding": "rounding_cost",
+    "cash": "cash",
+    "order": "order_id",
+    "rate": "rate",
+    "kept": "fee_qty",
 }
 
 
@@ -111,25 +117,33 @@ def check_table(
     last_row_ends_day: bool = False,
     minute_of_week: int = 0,
     fine: str = "",
+    requests: str = "",
+    actions: str = "",
+    rates: str = "",
+    tiers: str = "",
+    row_s: int = ROW_S,
     **settings: Any,
 ) -> Played:
-    """Play a table a row at a time and, unless the kill switch trips on the way, in one go too; check its events."""
-    bars, targets = read_candles(candles, opens, days, minute_of_week, last_row_ends_day=last_row_ends_day)
+    """Play a table a row at a time and, unless there are requests or a kill switch, in one go too; check its events."""
+    bars, targets = read_candles(candles, opens, days, minute_of_week, last_row_ends_day=last_row_ends_day, row_s=row_s)
+    asked = read_requests(requests)
     slots = _slots(bars.shape[1], settings)
     fine_bars = _fine(fine)
     slots["fine_end"][0] = len(fine_bars)
     run = _run(settings)
-    by_row = Simulator(bars, run, slots, fine_bars)
+    set_tiers(run, tiers)
+    given = (bars, run, slots, fine_bars, read_actions(actions, slots), read_rates(rates))
+    by_row = Simulator(*given)
     for row, weights in enumerate(targets):
         if not by_row.advance() or by_row.status is not RunStatus.RUNNING:
             break
         if row == kill_switch_from:
             by_row.trip_kill_switch()
-        by_row.decide(weights)
+        by_row.decide(weights, asked.get(row))
     by_row.finish()
     check_events(by_row.events, events)
-    if kill_switch_from is None:
-        at_once = Simulator(bars, run, slots, fine_bars)
+    if kill_switch_from is None and not asked:
+        at_once = Simulator(*given)
         at_once.run(targets)
         at_once.finish()
         check_events(at_once.events, events)
@@ -144,14 +158,15 @@ def read_candles(
     minute_of_week: int = 0,
     *,
     last_row_ends_day: bool = False,
+    row_s: int = ROW_S,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the BAR array and the target weights of a table, both (rows, N)."""
     lines = [line.split("|") for line in text.strip().splitlines()]
     bars = np.zeros((len(lines), len(lines[0])), BAR)
     targets = np.full(bars.shape, np.nan)
     for k, blocks in enumerate(lines):
-        open_s = k * ROW_S if opens is None else opens[k]
-        bars[k]["open_ts_ms"], bars[k]["close_ts_ms"] = open_s * 1000, (open_s + ROW_S) * 1000
+        open_s = k * row_s if opens is None else opens[k]
+        bars[k]["open_ts_ms"], bars[k]["close_ts_ms"] = open_s * 1000, (open_s + row_s) * 1000
         bars[k]["minute_of_week"] = (minute_of_week + open_s // 60) % MINUTES_PER_WEEK
         bars[k]["day"] = 0 if days is None else days[k]
         ends_day = last_row_ends_day if k == len(lines) - 1 else days is not None and days[k + 1] != days[k]
@@ -171,11 +186,6 @@ def _read_block(bar: np.void, words: list[str]) -> float:
         for name, word in zip(PRICES, candle, strict=True):
             bar[name] = np.nan if word == "nan" else number(word)
     return np.nan if target == "." else number(target)
-
-
-def number(word: str) -> float:
-    """Return the float nearest to a decimal or a fraction."""
-    return float(Fraction(word))
 
 
 def _run(settings: dict[str, Any]) -> np.ndarray:
@@ -207,8 +217,8 @@ def _set_rule(slot: np.void, name: str, value: Any) -> None:
     if name in ("tick", "step"):
         grid = Grid.from_decimal(Decimal(value))
         slot[f"{name}_mantissa"], slot[f"{name}_scale"] = grid.mantissa, grid.scale
-    elif name == "fee_bps":
-        slot["fee_rate"] = value / 10_000
+    elif name in FEE_RATES:
+        slot[FEE_RATES[name]] = value / 10_000
     elif name in ("venue_qty", "local_qty"):
         slot["qty"][VENUE if name == "venue_qty" else LOCAL] = value
     else:
@@ -237,30 +247,40 @@ def check_events(found: np.ndarray, table: str) -> None:
 
 
 def _read_event(line: str) -> dict[str, float]:
-    time, kind, name, side, qty, *rest = line.split()
+    time, kind, name, *words = line.split()
+    side = OrderSide[words.pop(0).upper()] if words[0] in ("buy", "sell") else OrderSide.BUY
     event = {
         "ts_ms": number(time) * 1000,
         "kind": EventKind[kind],
-        "instrument": NAMES.index(name),
-        "side": OrderSide[side.upper()],
-        "qty": number(qty),
+        "instrument": -1 if name == "-" else NAMES.index(name),
+        "side": side,
+        "qty": number(words.pop(0)),
         "reason": Reason.NONE,
         "fee": 0.0,
     }
-    words = iter(rest)
-    for word in words:
+    rest = iter(words)
+    for word in rest:
         if word in Reason.__members__:
             event["reason"] = Reason[word]
+        elif word in OrderType.__members__:
+            event["type"] = OrderType[word]
+        elif word in ("maker", "taker"):
+            event["maker"] = word == "maker"
         elif word == "known":
-            event["response_ts_ms"] = number(next(words)) * 1000
+            event["response_ts_ms"] = number(next(rest)) * 1000
         else:
-            event[EVENT_WORDS[word]] = number(next(words))
+            event[EVENT_WORDS[word]] = number(next(rest))
     return event
 
 
 def _show_event(event: np.void) -> str:
     kind, side = EventKind(int(event["kind"])), OrderSide(int(event["side"]))
-    line = f"{event['ts_ms'] / 1000:g} {kind.name} {NAMES[int(event['instrument'])]} {side.name.lower()} {event['qty']}"
+    name = "-" if event["instrument"] < 0 else NAMES[int(event["instrument"])]
+    line = f"{event['ts_ms'] / 1000:g} {kind.name} {name} {side.name.lower()} {event['qty']}"
     if kind is EventKind.FILLED:
+        line += " maker" if event["maker"] else ""
         line += "".join(f" {word} {event[field]}" for word, field in EVENT_WORDS.items())
+    else:
+        line += f" @ {event['price']:g} ref {event['reference_price']:g} order {event['order_id']}"
+    line += f" {OrderType(int(event['type'])).name}"
     return f"{line} known {event['response_ts_ms'] / 1000:g} {Reason(int(event['reason'])).name}"

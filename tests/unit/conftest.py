@@ -51,7 +51,13 @@ def fake_run(
         marks=_marks(bars, cash, qty, closes),
         benchmark=_marks(bars, np.full(rows, CASH * 0.019), held, closes, free_first_row=True),
         events=events,
-        signals={"buy": 40, "sell": 38, "hold": max(0, rows - 78)},
+        mark_rates=np.ones(len(symbols)),
+        signals={
+            "buy": 40,
+            "sell": 38,
+            "hold": max(0, rows - 78),
+            "by_instrument": {symbol: {"buy": 1, "sell": 0, "hold": 0} for symbol in symbols},
+        },
         timeouts=2,
         halted_ts_ms=None,
     )

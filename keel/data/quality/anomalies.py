@@ -114,7 +114,7 @@ class _Block:
         away, back = self._returns[:-1], self._returns[1:]
         size = np.minimum(np.abs(away), np.abs(back))
         bad = np.zeros(self._close.size, dtype=bool)
-        bad[1:-1] = (size > self._far[1:-1]) & (away * back < 0.0) & (np.abs(away + back) < _REVERTED * size)
+        bad[1:-1] = (size > self._far[1:-1]) & (np.abs(away + back) < _REVERTED * size)
         return bad
 
     def bad_extremes(self) -> NDArray[np.bool_]:

@@ -107,6 +107,18 @@ def run(strategy: Strategy, config: SimRun | None = None, bars: np.ndarray | Non
     return run_backtest(inputs_of(strategy, config, bars), "test", go_on)
 
 
+def totals(result: RunResult) -> dict[str, int]:
+    return {name: result.signals[name] for name in ("buy", "sell", "hold")}
+
+
+def test_signals_are_counted_for_each_instrument_too():
+    result = run(HalfAndBack(StrategyParams()))
+    assert result.signals["by_instrument"] == {
+        "AAA": {"buy": 5, "sell": 5, "hold": 90},
+        "BBB": {"buy": 0, "sell": 0, "hold": 100},
+    }
+
+
 def test_buy_and_hold_is_its_own_benchmark():
     result = run(BuyAndHold(StrategyParams()))
     assert result.marks.tobytes() == result.benchmark.tobytes()
@@ -161,14 +173,14 @@ def test_strategy_sees_the_past_alone_and_the_account_as_it_stands():
 def test_signals_count_decisions_and_orders_follow_them():
     result = run(HalfAndBack(StrategyParams()))
     # Rows 0, 20, 40, 60, 80 raise the weight, rows 10, 30, 50, 70, 90 lower it; 200 bars in all.
-    assert result.signals == {"buy": 5, "sell": 5, "hold": 190}
+    assert totals(result) == {"buy": 5, "sell": 5, "hold": 190}
     assert (result.events["kind"] == EventKind.SUBMITTED).sum() == 10
 
 
 @pytest.mark.parametrize("strategy", [HalfAndBack, HalfAndBackByBar])
 def test_run_that_may_not_execute_reports_signals_and_sends_nothing(strategy):
     result = run(strategy(StrategyParams()), config_of(execution={"enabled": False}))
-    assert result.signals == {"buy": 5, "sell": 5, "hold": 190}
+    assert totals(result) == {"buy": 5, "sell": 5, "hold": 190}
     assert len(result.events) == 0
     assert (result.marks["equity"] == 100_000).all()
 
@@ -233,7 +245,7 @@ def test_stopped_run_says_why_and_keeps_the_rows_played(reason):
     assert heard[-1] == len(result.marks) == 5
     whole = run(HalfAndBackByBar(StrategyParams()))
     assert result.marks.tobytes() == whole.marks[:5].tobytes()
-    assert sum(result.signals.values()) == 10
+    assert sum(totals(result).values()) == 10
 
 
 def test_open_order_of_a_stopped_run_ends_with_it():

@@ -85,6 +85,8 @@ BAD_CLOSE = scaled(scaled(walk(), 200, 1.3, "high", "close"), 201, 1.3, "open", 
         (put(walk(), 7, low=0.0), "ohlc", 7, "a price is not above zero"),
         (put(walk(), 7, high=1.0, low=0.5), "ohlc", 7, "high is below"),
         (put(walk(), 7, low=101.0, high=999.0), "ohlc", 7, "low is above"),
+        (put(walk(), 7, open=200.0, high=201.0, low=150.0), "ohlc", 7, "low is above"),
+        (put(walk(), 7, open=0.6, high=0.7, low=0.5), "ohlc", 7, "high is below"),
         (put(walk(), 7, volume=-1.0), "ohlc", 7, "volume is negative"),
         (pl.concat([walk()[:7], walk()[6:]]), "duplicates", 8, "a time stands twice"),
         (put(walk(), 7, close_ts_ms=hours(6)[0]), "order", 7, "closes at or before its open"),
@@ -182,7 +184,8 @@ def test_outlier_is_found_at_the_edges_of_a_block_of_work() -> None:
     edge = (1 << 16) + 1
     table = walk(edge + AROUND)
     for row in (edge - 1, edge, edge + 1):
-        assert only(scaled(table, row, 1.2, "high")).rows.tolist() == [row]
+        bad = scaled(scaled(table, row, 1.3, "high", "close"), row + 1, 1.3, "open", "high")
+        assert row in only(bad, max_outlier_fraction=1.0).rows
 
 
 def test_two_dozen_bars_say_nothing_of_what_is_usual() -> None:

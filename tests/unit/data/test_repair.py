@@ -71,7 +71,9 @@ def test_rows_out_of_order_are_sorted() -> None:
 
 def test_gap_is_filled_at_the_close_before_with_no_volume_and_named_by_the_row_behind_it() -> None:
     bars = stored(hours(0, 1, 5, 6))
-    with_counts = replace(bars, table=bars.table.with_columns(trade_count=pl.lit(3, pl.Int64), taker_buy_volume=pl.lit(2.0)))
+    with_counts = replace(
+        bars, table=bars.table.with_columns(trade_count=pl.lit(3, pl.Int64), taker_buy_volume=pl.lit(2.0))
+    )
     done = repaired(put(with_counts, 2, close=99.0), "forward_fill")
     table = done.bars.table
     assert table["open_ts_ms"].to_list() == hours(*range(7))

@@ -85,7 +85,7 @@ def test_orders_rejections_and_signals_are_told_by_name(run):
     assert tree["cancellations"] == {"target_changed": tree["orders"]["canceled"]}
     assert set(tree["clipped"]) == {"buying_power"}
     assert tree["orders"]["timeouts"] == 2
-    assert set(tree["signals"]) == {"buy", "sell", "hold"}
+    assert set(tree["signals"]) == {"buy", "sell", "hold", "by_instrument"}
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])

@@ -81,7 +81,7 @@ def test_hostile_names_are_inert_everywhere(run):
     summary["reasons"]["denied"][EVIL] = 1
     summary["instruments"][EVIL] = dict(summary["instruments"]["BBB"])
     summary["trades"]["exits"][EVIL] = 1
-    summary["signals"][EVIL] = 1
+    summary["signals"]["by_instrument"][EVIL] = {"buy": 1, "sell": 0, "hold": 0}
     text = page(hostile, f"strategy: {EVIL}", {"command": [EVIL], EVIL: {"deep": EVIL}}, summary)
     clean = tags(page(run))
     scripts = [a for tag, a in tags(text) if tag == "script"]

@@ -53,14 +53,14 @@ def first_peek(strategy: VectorStrategy, bars: BarPanel) -> int | None:
 
 
 @pytest.mark.parametrize("strategy", SHIPPED, ids=lambda each: type(each).__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(bars=any_panel())
 def test_shipped_strategy_decides_every_row_without_the_future(strategy, bars):
     assert first_peek(strategy, bars) is None
 
 
 @pytest.mark.parametrize("strategy", SHIPPED, ids=lambda each: type(each).__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(bars=any_panel())
 def test_shipped_strategy_gives_finite_weights_of_at_most_all_equity(strategy, bars):
     weights = strategy.target_weights(bars)

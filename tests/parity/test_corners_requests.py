@@ -1,0 +1,217 @@
+"""Corners of orders that wait, belong together or change, and of what holders pay, worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from keel.domain.orders import ActionKind, EventKind, OrderType, PriceModel, Reason, RequestKind, TimeInForce
+
+from .case import Action, Bar, Case, Request, Row, Rules, Step, Tier
+from .case_timelines import HOUR_MS, MONDAY_MS
+from .reference import Outcome, simulate
+from .reference_state import Event
+from .test_parity import check_all_forms
+
+WHOLE = Step(1.0, 1.0)
+CENT = Step(1.0, 100.0)
+RULES = Rules(1, tick=CENT, step=WHOLE, shortable=True, can_flip=True)
+Ohlc = tuple[float, float, float, float]
+FLAT: Ohlc = (100.0, 100.0, 100.0, 100.0)
+
+
+def ask(tag: int, side: int, qty: float, **more: Any) -> Request:
+    """Build a request for a new order of the one instrument."""
+    return Request(RequestKind.NEW, 0, tag, side, qty, **more)
+
+
+def about(kind: RequestKind, tag: int, **more: Any) -> Request:
+    """Build a cancel or an amend."""
+    return Request(kind, 0, tag, **more)
+
+
+def case_of(prices: list[Ohlc], requests: dict[int, list[Request]], rules: Rules = RULES, **more: Any) -> Case:
+    """Build a case of one instrument with hourly bars, without targets."""
+    rows = []
+    for k, (opening, high, low, close) in enumerate(prices):
+        opens = MONDAY_MS + k * HOUR_MS
+        bar = Bar(opens, opens + HOUR_MS, opening, high, low, close, more.get("volume", 1e6), 60 * k)
+        rows.append(
+            Row(bar.close_ts_ms, k, ends_day=False, bars=(bar,), targets=(None,), requests=tuple(requests.get(k, [])))
+        )
+    more.pop("volume", None)
+    return Case(tuple(rows), (rules,), **{"initial_cash": 10_000.0, "margin_account": True, **more})
+
+
+def play(case: Case) -> Outcome:
+    check_all_forms(case)
+    return simulate(case)
+
+
+def events(outcome: Outcome, *kinds: EventKind) -> list[Event]:
+    return [e for e in outcome.events if e.kind in kinds]
+
+
+def fills(outcome: Outcome) -> list[tuple[int, float, float]]:
+    """Return (row, signed quantity, price) of each fill."""
+    return [(e.row, e.side * e.qty, e.price) for e in events(outcome, EventKind.FILLED)]
+
+
+@pytest.mark.parametrize(("low", "touch", "filled"), [(98.0, False, False), (98.0, True, True), (97.99, False, True)])
+def test_a_resting_buy_needs_one_tick_through_its_limit(low: float, touch: bool, filled: bool):
+    limit = ask(0, 1, 10.0, type=OrderType.LIMIT, limit_price=98.0)
+    case = case_of([FLAT, (100.0, 100.0, low, 100.0)], {0: [limit]}, limit_touch=touch)
+    assert fills(play(case)) == ([(1, 10.0, 98.0)] if filled else [])
+
+
+def test_a_gap_through_a_stop_fills_at_the_opening():
+    """Bought at 100 in row 1; the stop at 95 finds the opening of row 2 at 90."""
+    stop = ask(1, -1, 10.0, type=OrderType.STOP, trigger_price=95.0, reduce_only=True)
+    case = case_of([FLAT, FLAT, (90.0, 92.0, 89.0, 91.0)], {0: [ask(0, 1, 10.0)], 1: [stop]})
+    assert fills(play(case)) == [(1, 10.0, 100.0), (2, -10.0, 90.0)]
+
+
+@pytest.mark.parametrize("model", [PriceModel.OPEN, PriceModel.PATH, PriceModel.BRIDGE])
+def test_a_stop_and_a_profit_in_one_bar_resolve_against_us(model: PriceModel):
+    """Row 2 walks 100 → 106 → 94 → 100: the profit at 105 comes first, yet the stop at 95 takes the position."""
+    bracket = ask(0, 1, 10.0, stop_loss=95.0, take_profit=105.0)
+    case = case_of([FLAT, FLAT, (100.0, 106.0, 93.0, 100.0)], {0: [bracket]}, price_model=model)
+    outcome = play(case)
+    assert fills(outcome) == [(1, 10.0, 100.0), (2, -10.0, 95.0)]
+    assert [e.order_id for e in events(outcome, EventKind.CANCELED)] == [2]
+    assert events(outcome, EventKind.CANCELED)[0].reason == Reason.LINKED_FILL
+
+
+def test_a_trailing_stop_follows_the_high_and_sells_the_fall():
+    """The path 100 → 98 → 110 → 104 lifts the best price to 110; 5 below it is passed on the way to 104."""
+    trail = ask(1, -1, 10.0, type=OrderType.TRAILING_STOP, trail=5.0, reduce_only=True)
+    case = case_of([FLAT, FLAT, (100.0, 110.0, 98.0, 104.0)], {0: [ask(0, 1, 10.0)], 1: [trail]})
+    assert fills(play(case)) == [(1, 10.0, 100.0), (2, -10.0, 105.0)]
+
+
+def test_one_half_filled_partner_leaves_half_of_the_other():
+    """Two ways in of 10 each: the limit at 99 fills row 1's share of 4; of the 6 left the stop fills row 2's share."""
+    pair = [
+        ask(0, 1, 10.0, type=OrderType.LIMIT, limit_price=99.0, pair=-2),
+        ask(3, 1, 10.0, type=OrderType.STOP, trigger_price=103.0, pair=-2),
+    ]
+    prices: list[Ohlc] = [FLAT, (98.0, 98.0, 98.0, 98.0), (104.0, 104.0, 104.0, 104.0)]
+    case = case_of(prices, {0: pair}, max_participation=0.1, volume=40.0)
+    found = events(play(case), EventKind.FILLED)
+    assert [(e.row, e.order_id, e.qty) for e in found] == [(1, 0, 4.0), (2, 1, 4.0)]
+    assert [(e.order_id, e.qty) for e in events(play(case), EventKind.TRIGGERED)] == [(1, 6.0)]
+
+
+def test_a_partner_that_is_smaller_than_the_match_leaves_nothing_live():
+    """Long 10, 6 on sale at 101 with a stop of 4 as partner; at D(2) the sale of row 2 is done but not heard of."""
+    pair = [
+        ask(3, -1, 6.0, type=OrderType.LIMIT, limit_price=101.0, pair=-2),
+        ask(6, -1, 4.0, type=OrderType.STOP, trigger_price=90.0, pair=-2),
+    ]
+    case = case_of(
+        [FLAT, FLAT, (100.0, 103.0, 100.0, 102.0), FLAT],
+        {0: [ask(0, 1, 10.0)], 1: pair, 2: [ask(9, -1, 5.0)]},
+        replace(RULES, shortable=False),
+        response_ms=0.9 * HOUR_MS,
+        margin_account=False,
+    )
+    outcome = play(case)
+    assert [(e.order_id, e.reason, e.qty) for e in events(outcome, EventKind.CANCELED)] == [(2, Reason.LINKED_FILL, 0.0)]
+    assert [(e.qty, e.reason) for e in events(outcome, EventKind.SUBMITTED)][-1] == (4.0, Reason.NOT_SHORTABLE)
+
+
+@pytest.mark.parametrize(("latency_ms", "first"), [(0.0, EventKind.AMENDED), (float(HOUR_MS) / 2, EventKind.FILLED)])
+def test_an_amend_races_the_fill(latency_ms: float, first: EventKind):
+    """The limit rests at 90; moved to 101 it fills at once, unless the bar's fall to 89 comes before the amend."""
+    limit = ask(0, 1, 10.0, type=OrderType.LIMIT, limit_price=90.0)
+    amend = about(RequestKind.AMEND, 0, limit_price=101.0)
+    case = case_of([FLAT, FLAT, (100.0, 100.0, 89.0, 100.0)], {0: [limit], 1: [amend]}, entry_ms=latency_ms)
+    outcome = play(replace(case, price_model=PriceModel.PATH))
+    assert events(outcome, EventKind.AMENDED, EventKind.FILLED)[0].kind == first
+    assert len(fills(outcome)) == 1
+
+
+def test_an_order_good_till_a_date_ends_at_its_second():
+    limit = ask(0, 1, 1.0, type=OrderType.LIMIT, limit_price=90.0, time_in_force=TimeInForce.GTD)
+    case = case_of([FLAT] * 3, {0: [replace(limit, expire_ts_ms=MONDAY_MS + 3 * HOUR_MS // 2)]})
+    (ended,) = events(play(case), EventKind.EXPIRED)
+    assert (ended.row, ended.ts_ms, ended.reason) == (1, MONDAY_MS + 3 * HOUR_MS // 2, Reason.GOOD_TILL_DATE)
+
+
+def test_a_fill_or_kill_takes_all_or_nothing():
+    kill = ask(0, 1, 10.0, time_in_force=TimeInForce.FOK)
+    case = case_of([FLAT, FLAT], {0: [kill]}, max_participation=0.1, volume=99.0)
+    outcome = play(case)
+    assert fills(outcome) == []
+    assert [e.reason for e in events(outcome, EventKind.CANCELED)] == [Reason.FILL_OR_KILL]
+
+
+def test_a_split_meets_a_position_and_a_resting_order():
+    """7 held become 10 of 10.5 and half a unit's cash at 66; the limit at 90 for 3 becomes one at 60 for 4."""
+    rules = replace(RULES, actions=(Action(MONDAY_MS + 2 * HOUR_MS, ActionKind.SPLIT, 1.5),))
+    limit = ask(3, 1, 3.0, type=OrderType.LIMIT, limit_price=90.0)
+    case = case_of([FLAT, FLAT, (66.0, 66.0, 66.0, 66.0)], {0: [ask(0, 1, 7.0), limit]}, rules)
+    outcome = play(case)
+    (split,) = events(outcome, EventKind.SPLIT)
+    assert (split.qty, split.price, split.cash, split.reference_price) == (10.0, 66.0, 33.0, 1.5)
+    (amended,) = events(outcome, EventKind.AMENDED)
+    assert (amended.qty, amended.price, amended.ts_ms) == (4.0, 60.0, split.ts_ms)
+    assert outcome.marks[-1].equity == 10_000.0 - 700.0 + 33.0 + 660.0
+
+
+@pytest.mark.parametrize(("offset_ms", "row"), [(-1, 1), (0, 2)])
+def test_funding_at_a_close_belongs_to_the_next_row(offset_ms: int, row: int):
+    rules = replace(RULES, actions=(Action(MONDAY_MS + 2 * HOUR_MS + offset_ms, ActionKind.FUNDING, 0.01),))
+    case = case_of([FLAT] * 3, {0: [ask(0, 1, 10.0)]}, rules)
+    (paid,) = events(play(case), EventKind.FUNDING)
+    assert (paid.row, paid.qty, paid.price, paid.cash) == (row, 10.0, 100.0, -10.0)
+
+
+def test_liquidation_closes_where_equity_meets_the_margin():
+    """Long 400 at 100 on 10 000: −30 000 + 400 × P is 0.2 × 400 × P at P = 93.75."""
+    case = case_of(
+        [FLAT, FLAT, (100.0, 100.0, 70.0, 95.0)],
+        {0: [ask(0, 1, 400.0)]},
+        initial_margin=0.25,
+        maintenance_margin=0.2,
+        liquidation_fee_rate=0.01,
+    )
+    outcome = play(case)
+    (forced,) = [e for e in events(outcome, EventKind.FILLED) if e.reason == Reason.LIQUIDATION]
+    assert forced.reference_price == pytest.approx(93.75)
+    assert (forced.qty, forced.price, forced.fee) == (400.0, 93.75, pytest.approx(400 * 93.75 * 0.01))
+    assert outcome.marks[-1].gross == 0.0
+
+
+def test_a_buy_keeps_its_fee_in_base_units():
+    rules = Rules(1, tick=CENT, taker_bps=100.0, fee_in_base=True)
+    case = case_of([FLAT, FLAT], {0: [ask(0, 1, 10.0)]}, rules, margin_account=False)
+    outcome = play(case)
+    (fill,) = events(outcome, EventKind.FILLED)
+    assert (fill.fee_qty, fill.fee, fill.cash) == (pytest.approx(0.1), pytest.approx(10.0), -1000.0)
+    assert outcome.local.qty == [pytest.approx(9.9)]
+
+
+def test_a_tier_is_reached_on_the_day_after_its_volume():
+    """A day a row: 1000 traded on day 1 brings the second tier on day 2."""
+    tiers = (Tier(0.0, 100.0, 50.0), Tier(1000.0, 10.0, 5.0))
+    case = case_of([FLAT] * 4, {0: [ask(0, 1, 10.0)], 1: [ask(3, -1, 10.0)]}, tiers=tiers)
+    assert [e.fee for e in events(play(case), EventKind.FILLED)] == [pytest.approx(10.0), pytest.approx(1.0)]
+
+
+def test_a_sale_pays_the_regulators_up_to_a_maximum():
+    """100 × 0.001 on the notional, and a cent a unit, at most 5 cents an order."""
+    rules = replace(RULES, sell_fee_rate=0.001, sell_fee_per_unit=0.01, sell_fee_per_unit_max=0.05)
+    case = case_of([FLAT] * 3, {0: [ask(0, 1, 10.0)], 1: [ask(3, -1, 10.0)]}, rules)
+    assert [e.fee for e in events(play(case), EventKind.FILLED)] == [0.0, pytest.approx(1.05)]
+
+
+def test_a_short_pays_borrow_and_borrowed_cash_pays_interest_a_day():
+    """A day a row: 36500 a year on a short of 10 at 100 at 3650 % is 100 a day."""
+    rules = replace(RULES, borrow_rate=36.5)
+    case = case_of([FLAT] * 3, {0: [ask(0, -1, 10.0)]}, rules)
+    assert [e.cash for e in events(play(case), EventKind.BORROW)] == [pytest.approx(-100.0)]
+    case = case_of([FLAT] * 3, {0: [ask(0, 1, 200.0)]}, initial_margin=0.5, interest_rate=3.65)
+    assert [e.cash for e in events(play(case), EventKind.INTEREST)] == [pytest.approx(-100.0)]
