@@ -28,10 +28,9 @@ class AccountSection(Section):
     )
     maintenance_margin: float | None = Field(
         None,
-        gt=0,
-        lt=1,
-        description="Own money below which the venue liquidates, fraction of the positions' value; above 0, below "
-        "initial_margin; null = half of initial_margin in a margin account. A cash account needs none.",
+        ge=0,
+        description="Own money below which the venue liquidates, fraction of the positions' value; 0 (never, until "
+        "nothing is left) to below initial_margin; null = half of it in a margin account. A cash account needs none.",
     )
     liquidation_fee_bps: float = Field(
         100.0, ge=0, le=1000, description="What a liquidation costs above the taker fee, bps of its value; 0 to 1000."

@@ -17,6 +17,7 @@ from keel.domain.errors import KeelError
 from keel.metrics.summary import Trades
 from keel.report import fragments, rows, text
 from keel.report.charts import chart_data
+from keel.runs.redaction import redact_mapping
 from keel.runs.result import RunResult
 
 _DAILY: Final = (252, 365)
@@ -155,7 +156,7 @@ def _parameters(result: RunResult) -> str:
         "data.symbols": list(data.symbols),
         "run.seed": result.config.run.seed,
     }
-    return fragments.manifest_table(settings)
+    return fragments.manifest_table(redact_mapping(settings))
 
 
 def _rolling_note(window: int, summary: rows.Summary) -> str:

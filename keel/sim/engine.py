@@ -62,7 +62,7 @@ class Simulator:
         self._tape = np.zeros(1 << (tape_room - 1).bit_length(), EVENT)
         self._marks = np.zeros(len(bars), MARK)
         self._drained: list[Records] = []
-        self._unheard = np.zeros(0, EVENT)
+        self._unheard = np.zeros(0, np.int64)
         self._heard_to = 0
         self._decided_row = first_row - 1
         self._start(first_row)
@@ -201,12 +201,12 @@ class Simulator:
 
     def heard(self) -> Records:
         """Return the EVENT records whose response came by the close of the row last played, since the last call."""
-        self._drain()
-        told = np.concatenate([self._unheard, *self._drained[self._heard_to :]])
-        self._heard_to = len(self._drained)
-        here = told["response_ts_ms"] <= self._run[0]["last_close_ts_ms"]
-        self._unheard = told[~here]
-        heard: Records = told[here]
+        tail = int(self._run[0]["tape_tail"])
+        places = np.concatenate([self._unheard, np.arange(self._heard_to, tail)])
+        told = self._tape[places & (len(self._tape) - 1)]
+        self._heard_to = tail
+        self._unheard = places[told["delivered"] == 0]
+        heard: Records = told[told["delivered"] != 0]
         return heard
 
     @property
@@ -218,15 +218,18 @@ class Simulator:
     def events(self) -> Records:
         """Return all EVENT records so far, in the order they happened; `delivered` as of the row last played."""
         self._drain()
-        events = np.concatenate(self._drained) if self._drained else np.zeros(0, EVENT)
-        self._drained = [events]
+        run = self._run[0]
+        waiting = self._tape[np.arange(int(run["tape_drained"]), int(run["tape_tail"])) & (len(self._tape) - 1)]
+        self._drained = [np.concatenate([np.zeros(0, EVENT), *self._drained])]
+        events = np.concatenate([*self._drained, waiting])
         if len(self.marks):
             events["delivered"] = events["response_ts_ms"] <= self.marks["ts_ms"][-1]
         return events
 
     def _drain(self) -> None:
+        """Take off the ring what is delivered; a split may still hurry the responses of the rest."""
         run = self._run[0]
-        first, last = int(run["tape_drained"]), int(run["tape_tail"])
+        first, last = int(run["tape_drained"]), int(run["tape_head"])
         if last > first:
             self._drained.append(self._tape[np.arange(first, last) & (len(self._tape) - 1)])
             run["tape_drained"] = last

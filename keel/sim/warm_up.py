@@ -9,9 +9,10 @@ import numpy as np
 
 from keel.domain.compiled_cache import mark_cache_warm
 from keel.domain.layout import BAR, BAR_PRESENT, RUN, SLOT
+from keel.portfolio.trades_nb import round_trips
 from keel.sim.engine import Simulator
 
-STEPS: Final = 3
+STEPS: Final = 4
 """How many steps `warm_up` yields."""
 
 
@@ -24,6 +25,8 @@ def warm_up() -> Iterator[str]:
     simulator.decide(np.zeros(1))
     yield "the end of a run"
     simulator.finish()
+    yield "round trips"
+    round_trips(simulator.events, np.ones(1), 0)
     mark_cache_warm()
 
 

@@ -125,7 +125,7 @@ def test_killed_sweep_goes_on_under_its_name_without_repeating_and_ends_as_if_ne
 
 
 def children_of_group(group: int) -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-wweo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     lines = [line.split(None, 2) for line in listed.splitlines()]
     return [args for pgid, stat, args in lines if int(pgid) == group and not stat.startswith("Z")]
 
@@ -179,7 +179,7 @@ def test_worker_that_is_killed_is_named_and_what_it_finished_is_kept(desk: Desk)
 
 
 def workers_of(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-wweo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()]
     return [int(child) for child, parent, args in rows if int(parent) == pid and "spawn_main" in args]
 

@@ -143,7 +143,7 @@ def test_drawdown_limit_halts_the_run_with_its_own_exit_code(desk: Desk) -> None
 
 
 def test_short_that_loses_all_equity_stops_the_run_with_its_own_exit_code(desk: Desk) -> None:
-    margin = "account: {initial_cash: 100000, type: margin, initial_margin: 0.5}"
+    margin = "account: {initial_cash: 100000, type: margin, initial_margin: 0.5, maintenance_margin: 0}"
     desk.configure(
         ("account: {initial_cash: 100000}", margin),
         ("min_notional: 5", "min_notional: 5, shortable: true"),

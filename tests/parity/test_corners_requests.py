@@ -84,6 +84,19 @@ def test_a_stop_and_a_profit_in_one_bar_resolve_against_us(model: PriceModel):
     assert events(outcome, EventKind.CANCELED)[0].reason == Reason.LINKED_FILL
 
 
+@pytest.mark.parametrize("stop_first", [True, False])
+def test_a_take_profit_order_gives_way_to_its_partners_stop(stop_first: bool):
+    """The same bar, the profit at 105 a trigger instead of a limit; whichever of the two is looked at first."""
+    exits = {"pair": -2, "reduce_only": True}
+    pair = [
+        ask(3, -1, 10.0, type=OrderType.TAKE_PROFIT, trigger_price=105.0, **exits),
+        ask(6, -1, 10.0, type=OrderType.STOP, trigger_price=95.0, **exits),
+    ]
+    asked = {0: [ask(0, 1, 10.0)], 1: pair[::-1] if stop_first else pair}
+    case = case_of([FLAT, FLAT, FLAT, (100.0, 106.0, 93.0, 100.0)], asked)
+    assert fills(play(case)) == [(1, 10.0, 100.0), (3, -10.0, 95.0)]
+
+
 def test_a_trailing_stop_follows_the_high_and_sells_the_fall():
     """The path 100 → 98 → 110 → 104 lifts the best price to 110; 5 below it is passed on the way to 104."""
     trail = ask(1, -1, 10.0, type=OrderType.TRAILING_STOP, trail=5.0, reduce_only=True)
@@ -118,7 +131,9 @@ def test_a_partner_that_is_smaller_than_the_match_leaves_nothing_live():
         margin_account=False,
     )
     outcome = play(case)
-    assert [(e.order_id, e.reason, e.qty) for e in events(outcome, EventKind.CANCELED)] == [(2, Reason.LINKED_FILL, 0.0)]
+    assert [(e.order_id, e.reason, e.qty) for e in events(outcome, EventKind.CANCELED)] == [
+        (2, Reason.LINKED_FILL, 0.0)
+    ]
     assert [(e.qty, e.reason) for e in events(outcome, EventKind.SUBMITTED)][-1] == (4.0, Reason.NOT_SHORTABLE)
 
 

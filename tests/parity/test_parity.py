@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from .case import Case
 from .case_strategies import cases
@@ -20,6 +20,7 @@ TOGETHER = {
     "database": None,
     "deadline": None,
     "suppress_health_check": list(HealthCheck),
+    "phases": [Phase.generate, Phase.shrink],
 }
 
 
@@ -74,7 +75,7 @@ def check_all_forms(case: Case) -> None:
         assert not told, f"{form.__name__}: {told}"
 
 
-@settings(max_examples=300, **TOGETHER)
+@settings(max_examples=600, **TOGETHER)
 @given(cases())
 def test_kernel_agrees_with_the_reference_to_the_last_bit(case: Case):
     check_all_forms(case)

@@ -5,7 +5,7 @@ A table of candles has a line per row and a block per instrument (A, B, …), se
     open high low close volume target
 
 `-` in place of the candle is a missing bar, `.` as the target is no new target. Rows are a minute long and start at 0 s
-unless `opens` says otherwise. A table of events has a line per event, times in seconds:
+unless `row_s` and `opens` say otherwise. A table of events has a line per event, times in seconds (or `17:30`, in hours):
 
     60.25  FILLED  A  buy 5 @ 110  fee 1.1  known 60.3
 
@@ -110,14 +110,14 @@ class Played:
 def check_table(
     candles: str,
     events: str,
+    requests: str = "",
     *,
     kill_switch_from: int | None = None,
-    opens: Sequence[int] | None = None,
+    opens: Sequence[int | str] | None = None,
     days: Sequence[int] | None = None,
     last_row_ends_day: bool = False,
-    minute_of_week: int = 0,
+    minute_of_week: int | Sequence[int] = 0,
     fine: str = "",
-    requests: str = "",
     actions: str = "",
     rates: str = "",
     tiers: str = "",
@@ -153,9 +153,9 @@ def check_table(
 
 def read_candles(
     text: str,
-    opens: Sequence[int] | None = None,
+    opens: Sequence[int | str] | None = None,
     days: Sequence[int] | None = None,
-    minute_of_week: int = 0,
+    minute_of_week: int | Sequence[int] = 0,
     *,
     last_row_ends_day: bool = False,
     row_s: int = ROW_S,
@@ -165,9 +165,10 @@ def read_candles(
     bars = np.zeros((len(lines), len(lines[0])), BAR)
     targets = np.full(bars.shape, np.nan)
     for k, blocks in enumerate(lines):
-        open_s = k * row_s if opens is None else opens[k]
+        open_s = k * row_s if opens is None else int(seconds(str(opens[k])))
         bars[k]["open_ts_ms"], bars[k]["close_ts_ms"] = open_s * 1000, (open_s + row_s) * 1000
-        bars[k]["minute_of_week"] = (minute_of_week + open_s // 60) % MINUTES_PER_WEEK
+        minute = minute_of_week + open_s // 60 if isinstance(minute_of_week, int) else minute_of_week[k]
+        bars[k]["minute_of_week"] = minute % MINUTES_PER_WEEK
         bars[k]["day"] = 0 if days is None else days[k]
         ends_day = last_row_ends_day if k == len(lines) - 1 else days is not None and days[k + 1] != days[k]
         bars[k]["flags"] = BAR_ENDS_DAY if ends_day else 0
@@ -186,6 +187,12 @@ def _read_block(bar: np.void, words: list[str]) -> float:
         for name, word in zip(PRICES, candle, strict=True):
             bar[name] = np.nan if word == "nan" else number(word)
     return np.nan if target == "." else number(target)
+
+
+def seconds(word: str) -> float:
+    """Return the seconds of a time: `90.5`, or hours and minutes such as `17:30`."""
+    hours, _, minutes = word.rpartition(":")
+    return number(hours) * 3600 + number(minutes) * 60 if hours else number(word)
 
 
 def _run(settings: dict[str, Any]) -> np.ndarray:
@@ -250,7 +257,7 @@ def _read_event(line: str) -> dict[str, float]:
     time, kind, name, *words = line.split()
     side = OrderSide[words.pop(0).upper()] if words[0] in ("buy", "sell") else OrderSide.BUY
     event = {
-        "ts_ms": number(time) * 1000,
+        "ts_ms": seconds(time) * 1000,
         "kind": EventKind[kind],
         "instrument": -1 if name == "-" else NAMES.index(name),
         "side": side,
@@ -265,7 +272,7 @@ def _read_event(line: str) -> dict[str, float]:
         elif word in OrderType.__members__:
             event["type"] = OrderType[word]
         elif word in ("maker", "taker"):
-            event["maker"] = word == "maker"
+            event["maker"] = float(word == "maker")
         elif word == "known":
             event["response_ts_ms"] = number(next(rest)) * 1000
         else:

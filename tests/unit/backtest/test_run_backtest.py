@@ -203,7 +203,7 @@ def test_halted_run_plays_on_and_says_when_it_was_halted():
 
 
 def bankrupt_inputs(strategy: Strategy) -> BacktestInputs:
-    account = {"type": "margin", "initial_margin": 0.1}
+    account = {"type": "margin", "initial_margin": 0.1, "maintenance_margin": 0.0}
     no_limits = dict.fromkeys(("max_order_weight", "max_position_weight", "max_gross_weight"))
     return inputs_of(strategy, config_of(account=account, risk=no_limits), bars_of(drift=-0.05))
 

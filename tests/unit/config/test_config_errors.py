@@ -144,7 +144,7 @@ UNKNOWN = [
     ("seed: 7", "unknown key 'seed': nearest right key is 'run.seed'"),
     (
         "fees: {maker: 1, takr_bps: 1}",
-        "unknown key 'fees.maker': the keys here are taker_bps, discount, minimum",
+        "unknown key 'fees.maker': nearest right key is 'fees.maker_bps'",
     ),
     ("risk: {enabledd: true}", "unknown key 'risk.enabledd': nearest right key is 'risk.enabled'"),
     (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 LIMITS = "risk={daily_loss: 0.05, max_drawdown: 0.3, max_orders_per_min: 60}"
+FIRST_TIER = "{volume_30d: 0, taker_bps: 10, maker_bps: 8}"
+SECOND_TIER = "{volume_30d: 1000, taker_bps: 5, maker_bps: 0}"
 
 RULES = [
     (
@@ -53,6 +55,51 @@ RULES = [
         "margin to borrow",
     ),
     (
+        ["account.maintenance_margin=0.1"],
+        "--set account.maintenance_margin: account.maintenance_margin: a cash account cannot be liquidated: remove it",
+    ),
+    (
+        ["account={type: margin, initial_margin: 0.25}", "account.maintenance_margin=0.25"],
+        "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (0.25), or every "
+        "position were liquidated",
+    ),
+    (
+        ["account.type=margin", "account.maintenance_margin=1.5"],
+        "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (1), or every "
+        "position were liquidated",
+    ),
+    (
+        ["account.liquidation_fee_bps=1001"],
+        "--set account.liquidation_fee_bps: account.liquidation_fee_bps: expected a number of at most 1000, got 1001",
+    ),
+    (
+        ["account.interest_rate=5"],
+        "--set account.interest_rate: account.interest_rate: expected a number of at most 1, got 5",
+    ),
+    (
+        ["market.instrument.borrow_rate=-0.1"],
+        "--set market.instrument.borrow_rate: market.instrument.borrow_rate: expected a number of at least 0, got -0.1",
+    ),
+    (
+        ["market.instrument.fee_currency=BTC"],
+        "--set market.instrument.fee_currency: market.instrument.fee_currency: expected 'quote' or 'base', got 'BTC'",
+    ),
+    (
+        ["market.instrument.quote_currency=eur"],
+        "--set market.instrument.quote_currency: market.instrument.quote_currency: expected a currency such as USDT or "
+        "USD, got 'eur'",
+    ),
+    (
+        ["market.instrument.fee_currency=base", "fees.minimum=1"],
+        "--set fees.minimum: fees.minimum: must be 0 where market's fee_currency is base: a fee kept from what is "
+        "bought has no minimum",
+    ),
+    (
+        ["market.overrides={SYNBTC/USDT: {fee_currency: base}}", "fees.minimum=1"],
+        "--set fees.minimum: fees.minimum: must be 0 where market's fee_currency is base: a fee kept from what is "
+        "bought has no minimum",
+    ),
+    (
         ["market.instrument.shortable=true"],
         "x.yaml: account.type: a cash account holds no shorts: set it to margin, or shortable to false under market",
     ),
@@ -78,6 +125,68 @@ RULES = [
     (
         ["fees.taker_bps=0.001"],
         "--set fees.taker_bps: fees.taker_bps: 0.001 looks like a fraction, bps are meant: 0.001 = 10 bps, so write 10",
+    ),
+    (
+        ["fees.maker_bps=0.0002"],
+        "--set fees.maker_bps: fees.maker_bps: 0.0002 looks like a fraction, bps are meant: 0.001 = 10 bps, so write 2",
+    ),
+    (
+        ["fees.sell_fee_bps=51"],
+        "--set fees.sell_fee_bps: fees.sell_fee_bps: expected a number of at most 50, got 51",
+    ),
+    (
+        ["fees.sell_fee_per_unit=2"],
+        "--set fees.sell_fee_per_unit: fees.sell_fee_per_unit: expected a number of at most 1, got 2",
+    ),
+    (
+        [f"fees.tiers=[{FIRST_TIER}]"],
+        "--set fees.tiers: fees.tiers: one tier is no choice: give taker_bps and maker_bps instead, or more tiers",
+    ),
+    (
+        [f"fees.tiers=[{SECOND_TIER}, {FIRST_TIER}]"],
+        "--set fees.tiers: fees.tiers: the first tier begins at volume_30d 0, got 1000",
+    ),
+    (
+        [f"fees.tiers=[{FIRST_TIER}, {SECOND_TIER}, {SECOND_TIER}]"],
+        "--set fees.tiers: fees.tiers: volume_30d must rise from tier to tier: 1000 follows 1000",
+    ),
+    (
+        [f"fees.tiers=[{FIRST_TIER}, {{volume_30d: 1000, taker_bps: 0.0005, maker_bps: 0}}]"],
+        "--set fees.tiers: fees.tiers[1].taker_bps: 0.0005 looks like a fraction, bps are meant: 0.001 = 10 bps, so "
+        "write 5",
+    ),
+    (
+        [f"fees.tiers=[{FIRST_TIER}, {{volume_30d: 1000, taker_bps: 5}}]"],
+        "--set fees.tiers: missing key 'fees.tiers[1].maker_bps': it has no default",
+    ),
+    (
+        ["exits.stop_loss={fraction: 0.1, atr: 2}"],
+        "--set exits.stop_loss: exits.stop_loss.fraction: give one of fraction and atr",
+    ),
+    (
+        ["exits.take_profit={}"],
+        "--set exits.take_profit: exits.take_profit.fraction: give one of fraction and atr",
+    ),
+    (
+        ["exits.take_profit={fraction: 0.1, trailing: true}"],
+        "--set exits.take_profit: unknown key 'exits.take_profit.trailing': nearest right key is "
+        "'exits.stop_loss.trailing'",
+    ),
+    (
+        ["exits.stop_loss={fraction: 1}"],
+        "--set exits.stop_loss: exits.stop_loss.fraction: expected a number below 1, got 1",
+    ),
+    (
+        ["exits.stop_loss=0.1"],
+        "--set exits.stop_loss: exits.stop_loss: expected keys below it, got 0.1",
+    ),
+    (
+        ["execution.limit_fill=cross"],
+        "--set execution.limit_fill: execution.limit_fill: expected 'through' or 'touch', got 'cross'",
+    ),
+    (
+        ["execution.time_in_force=gtd"],
+        "--set execution.time_in_force: execution.time_in_force: expected 'gtc', 'ioc', 'day' or 'fok', got 'gtd'",
     ),
     (
         ["risk.max_orders_per_min=5"],
@@ -139,6 +248,14 @@ MENDED = [
     ["market.overrides={SYNBTC/USDT: {min_qty: 1}}"],
     ["account.type=margin", "account.initial_margin=0.5", "market.instrument.shortable=true"],
     ["execution.max_participation=null", "impact.coefficient=0"],
+    ["account={type: margin, initial_margin: 0.25, maintenance_margin: 0.2}"],
+    ["account={type: margin, maintenance_margin: 0, interest_rate: 1, liquidation_fee_bps: 1000}"],
+    ["market.instrument={fee_currency: base, quote_currency: EUR, borrow_rate: 10}"],
+    ["market.instrument.fee_currency=base", "market.overrides={SYNBTC/USDT: {fee_currency: quote}}", "fees.minimum=1"],
+    [f"fees.tiers=[{FIRST_TIER}, {SECOND_TIER}]"],
+    ["fees={maker_bps: 0, sell_fee_bps: 0.278, sell_fee_per_unit: 0.000166, sell_fee_per_unit_max: 8.3}"],
+    ["exits={stop_loss: {atr: 2, trailing: true}, take_profit: {fraction: 0.1}, atr_bars: 20}"],
+    ["execution.limit_fill=touch", "execution.time_in_force=fok"],
     ["risk.max_orders_per_min=6"],
     ["fees.taker_bps=50"],
     ["fees.taker_bps=0.05"],

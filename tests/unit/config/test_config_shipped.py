@@ -98,6 +98,8 @@ def _written(values: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
         found.append(here)
         if isinstance(value, dict) and here != ("strategy", "params"):
             found += _written(value, here)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            found += [(*here, ANY), *_written(value[0], (*here, ANY))]
     return found
 
 
@@ -108,9 +110,9 @@ def _comments(lines: list[str]) -> dict[tuple[str, ...], str]:
     for line in lines:
         if line.strip().startswith("#"):
             pending.append(line.strip()[2:])
-        elif match := re.match(r"( *)([\w/]+):", line):
-            key = ANY if path[:2] in BY_SYMBOL and len(match[1]) == 4 else match[2]
-            path = (*path[: len(match[1]) // 2], key)
+        elif match := re.match(r"( *)(- )?([\w/]+):", line):
+            key = ANY if path[:2] in BY_SYMBOL and len(match[1]) == 4 else match[3]
+            path = (*path[: len(match[1]) // 2], *([ANY] if match[2] else []), key)
             comments[path] = " ".join(pending)
             pending = []
         else:
@@ -137,9 +139,9 @@ def _models_below(schema: dict[str, Any], field: dict[str, Any]) -> list[tuple[t
         if "$ref" in option:
             found.append(((), schema["$defs"][option["$ref"].rpartition("/")[2]]))
         found += [((), below) for _, below in _models_below(schema, option)] if option is not field else []
-    extra = field.get("additionalProperties")
-    if isinstance(extra, dict) and "$ref" in extra:
-        found.append(((ANY,), schema["$defs"][extra["$ref"].rpartition("/")[2]]))
+    for many in (field.get("additionalProperties"), field.get("items")):
+        if isinstance(many, dict) and "$ref" in many:
+            found.append(((ANY,), schema["$defs"][many["$ref"].rpartition("/")[2]]))
     return found
 
 

@@ -113,6 +113,6 @@ def test_source_of_one_symbol_leaves_the_others_as_shared(load):
 
 
 def test_loaded_config_keeps_its_file_and_resolved_values(load):
-    loaded = load("", "fees.taker_bps=7.5")
+    loaded = load("", "volatility.short_bars=7")
     assert str(loaded.path) == "x.yaml"
-    assert loaded.resolved["fees"] == {"taker_bps": 7.5, "discount": 0.0, "minimum": 0.0}
+    assert loaded.resolved["volatility"] == {"short_bars": 7, "long_bars": 200}

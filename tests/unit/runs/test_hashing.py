@@ -13,7 +13,7 @@ from keel.domain.layout import EVENT
 from keel.domain.orders import EventKind
 from keel.runs.hashing import FILL_FIELDS, canonical_hash, canonical_json, config_hash
 
-PINNED = "f1bd1f124b7b0989f9e204c9013f5279b7792e4a7b70a35b8c60ac034eaf70f4"
+PINNED = "27a2c4084441c3dd88ba717c05c893e23918c9a96a38457018dfd79af7c3385a"
 METRICS: dict[str, Any] = {"return": 0.1, "trades": {"count": 3, "win_rate": math.nan}}
 
 

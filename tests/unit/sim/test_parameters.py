@@ -17,6 +17,7 @@ from keel.config.modes import SimRun
 from keel.data.bars import StoredBars
 from keel.data.store import BarStore
 from keel.domain.instrument import InstrumentId
+from keel.domain.layout import EXIT_FRACTION, EXIT_TRUE_RANGE
 from keel.domain.orders import PriceModel, TimeInForce
 from keel.sim.parameters import run_records, slot_records
 
@@ -44,13 +45,22 @@ RUN_KEYS: dict[str, tuple[Any, Fields]] = {
     "run.seed": (8, {"seed": 8}),
     "run.stream": (3, {"stream": 3}),
     "account.initial_cash": (5000.0, {"cash": [5000.0, 5000.0]}),
-    "account.initial_margin": (0.25, {"initial_margin": 0.25}),
+    "account.initial_margin": (0.25, {"initial_margin": 0.25, "maintenance_margin": 0.125}),
+    "account.maintenance_margin": (0.1, {"maintenance_margin": 0.1}),
+    "account.liquidation_fee_bps": (50.0, {"liquidation_fee_rate": 0.005}),
+    "account.interest_rate": (0.06, {"interest_rate": 0.06}),
     "account.allocation": (0.5, {"allocation": 0.5}),
     "execution.price_model": ("worst", {"price_model": PriceModel.WORST}),
+    "execution.limit_fill": ("touch", {"limit_touch": 1}),
     "execution.time_in_force": ("day", {"time_in_force": TimeInForce.DAY}),
     "execution.rebalance": ("every_bar", {"every_bar": 1}),
     "execution.reserve_bps": (250.0, {"reserve_rate": 0.025}),
     "execution.max_participation": (0.2, {"max_participation": 0.2}),
+    "exits.stop_loss": (
+        {"fraction": 0.05, "trailing": True},
+        {"stop_kind": EXIT_FRACTION, "stop_distance": 0.05, "stop_trails": 1},
+    ),
+    "exits.take_profit": ({"atr": 3.0}, {"take_kind": EXIT_TRUE_RANGE, "take_distance": 3.0, "atr_bars": 14}),
     "spread.half_spread_bps": (3.0, {"half_spread_bps": 3.0}),
     "impact.coefficient": (2.0, {"impact_coefficient": 2.0}),
     "impact.exponent": (0.6, {"impact_exponent": 0.6}),
@@ -89,14 +99,20 @@ SLOT_KEYS: dict[str, tuple[Any, Fields]] = {
     "market.instrument.min_notional": (25, {"min_notional": 25.0}),
     "market.instrument.shortable": (True, {"shortable": 1}),
     "market.instrument.can_flip": (True, {"can_flip": 1}),
+    "market.instrument.fee_currency": ("base", {"fee_in_base": 1}),
+    "market.instrument.borrow_rate": (0.3, {"borrow_rate": 0.3}),
     "market.overrides": ({SYMBOL: {"tick_size": "0.02"}}, {"tick_mantissa": 2.0}),
     "fees.taker_bps": (25.0, {"fee_rate": 0.0025}),
-    "fees.discount": (0.25, {"fee_rate": 0.00075}),
+    "fees.maker_bps": (2.0, {"maker_rate": 0.0002}),
+    "fees.discount": (0.25, {"fee_rate": 0.00075, "maker_rate": 0.00075}),
+    "fees.sell_fee_bps": (0.2, {"sell_fee_rate": 0.00002}),
+    "fees.sell_fee_per_unit": (0.000166, {"sell_fee_per_unit": 0.000166}),
+    "fees.sell_fee_per_unit_max": (8.3, {"sell_fee_per_unit_max": 8.3}),
     "fees.minimum": (1.5, {"min_fee": 1.5}),
 }
 """Key → (another value, the fields of SLOT that it changes and their values)."""
 
-TESTED_APART = {"account.type", "data.venue", "data.symbols"}
+TESTED_APART = {"account.type", "data.venue", "data.symbols", "fees.tiers", "exits.atr_bars"}
 NOT_THE_SIMULATORS = {
     "mode",
     "run.name",
@@ -114,15 +130,16 @@ NOT_THE_SIMULATORS = {
     "data.provider",
     "market.calendar",
     "market.timezone",
+    "market.instrument.quote_currency",
     "strategy.class",
     "strategy.params",
     "account.currency",
     "execution.mode",
     "execution.enabled",
-    "doctor.min_free_disk_gb",
     "risk.enabled",
 }
-"""Keys that choose bars, strategy, folders and checks: the kernel's records do not hold them."""
+"""Keys that choose bars, rates, strategy, folders and checks: the kernel's records do not hold them."""
+NOT_THE_SIMULATORS_SECTIONS = {"quality", "doctor", "ray"}
 
 Records = tuple[Fields, Fields]
 Read = Callable[[dict[str, Any]], Records]
@@ -180,7 +197,8 @@ def leaf_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def test_every_key_of_the_configuration_is_accounted_for():
     accounted = [*RUN_KEYS, *SLOT_KEYS, *TESTED_APART, *NOT_THE_SIMULATORS]
     assert len(accounted) == len(set(accounted))
-    assert set(accounted) == set(leaf_keys(SimRun))
+    keys = {key for key in leaf_keys(SimRun) if key.partition(".")[0] not in NOT_THE_SIMULATORS_SECTIONS}
+    assert set(accounted) == keys
 
 
 @pytest.mark.parametrize("key", RUN_KEYS)
@@ -211,6 +229,44 @@ def test_account_type_chooses_cash_or_margin(read: Read):
     cash = with_key("account", {"type": "cash"})
     assert read(BASE)[0]["margin_account"] == 1
     assert read(cash)[0]["margin_account"] == 0
+
+
+def test_margin_account_liquidates_at_half_its_initial_margin_unless_told(read: Read):
+    assert read(BASE)[0]["maintenance_margin"] == 0.25
+    assert read(with_key("account", {"type": "cash"}))[0]["maintenance_margin"] == 0
+
+
+def test_fee_tiers_carry_the_discount_and_the_first_of_them_is_where_a_run_starts(read: Read):
+    first = {"volume_30d": 0.0, "taker_bps": 8.0, "maker_bps": 6.0}
+    second = {"volume_30d": 1e6, "taker_bps": 4.0, "maker_bps": 0.0}
+    run, slot = read(with_key("fees", {"tiers": [first, second], "discount": 0.25, "taker_bps": 50.0}))
+    assert run["n_tiers"] == 2
+    assert run["tier_volume"][:3] == [0, 1e6, 0]
+    assert run["tier_taker_rate"][:3] == pytest.approx([0.0006, 0.0003, 0], rel=1e-15)
+    assert run["tier_maker_rate"][:3] == pytest.approx([0.00045, 0, 0], rel=1e-15)
+    assert (slot["fee_rate"], slot["maker_rate"]) == (run["tier_taker_rate"][0], run["tier_maker_rate"][0])
+
+
+def test_run_without_tiers_keeps_its_fees(read: Read):
+    assert read(BASE)[0]["n_tiers"] == 0
+
+
+@pytest.mark.parametrize(
+    ("exits", "bars"),
+    [
+        ({"atr_bars": 20, "stop_loss": {"atr": 2.0}}, 20),
+        ({"atr_bars": 20, "take_profit": {"atr": 2.0}}, 20),
+        ({"atr_bars": 20, "stop_loss": {"fraction": 0.1}}, 0),
+        ({"atr_bars": 20}, 0),
+    ],
+)
+def test_true_range_is_kept_only_where_an_exit_needs_it(read: Read, exits: dict[str, Any], bars: int):
+    assert read(with_key("exits", exits))[0]["atr_bars"] == bars
+
+
+def test_stop_loss_stands_still_unless_it_trails(read: Read):
+    run, _ = read(with_key("exits.stop_loss", {"atr": 2.0}))
+    assert (run["stop_kind"], run["stop_distance"], run["stop_trails"]) == (EXIT_TRUE_RANGE, 2, 0)
 
 
 def test_instrument_is_hashed_by_venue_and_symbol(read: Read):
@@ -251,6 +307,6 @@ def test_price_model_is_found_by_its_name(read: Read, model: PriceModel):
     assert read(with_key("execution.price_model", model.name.lower()))[0]["price_model"] == model
 
 
-@pytest.mark.parametrize("lifetime", TimeInForce)
+@pytest.mark.parametrize("lifetime", [lifetime for lifetime in TimeInForce if lifetime is not TimeInForce.GTD])
 def test_time_in_force_is_found_by_its_name(read: Read, lifetime: TimeInForce):
     assert read(with_key("execution.time_in_force", lifetime.name.lower()))[0]["time_in_force"] == lifetime
