@@ -37,6 +37,10 @@ _NOT_OF_THE_BARS: Final = (
 """Sections that do not say what is read: trials that differ in these alone share one copy of the bars."""
 
 
+_QUIET: Final = logging.NullHandler()
+"""Keeps a process without logs from printing warnings."""
+
+
 @dataclass(frozen=True)
 class EnterTrials:
     """Get ready to simulate trials of a config, in whatever process this is called.
@@ -51,7 +55,7 @@ class EnterTrials:
     def __call__(self) -> Wire:
         """Return what builds the inputs of a trial from its overrides."""
         data = self.data.load() if isinstance(self.data, Mapped) else own_arrays(self.data)
-        logging.getLogger("keel").addHandler(logging.NullHandler())
+        logging.getLogger("keel").addHandler(_QUIET)
         logs = ExitStack()  # open as long as the process lives
         if self.logs_of is not None:
             logs.enter_context(run_logs(Path(self.loaded.config.run.logs_dir), self.logs_of))

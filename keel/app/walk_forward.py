@@ -67,16 +67,10 @@ def walk_forward(
     from keel.backtest.search.proposals import propose
     from keel.backtest.search.space import assignments, read_space
     from keel.config.load import load_config
-    from keel.domain.errors import UsageError
 
     loaded = load_config(config, set_ or [], expect_mode="sim")
     space = read_space(param)
-    for parameter in space:
-        if not parameter.key.startswith(_CHOSEN):
-            raise UsageError(
-                f"--param {parameter.key}: an account keeps its venue and its limits from step to step: only "
-                "strategy.* keys can be chosen; compare others with sweep"
-            )
+    _refuse_other_keys([parameter.key for parameter in space])
     drawn_from = loaded.config.run.seed if seed is None else seed
     points = next(propose(space, search.value, trials, drawn_from))
     candidates = [assignments(space, point) for point in points]
@@ -84,6 +78,17 @@ def walk_forward(
     request |= {"seed": drawn_from, "window": window, "step": step, "anchored": anchored}
     with ending_tidily():
         _run(loaded, candidates, Options("walk-forward", request, resume, jobs, quiet=as_json))
+
+
+def _refuse_other_keys(keys: list[str]) -> None:
+    from keel.domain.errors import UsageError
+
+    for key in keys:
+        if not key.startswith(_CHOSEN):
+            raise UsageError(
+                f"--param {key}: an account keeps its venue and its limits from step to step: only strategy.* keys can "
+                "be chosen; compare others with sweep"
+            )
 
 
 def _run(loaded: LoadedConfig, candidates: list[tuple[str, ...]], options: Options) -> None:

@@ -200,7 +200,7 @@ class Simulator:
         return live
 
     def heard(self) -> Records:
-        """Return the EVENT records whose response came by the close of the row last played, since the last call."""
+        """Return the EVENT records whose response has come since the row before; to be called at every row."""
         tail = int(self._run[0]["tape_tail"])
         places = np.concatenate([self._unheard, np.arange(self._heard_to, tail)])
         told = self._tape[places & (len(self._tape) - 1)]

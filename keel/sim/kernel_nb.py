@@ -153,7 +153,10 @@ def _decide_nb(bars, weights, run, slots, orders, tape, row):
     if run.status != RunStatus.RUNNING:
         return
     _begin_decision_nb(bars, weights, run, slots, orders, row)
-    _pursue_targets_nb(bars, run, slots, orders, tape, row, _survey_nb(run, slots, orders))
+    for i in range(len(slots)):
+        if slots[i].pursue != 0:
+            _pursue_targets_nb(bars, run, slots, orders, tape, row, _survey_nb(run, slots, orders))
+            return
 
 
 @compiled

@@ -138,9 +138,12 @@ def _end_unfilled_nb(bars, run, slots, orders, tape, order, row, ts_ms, reason):
 def reach_price_nb(bars, fine, run, slots, orders, tape, order, row):
     """Let the market come to the order, at the time its last look has found."""
     ts_ms = order.reach_ts_ms
+    slot, bar = slots[order.instrument], bars[row, order.instrument]
     order.reach_ts_ms = NEVER
+    if _gives_way_nb(run, slot, orders, order, bar, fine, row, ts_ms):
+        return
     if order.type == OrderType.LIMIT or order.triggered:
-        match_resting_nb(run, slots[order.instrument], order, bars[row, order.instrument], ts_ms)
+        match_resting_nb(run, slot, order, bar, ts_ms)
         fill_nb(bars, run, slots, orders, tape, order, row, ts_ms)
     else:
         _pull_trigger_nb(bars, fine, run, slots, orders, tape, order, row, ts_ms, order.reach_price)

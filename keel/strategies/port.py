@@ -93,7 +93,8 @@ class OrderTerms(TypedDict, total=False):
 class Context:
     """Stand at one close: the past in `bars`, the account in `account`; set targets, or place orders yourself.
 
-    An instrument is steered by targets or by orders: a target counts and cancels every order of its instrument. Prices
+    Steer an instrument by targets or by orders: a target that differs from the last one (0 at first) counts, reckons
+    with the orders of its instrument that still live and cancels those in its way (docs/execution.md, rule 6). Prices
     of orders are those the market trades at (`account.mark_price`), also where `bars` are adjusted for splits.
     """
 

@@ -75,7 +75,7 @@ def test_every_table_cites_the_rule_it_proves(path):
 
 def test_rules_on_fills_are_all_proven_by_a_table():
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "tables").glob("test_*.py"))
-    not_part_of_a_table = {1, 10, 18, 20, 21, 22}  # importers, limit orders, wall time, arithmetic, randomness, figures
+    not_part_of_a_table = {1, 18, 20, 21, 22}  # importers, wall time, arithmetic, randomness, figures
     assert rules() - cited(text) <= not_part_of_a_table
 
 

@@ -59,15 +59,19 @@ def follow(desk: Desk) -> list[Outcome]:
 
 def test_walkthrough_runs_verbatim_and_ends_as_it_says(desk: Desk) -> None:
     outcomes = follow(desk)
-    assert [outcome.code for outcome in outcomes] == [0, 0, 0, 2, 0, 0, 0, 0], outcomes
+    assert [outcome.code for outcome in outcomes] == [0, 0, 0, 2, 0, 0, 0, 0, 0, 0], outcomes
     (said,) = OUTPUT.findall(WALKTHROUGH)
     assert outcomes[3].err == said + "\n"
-    assert all(outcomes[at].out.startswith("causal") for at in (2, 5, 7))
+    assert all(outcomes[at].out.startswith("causal") for at in (2, 5, 9))
     runs = sorted((desk.folder / "artifacts").iterdir(), key=lambda run: run.stat().st_mtime_ns)
-    vectorised, changed, by_events, combined = (pl.read_parquet(run / "fills.parquet") for run in runs)
+    vectorised, changed, by_events, ordered, with_exits, combined = (
+        pl.read_parquet(run / "fills.parquet") for run in runs
+    )
     assert min(vectorised.height, combined.height) > 100
     assert by_events.equals(vectorised)
     assert not changed.equals(vectorised)
+    assert set(ordered["type"]) == {"STOP", "LIMIT"}
+    assert set(with_exits["type"]) == {"MARKET", "TRAILING_STOP", "LIMIT"}
 
 
 def test_strategies_of_the_walkthrough_are_as_long_as_it_says() -> None:

@@ -39,6 +39,8 @@ def look(state: State, order: Order, ts: int) -> None:
 def take_reached(state: State, order: Order, reach: Reach) -> None:
     """Do what the order waited for, at the time and price that its look found."""
     order.reach = None
+    if order.type in (OrderType.LIMIT, OrderType.TAKE_PROFIT) and _held_back(state, order, reach.ts_ms):
+        return
     if order.waits_for_trigger:
         _trigger(state, order, reach.ts_ms, reach.price)
     else:

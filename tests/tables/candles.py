@@ -5,7 +5,7 @@ A table of candles has a line per row and a block per instrument (A, B, …), se
     open high low close volume target
 
 `-` in place of the candle is a missing bar, `.` as the target is no new target. Rows are a minute long and start at 0 s
-unless `row_s` and `opens` say otherwise. A table of events has a line per event, times in seconds (or `17:30`, in hours):
+unless `row_s` and `opens` say otherwise. A table of events has a line per event, times in seconds (or as `17:30`):
 
     60.25  FILLED  A  buy 5 @ 110  fee 1.1  known 60.3
 

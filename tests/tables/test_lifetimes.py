@@ -234,8 +234,8 @@ def test_day_orders_follow_the_clock_over_a_daylight_saving_change():
 
 
 def test_hour_of_the_week_follows_the_clock_over_a_daylight_saving_change():
-    """Rules 4, 11: the spread is 1 % in the first trading hour of New York, 9 h to 10 h local: on Friday from 14:30 UTC, on
-    Monday, after the change, from 13:30 UTC (85:30): both fills pay 101.
+    """Rules 4, 11: the spread is 1 % in the first trading hour of New York, 9 h to 10 h local: on Friday from 14:30
+    UTC, on Monday, after the change, from 13:30 UTC (85:30): both fills pay 101.
     """
     check_table(
         """

@@ -156,8 +156,8 @@ def test_spread_keeps_a_limit_at_the_price_from_trading():
 
 
 def test_marketable_limit_never_pays_beyond_its_price():
-    """Rules 10, 11, 12: the return of 10 % makes √var = 1000 bp; one unit of a volume of 100 moves the price by
-    1000 × √(1/100) = 100 bp: 100 + 1 = 101. The limit of 100.5 holds: rounding = (100.5 − 100) − 0 − 1 = −0.5.
+    """Rules 10, 11, 12: the return of 10 % makes √var = 1000 bp; one unit of a volume of 100 moves the price by 1000 ×
+    √(1/100) = 100 bp: 100 + 1 = 101. The limit of 100.5 holds: rounding = (100.5 − 100) − 0 − 1 = −0.5.
     """
     check_table(
         """
@@ -220,8 +220,8 @@ def test_extreme_before_the_arrival_does_not_fill():
 
 
 def test_limit_the_walk_has_already_passed_fills_on_arrival_at_its_price():
-    """Rules 9, 10: under `open` the look asks at the open, 100, which is above 95: it rests. But 33 s into
-    100 → 102 → 90 → 96 (20 long, 3 s a unit) the walk stands at 102 − (11 − 2) = 93, through 94: filled then, at 95.
+    """Rules 9, 10: under `open` the look asks at the open, 100, which is above 95: it rests. But 33 s into 100 → 102 →
+    90 → 96 (20 long, 3 s a unit) the walk stands at 102 − (11 − 2) = 93, through 94: filled then, at 95.
     """
     check_table(
         """
@@ -312,7 +312,7 @@ def test_prices_are_put_on_the_tick(request_line, submitted):
 
 
 def test_finer_bars_decide_when_a_limit_is_reached():
-    """Rule 10: the bar itself would rise first; its finer bars fall first: 100 → 92 in 30 s, 8 long, 94 at 6: 22.5 s."""
+    """Rule 10: the bar would rise first; its finer bars fall first: 100 → 92 in 30 s, 8 long, 94 at 6: 22.5 s."""
     check_table(
         """
         100 100 100 100 9   .

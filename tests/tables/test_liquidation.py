@@ -324,3 +324,50 @@ def test_next_target_trades_with_what_is_left():
         step="1",
         **LONG_50,
     )
+
+
+def test_stop_that_is_reached_first_saves_the_position():
+    """Rules 10, 24, 26: 100 → 70 passes 95 after 5 of 35, at 128.571 s: all 80 are sold before margin fails."""
+    played = check_table(
+        """
+        100 100 100 100 9   8
+        100 100 100 100 9   .
+        100 100  70  75 9   .
+        """,
+        """
+        60       SUBMITTED  A  buy 80
+        60       SUBMITTED  A  sell 80  STOP  ref 95
+        60       ACCEPTED   A  buy 80
+        60       ACCEPTED   A  sell 80  STOP
+        60       FILLED     A  buy 80 @ 100
+        128.571  TRIGGERED  A  sell 80  STOP  @ 95
+        128.571  FILLED     A  sell 80 @ 95
+        """,
+        stop_kind=1,
+        stop_distance=0.05,
+        **MARGIN,
+    )
+    assert played.cash == 600
+
+
+def test_stop_that_is_not_reached_ends_with_the_position():
+    """Rules 24, 26: 80 at 100 with 7000 borrowed: 76 P = 7000: at 1750 / 19 = 92.1, long before the stop of 50."""
+    check_table(
+        """
+        100 100 100 100 9   8
+        100 100 100 100 9   .
+        100 100  70  75 9   .
+        """,
+        """
+        60   SUBMITTED  A  buy 80
+        60   SUBMITTED  A  sell 80  STOP  ref 50
+        60   ACCEPTED   A  buy 80
+        60   ACCEPTED   A  sell 80  STOP
+        60   FILLED     A  buy 80 @ 100
+        180  CANCELED   A  sell 80  STOP  LIQUIDATION
+        180  FILLED     A  sell 80 @ 1750/19  LIQUIDATION
+        """,
+        stop_kind=1,
+        stop_distance=0.5,
+        **MARGIN,
+    )

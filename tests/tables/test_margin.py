@@ -91,3 +91,74 @@ def test_margin_is_account_currency():
         initial_margin=0.1,
     )
     assert played.cash == -9000
+
+
+def test_short_sale_needs_the_same_margin():
+    """Rules 7, 17: 1000 / (100 × 0.25) = 40 of the 50 wanted."""
+    played = check_table(
+        """
+        100 100 100 100 9   -5
+        100 100 100 100 9   .
+        """,
+        """
+        60  SUBMITTED  A  sell 40  BUYING_POWER
+        60  ACCEPTED   A  sell 40
+        60  FILLED     A  sell 40 @ 100
+        """,
+        margin_account=True,
+        initial_margin=0.25,
+        shortable=True,
+    )
+    assert played.cash == 5000
+
+
+def test_what_a_flip_closes_lends_its_margin_to_what_it_opens():
+    """Rules 7, 17: 20 held leave 1000 − 0.25 × 2000 = 500, and closing them another 500: 1000 / 25 = 40 short.
+
+    So 60 of the 70 that lead from +20 to −50 are sold, and the venue comes to the same: 40 × 25 = 1000.
+    """
+    played = check_table(
+        """
+        100 100 100 100 9   -5
+        100 100 100 100 9   .
+        """,
+        """
+        60  SUBMITTED  A  sell 60  BUYING_POWER
+        60  ACCEPTED   A  sell 60
+        60  FILLED     A  sell 60 @ 100
+        """,
+        cash=-1000.0,
+        venue_qty=20,
+        local_qty=20,
+        margin_account=True,
+        initial_margin=0.25,
+        shortable=True,
+        can_flip=True,
+    )
+    assert played.position == [-40]
+
+
+def test_limit_order_reserves_its_limit_at_the_rate():
+    """Rules 7, 17, 27: 5 at 80 × 1.25 hold 500 of the 1000 back: 5 of the 6 of the second are left. Both rest."""
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        """,
+        """
+        60   SUBMITTED  A  buy 5  LIMIT  @ 80
+        60   SUBMITTED  A  buy 5  LIMIT  @ 80  BUYING_POWER
+        60   ACCEPTED   A  buy 5  LIMIT
+        60   ACCEPTED   A  buy 5  LIMIT
+        120  CANCELED   A  buy 5  LIMIT  END_OF_RUN
+        120  CANCELED   A  buy 5  LIMIT  END_OF_RUN
+        """,
+        requests="""
+        0  buy 5 A limit 80
+        0  buy 6 A limit 80
+        """,
+        rates="""
+        1.25
+        1.25
+        """,
+    )

@@ -15,9 +15,9 @@ TAKE = "0  sell 4 A limit 105 reduce pair p"
 
 @pytest.mark.parametrize(("first", "second", "stop", "take"), [(STOP, TAKE, 0, 1), (TAKE, STOP, 1, 0)])
 def test_stop_and_take_profit_in_one_bar_resolve_against_us(first, second, stop, take):
-    """Rules 10, 24: 100 → 106 → 92 → 96 is 24 long and reaches 106, a tick through the limit, at 6, before 95 at
-    6 + 11 = 17: 42.5 s. The limit is not reached as long as the stop will be, whichever was sent first. Once the stop
-    has sold 4, nothing is left of its partner.
+    """Rules 10, 24: 100 → 106 → 92 → 96 is 24 long and reaches 106, a tick through the limit, at 6, before 95 at 6 + 11
+    = 17: 42.5 s. The limit is not reached as long as the stop will be, whichever was sent first. Once the stop has sold
+    4, nothing is left of its partner.
     """
     check_table(
         """
@@ -35,6 +35,56 @@ def test_stop_and_take_profit_in_one_bar_resolve_against_us(first, second, stop,
         162.5  CANCELED   A  sell 0  LINKED_FILL  order {take}
         """,
         f"{first}\n{second}",
+        **LONG,
+    )
+
+
+@pytest.mark.parametrize(("first", "second", "stop", "take"), [(STOP, TAKE, 0, 1), (TAKE, STOP, 1, 0)])
+def test_stop_and_take_profit_resolve_against_us_in_the_bar_of_their_arrival(first, second, stop, take):
+    """Rules 10, 24: the same bar. Sent first, the limit is looked at before its partner is there, and again at 15 s,
+    when 106 comes: by then the stop is known to be reached in the bar.
+    """
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 106  92  96 9   .
+        """,
+        f"""
+        60     SUBMITTED  A  sell 4  order 0
+        60     SUBMITTED  A  sell 4  order 1
+        60     ACCEPTED   A  sell 4  order 0
+        60     ACCEPTED   A  sell 4  order 1
+        102.5  TRIGGERED  A  sell 4 @ 95  order {stop}
+        102.5  FILLED     A  sell 4 @ 95  order {stop}
+        102.5  CANCELED   A  sell 0  LINKED_FILL  order {take}
+        """,
+        f"{first}\n{second}",
+        **LONG,
+    )
+
+
+def test_trailing_stop_and_take_profit_in_one_bar_resolve_against_us():
+    """Rules 10, 24: 100 → 112 → 86 → 96 is 48 long, 1.25 s a unit. 109 is there at 9, but the stop 5 below the high,
+    107, is reached as well, at 12 + 5 = 17: 21.25 s. So the take-profit order waits.
+    """
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 112  86  96 9   .
+        """,
+        """
+        60     SUBMITTED  A  sell 4  order 0
+        60     SUBMITTED  A  sell 4  order 1
+        60     ACCEPTED   A  sell 4  order 0
+        60     ACCEPTED   A  sell 4  order 1
+        81.25  TRIGGERED  A  sell 4 @ 107  order 0
+        81.25  FILLED     A  sell 4 @ 107  order 0
+        81.25  CANCELED   A  sell 0  LINKED_FILL  order 1
+        """,
+        """
+        0  sell 4 A trail 5 reduce pair p
+        0  sell 4 A touch 109 reduce pair p
+        """,
         **LONG,
     )
 
@@ -138,8 +188,8 @@ def test_entry_by_one_of_two_partners_cancels_the_other():
 
 
 def test_partner_locks_no_cash_at_the_venue():
-    """Rules 7, 24: when sent 2 × 100 + 4 × 90 + 4 × 110 = 1000 are reserved. At 150 s 2 cost 212 and leave 788. The stop
-    needs 440: with the 360 of its partner locked only 428 would be left.
+    """Rules 7, 24: when sent 2 × 100 + 4 × 90 + 4 × 110 = 1000 are reserved. At 150 s 2 cost 212 and leave 788. The
+    stop needs 440: with the 360 of its partner locked only 428 would be left.
     """
     check_table(
         """
@@ -197,7 +247,7 @@ def test_cash_of_two_orders_that_are_no_partners_is_locked_twice():
 
 
 def test_cancel_of_one_partner_leaves_the_other():
-    """Rules 6, 24: only matches lower a partner. The limit is cancelled; the stop is reached in the third bar, at 45 s."""
+    """Rules 6, 24: only matches lower a partner. The limit is cancelled, the stop reached in the third bar, at 45 s."""
     check_table(
         """
         100 100 100 100 9   .

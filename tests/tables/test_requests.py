@@ -241,7 +241,9 @@ def test_two_instruments_contend_for_cash_at_the_venue():
 
 
 def test_limit_order_reserves_its_own_price():
-    """Rules 7, 23: 11 × 90 = 990 of 1000, where 10 × 100 would be the most at market. Of the next, 10 / 90 is below a step."""
+    """Rules 7, 23: 11 × 90 = 990 of 1000, where 10 × 100 would be the most at market. Of the next, 10 / 90 is below a
+    step.
+    """
     check_table(
         "100 100 100 100 9   .",
         """

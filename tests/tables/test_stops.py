@@ -145,7 +145,7 @@ def test_stop_under_worst_fills_at_the_worst_of_the_bar():
 
 
 def test_finer_bars_decide_when_a_stop_is_reached():
-    """Rule 10: 100 → 92 in the first finer bar of 30 s, 8 long; 95 is at 5: 18.75 s. The bar itself would rise first."""
+    """Rule 10: 100 → 92 in the first finer bar of 30 s, 8 long; 95 is at 5: 18.75 s. The bar would rise first."""
     check_table(
         """
         100 100 100 100 9   .
@@ -210,8 +210,8 @@ def test_stop_limit_that_is_within_its_limit_trades_when_triggered():
 
 
 def test_stop_limit_rests_from_its_trigger_on_in_the_same_bar():
-    """Rule 10: 100 → 98 → 107 → 102 is 16 long. Triggered at 2 + 7 = 9, beyond its limit of 104. On the way back 103
-    is reached at 2 + 9 + 4 = 15: 56.25 s. What the price did below 104 before the trigger does not count.
+    """Rule 10: 100 → 98 → 107 → 102 is 16 long. Triggered at 2 + 7 = 9, beyond its limit of 104. On the way back 103 is
+    reached at 2 + 9 + 4 = 15: 56.25 s. What the price did below 104 before the trigger does not count.
     """
     check_table(
         """
@@ -248,7 +248,7 @@ def test_stop_limit_that_is_jumped_over_rests():
 
 
 def test_jumped_stop_limit_is_filled_by_a_later_bar():
-    """Rule 10: triggered beyond its limit it is a limit order like any other: the next bar opens at 106, not above it."""
+    """Rule 10: triggered beyond its limit it is a limit order like any other: the next open of 106 is not above it."""
     check_table(
         """
         100 100 100 100 9   .

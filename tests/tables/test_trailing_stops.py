@@ -11,8 +11,8 @@ SHORT = {"venue_qty": -5, "local_qty": -5, "margin_account": True, "shortable": 
 
 
 def test_trailing_stop_rises_and_is_reached_in_one_bar():
-    """Rules 9, 10: 100 → 106 → 92 → 96 is 24 long, 2.5 s a unit. The best price is 106, the trigger 101: it is reached at
-    6 + 5 = 11: 27.5 s.
+    """Rules 9, 10: 100 → 106 → 92 → 96 is 24 long, 2.5 s a unit. The best price is 106, the trigger 101: it is reached
+    at 6 + 5 = 11: 27.5 s.
     """
     check_table(
         """
@@ -67,8 +67,8 @@ def test_trailing_stop_of_a_short_follows_the_lowest_price():
 
 
 def test_trailing_stop_remembers_the_best_price_of_the_bars_before():
-    """Rule 10: the best price is 110, within the second bar. The third, 106 → 107 → 104 → 106, 6 long, reaches 105 at
-    1 + 2 = 3: half-way.
+    """Rule 10: the best price is 110, within the second bar. The third, 106 → 107 → 104 → 106, 6 long, reaches 105 at 1
+    + 2 = 3: half-way.
     """
     check_table(
         """
