@@ -97,6 +97,12 @@ class BaseRun(Section):
                 message = f"{clip(symbol)} is not in data.symbols: add it there or remove its overrides"
                 raise broken_rule("market.overrides", message)
 
+    def _check_rates(self) -> None:
+        currency = self.account.currency
+        if currency in self.data.rates:
+            message = f"{currency} is the account's currency, worth 1 of itself: remove it, or set account.currency"
+            raise broken_rule(f"data.rates.{currency}", message)
+
     def _check_base_fees(self) -> None:
         in_base = [self.market.rules_for(symbol).fee_currency == "base" for symbol in self.data.symbols]
         if self.fees.minimum > 0 and any(in_base):

@@ -31,6 +31,7 @@ _EXPECTED: Final = {
     "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
     "too_short": "at least {min_length}",
+    "too_long": "at most {max_length}",
     "union_tag_invalid": "{expected_tags}",
 }
 _TAGS: Final = ("mode", "kind")
@@ -120,7 +121,7 @@ def _message(one: ErrorDetails) -> str:
 def _got(one: ErrorDetails) -> str:
     if one["type"] == "union_tag_invalid":
         return repr(clip(str(one["ctx"]["tag"])))
-    if one["type"] == "too_short":
+    if one["type"] in ("too_short", "too_long"):
         return str(one["ctx"]["actual_length"])
     return _show(one["input"]) + _hint(one["type"], one["input"])
 

@@ -7,7 +7,7 @@ import pytest
 from .desk import ROOT, Desk, finish, refusal
 
 
-@pytest.mark.parametrize(("kilobytes", "file"), [(1, "config.yaml"), (9, "equity.parquet"), (100, "report.html")])
+@pytest.mark.parametrize(("kilobytes", "file"), [(1, "config.yaml"), (8, "metrics.json"), (100, "report.html")])
 def test_disk_that_fills_is_one_line_and_leaves_earlier_results_alone(desk: Desk, kilobytes: int, file: str) -> None:
     earlier = desk.folder / "artifacts" / "earlier"
     earlier.mkdir(parents=True)

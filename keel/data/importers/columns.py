@@ -78,8 +78,16 @@ def refuse_missing(columns: Sequence[str], mapping: Mapping[str, str], where: st
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise DataError(
                 f"{where}: no column {column!r} for {name}{hint}; its columns are {', '.join(columns) or 'none'}: "
-                f"map it with --columns {name}=..."
+                f"{_mend(columns, name)}"
             )
+
+
+def _mend(columns: Sequence[str], name: str) -> str:
+    others = [sign for sign in _OTHER_SEPARATORS if len(columns) == 1 and sign in columns[0]]
+    if others:
+        return f"its cells are parted by {others[0]!r}: part them by commas"
+    headless = bool(columns) and columns[0][:1].isdigit() and columns[0] != FIRST_OF_HEADLESS
+    return f"map it with --columns {name}=..." + (", or add --no-header if that line is no header" if headless else "")
 
 
 def bars_from_columns(table: pl.DataFrame, mapping: Mapping[str, str], target: Target, where: str) -> StoredBars:

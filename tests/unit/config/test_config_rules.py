@@ -61,12 +61,12 @@ RULES = [
     (
         ["account={type: margin, initial_margin: 0.25}", "account.maintenance_margin=0.25"],
         "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (0.25), or every "
-        "position were liquidated",
+        "position would be liquidated at once",
     ),
     (
         ["account.type=margin", "account.maintenance_margin=1.5"],
         "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (1), or every "
-        "position were liquidated",
+        "position would be liquidated at once",
     ),
     (
         ["account.liquidation_fee_bps=1001"],
