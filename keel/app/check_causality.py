@@ -91,7 +91,8 @@ def _check(loaded: LoadedConfig, most_bars: int | None, seconds: float, progress
     verdict = find_leak(prober, seconds, lambda cuts: progress.update(task, completed=cuts))
     progress.remove_task(task)
     needs = None
-    if verdict.leak is None:
+    places_orders = any(prober.whole.requests)
+    if verdict.leak is None and not places_orders:
         task = progress.add_task("beginning later", total=None)
         needs = warm_up_need(decide, inputs.bars, prober.whole, inputs.symbols, seconds * _WARM_UP_SHARE)
         progress.remove_task(task)
@@ -101,6 +102,7 @@ def _check(loaded: LoadedConfig, most_bars: int | None, seconds: float, progress
         "leak": None if verdict.leak is None else _leak_tree(verdict.leak, inputs),
         "cuts": _cuts_tree(verdict),
         "warm_up": None if needs is None else [vars(need) for need in needs],
+        "places_orders": places_orders,
     }
 
 
@@ -185,6 +187,8 @@ def _print(found: dict[str, Any], *, as_json: bool) -> None:
     if found["leak"] is None:
         console.print(f"[green]causal[/green]  {found['strategy']}", highlight=False)
     console.print(_cuts_told(found), highlight=False)
+    if found["leak"] is None and found["places_orders"]:
+        console.print("Warm-up: not measured, for it places orders, and those depend on its account.", highlight=False)
     if found["warm_up"]:
         console.print(_warm_up_table(found["warm_up"]))
 

@@ -53,7 +53,7 @@ class AccountSection(Section):
         if self.type == "cash":
             raise broken_rule("maintenance_margin", "a cash account cannot be liquidated: remove it")
         if self.maintenance_margin >= self.initial_margin:
-            message = f"must be below initial_margin ({self.initial_margin:g}), or every position would be liquidated at once"
+            message = f"must be below initial_margin ({self.initial_margin:g}), or any position is liquidated"
             raise broken_rule("maintenance_margin", message)
         return self
 

@@ -77,6 +77,7 @@ class BaseRun(Section):
         self._check_overrides()
         self._check_shorts()
         self._check_base_fees()
+        self._check_rates()
         if self.execution.max_participation is None and self.impact.coefficient != 0:
             message = "must be 0 while execution.max_participation is null: set one of the two"
             raise broken_rule("impact.coefficient", message)

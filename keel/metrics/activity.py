@@ -22,6 +22,8 @@ CASHFLOWS: Final = {
 """Name of each flow of cash that no fill makes, and the event that holds it."""
 
 BPS: Final = 10_000.0
+_DUST: Final = 1e-4
+"""Part of equity up to which a holding is dust: what fees kept in coins leave below a quantity step."""
 
 _ORDER_KINDS: Final = [kind for kind in EventKind if kind < EventKind.FUNDING]
 _REFUSALS: Final = {
@@ -39,9 +41,9 @@ def exposure(gross: NDArray[np.float64], equity: NDArray[np.float64]) -> float:
     return float(np.mean(gross[positive] / equity[positive])) if np.any(positive) else math.nan
 
 
-def time_in_market(gross: NDArray[np.float64]) -> float:
-    """Return the part of marks at which a position was held; NaN without marks."""
-    return float(np.count_nonzero(gross) / len(gross)) if len(gross) else math.nan
+def time_in_market(gross: NDArray[np.float64], equity: NDArray[np.float64]) -> float:
+    """Return the part of marks at which more was held than dust, 0.01% of equity; NaN without marks."""
+    return float(np.count_nonzero(gross > _DUST * equity) / len(gross)) if len(gross) else math.nan
 
 
 def traded_notional(fills: NDArray[np.void]) -> float:

@@ -151,7 +151,7 @@ def curve_figures(marks: NDArray[np.void], days: NDArray[np.integer], year: floa
         "skewness": distribution.skewness(daily_returns),
         "kurtosis": distribution.kurtosis(daily_returns),
         "exposure": activity.exposure(marks["gross"], equity),
-        "time_in_market": activity.time_in_market(marks["gross"]),
+        "time_in_market": activity.time_in_market(marks["gross"], equity),
     }
 
 

@@ -26,6 +26,9 @@ _HELD_BACK: Final = "buying_power"
 """Why an order was made smaller that asked for all the account can buy: the ordinary case of a full weight."""
 
 
+_MOST_PARTS: Final = 12
+"""Instruments whose signals are listed: a universe of hundreds would bury the rest."""
+
 _HORIZONS: Final = {"day": "Day", "week": "Week", "month": "Month", "quarter": "Quarter", "year": "Year"}
 
 _FLOWS: Final = {"funding": "Funding", "borrow": "Borrow", "interest": "Interest", "dividends": "Dividends"}
@@ -205,10 +208,14 @@ def instrument_rows(summary: Summary) -> list[Row]:
 def signal_rows(summary: Summary) -> list[Row]:
     """Return (signal, how often the strategy gave it)."""
     signals = summary["signals"]
-    parts = {**(signals["by_instrument"] if len(signals["by_instrument"]) > 1 else {}), **signals.get("by_member", {})}
+    instruments, members = signals["by_instrument"], signals.get("by_member", {})
+    shown = dict(list(instruments.items())[:_MOST_PARTS]) if len(instruments) > 1 else {}
+    left_out = len(instruments) - _MOST_PARTS
     return [
         *((text.label(name), text.count(signals[name])) for name in ("buy", "sell", "hold")),
-        *((name, " / ".join(map(text.count, own.values()))) for name, own in parts.items()),
+        *((name, " / ".join(map(text.count, own.values()))) for name, own in shown.items()),
+        *([(f"{left_out} more", "in metrics.json")] if left_out > 0 else []),
+        *((name, " / ".join(map(text.count, own.values()))) for name, own in members.items()),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,7 +215,7 @@ class Ticket:
         return self.trail is not None or self.trail_fraction is not None
 
     def _check_lifetime(self) -> None:
-        if self.time_in_force.upper() not in TimeInForce.__members__:
+        if self.time_in_force not in get_args(Lifetime):
             raise ValueError(f"time_in_force {self.time_in_force!r}: give gtc, ioc, fok, day or gtd")
         if (self.time_in_force == "gtd") != (self.expires_ms is not None):
             raise ValueError("expires_ms is the end of a gtd order: give both or neither")

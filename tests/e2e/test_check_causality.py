@@ -17,6 +17,12 @@ class S(EventStrategy):
         close = context.bars.close[-5:, 0]
         context.set_target("ACME/USDT", 0.5 * (len(close) == 5 and close[-1] > close.mean()))
 """
+ORDERS = """
+class S(EventStrategy):
+    def on_bar(self, context):
+        if len(context.bars) == 10:
+            context.buy("ACME/USDT", 1.0)
+"""
 BOTH = "--set=data.symbols=[ACME/USDT, BETA/USDT]"
 
 
@@ -64,6 +70,12 @@ def test_look_ahead_as_json_is_whole(desk: Desk) -> None:
 def test_event_driven_strategy_is_played(desk: Desk) -> None:
     tree = check(desk, desk.strategy(EVENTS), "--json", "--bars", "40").tree
     assert (tree["causal"], tree["cuts"]["tried"], tree["warm_up"][0]["bars"]) == (True, 40, 4)
+
+
+def test_warm_up_of_a_strategy_that_places_orders_is_not_made_up(desk: Desk) -> None:
+    chosen = (desk.strategy(ORDERS), "--bars", "20")
+    assert check(desk, *chosen, "--json").tree["warm_up"] is None
+    assert "Warm-up: not measured, for it places orders" in " ".join(check(desk, *chosen).out.split())
 
 
 def test_strategy_that_needs_some_bars_says_how_many(desk: Desk) -> None:

@@ -32,6 +32,8 @@ POSITIONS: Final[Mapping[str, str]] = {name: str(place) for place, name in enume
 """The same in a file without a header, whose columns are called by their place."""
 SESSIONS_ONLY: Final = " (sessions only)"
 """Ends the feed's name where bars outside the sessions were left out, so that every result tells it."""
+_OTHER_SEPARATORS: Final = ";\t|"
+"""What parts cells in files that are called CSV, besides the comma."""
 _SPACING_TOLD: Final = 10
 """Rows from which the grid that the stamps lie on says what the timeframe is."""
 _PRICES: Final = ("open", "high", "low", "close")
@@ -86,7 +88,7 @@ def _mend(columns: Sequence[str], name: str) -> str:
     others = [sign for sign in _OTHER_SEPARATORS if len(columns) == 1 and sign in columns[0]]
     if others:
         return f"its cells are parted by {others[0]!r}: part them by commas"
-    headless = bool(columns) and columns[0][:1].isdigit() and columns[0] != FIRST_OF_HEADLESS
+    headless = bool(columns) and columns[0][:1].isdigit() and columns[0] != POSITIONS["timestamp"]
     return f"map it with --columns {name}=..." + (", or add --no-header if that line is no header" if headless else "")
 
 

@@ -22,7 +22,6 @@ _DAMAGES: Final = (
     pl.exceptions.PolarsError,
     pa.ArrowException,
     OSError,
-    UnicodeDecodeError,
     csv.Error,
     zipfile.BadZipFile,
     zlib.error,
@@ -57,6 +56,8 @@ def damage_named(path: Path) -> Iterator[None]:
     """Turn what a reader of files raises inside into a DataError that names the file."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be read: it is not UTF-8 text; save it as such") from error
     except _DAMAGES as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(f"{path}: cannot be read as {path.suffix or 'such a file'}: {reason}") from error

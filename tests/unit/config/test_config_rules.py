@@ -50,6 +50,11 @@ RULES = [
         "overrides",
     ),
     (
+        ["data.rates={USDT: 2}"],
+        "--set data.rates: data.rates.USDT: USDT is the account's currency, worth 1 of itself: remove it, or set "
+        "account.currency",
+    ),
+    (
         ["account.initial_margin=0.5"],
         "--set account.initial_margin: account.initial_margin: a cash account needs 1, got 0.5: set account.type to "
         "margin to borrow",
@@ -60,13 +65,13 @@ RULES = [
     ),
     (
         ["account={type: margin, initial_margin: 0.25}", "account.maintenance_margin=0.25"],
-        "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (0.25), or every "
-        "position would be liquidated at once",
+        "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (0.25), or any "
+        "position is liquidated",
     ),
     (
         ["account.type=margin", "account.maintenance_margin=1.5"],
-        "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (1), or every "
-        "position would be liquidated at once",
+        "--set account.maintenance_margin: account.maintenance_margin: must be below initial_margin (1), or any "
+        "position is liquidated",
     ),
     (
         ["account.liquidation_fee_bps=1001"],
@@ -141,6 +146,10 @@ RULES = [
     (
         [f"fees.tiers=[{FIRST_TIER}]"],
         "--set fees.tiers: fees.tiers: one tier is no choice: give taker_bps and maker_bps instead, or more tiers",
+    ),
+    (
+        [f"fees.tiers=[{', '.join([FIRST_TIER] * 17)}]"],
+        "--set fees.tiers: fees.tiers: expected at most 16, got 17",
     ),
     (
         [f"fees.tiers=[{SECOND_TIER}, {FIRST_TIER}]"],

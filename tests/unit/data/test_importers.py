@@ -167,6 +167,19 @@ def test_missing_column_names_those_there_are_the_nearest_and_the_mend():
 
 
 @pytest.mark.parametrize(
+    ("file", "mend"),
+    [
+        (b"timestamp;open;high;low;close;volume\n1;1;1;1;1;1\n", "its cells are parted by ';': part them by commas"),
+        (b"2021-01-01T00:00:00Z,1,1,1,1,1\n", "or add --no-header if that line is no header"),
+        ("timestamp,open,high,low,close,volume\n".encode("utf-16"), "it is not UTF-8 text; save it as such"),
+    ],
+)
+def test_csv_of_another_kind_is_refused_with_its_own_mend(tmp_path, file, mend):
+    (tmp_path / "bars.csv").write_bytes(file)
+    assert refusal(lambda: read_csv(tmp_path / "bars.csv", STANDARD_COLUMNS, HOURLY)).endswith(mend)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("110,122", "110,NaN", "row 2 (2021-01-01 01:00 UTC): high is nan"),

@@ -170,3 +170,8 @@ def test_trade_figures_without_trades_or_losses_are_undefined():
     assert math.isnan(figures["win_rate"])
     assert math.isnan(figures["best"])
     assert math.isnan(trades.profit_factor(np.array([1.0, 2.0])))
+
+
+def test_dust_is_no_position() -> None:
+    gross, equity = np.array([0.0, 0.009, 50.0, 0.0]), np.full(4, 100.0)
+    assert activity.time_in_market(gross, equity) == 0.25

@@ -35,6 +35,18 @@ def test_every_subject_is_shown_and_no_line_is_wrapped_or_too_wide(make_run, wid
     assert not any(line.strip() in {"recovered)", "(not"} for line in lines)
 
 
+def test_signals_of_a_whole_universe_do_not_bury_the_rest(make_run):
+    summary = summarise(make_run())
+    counts = {"buy": 1, "sell": 2, "hold": 3}
+    summary["signals"]["by_instrument"] = {f"S{at}": counts for at in range(500)}
+    summary["signals"]["by_member"] = {"trend": counts}
+    out = printed(summary, 120)
+    assert all(words in out for words in ("S11 ", "488 more", "trend"))
+    assert "S12 " not in out
+    summary["signals"]["by_instrument"] = {f"S{at}": counts for at in range(12)}
+    assert " more" not in printed(summary, 120)
+
+
 def test_wide_console_has_costs_beside_returns(make_run):
     summary = summarise(make_run(rows=500))
     assert any("Strategy" in line and "bps" in line for line in printed(summary, 120).splitlines())

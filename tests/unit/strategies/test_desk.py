@@ -70,6 +70,7 @@ def test_terms_become_a_request_of_the_right_type(terms: dict[str, Any], kind: O
         (1.0, {"trail": 1.0, "trail_fraction": 0.1}, "give one of trail and trail_fraction"),
         (1.0, {"trail_fraction": 1.0}, "give a fraction above 0 and below 1"),
         (1.0, {"time_in_force": "later"}, "time_in_force 'later': give gtc, ioc, fok, day or gtd"),
+        (1.0, {"time_in_force": "GTD", "expires_ms": 5}, "time_in_force 'GTD': give gtc, ioc, fok, day or gtd"),
         (1.0, {"time_in_force": "gtd"}, "expires_ms is the end of a gtd order"),
         (1.0, {"expires_ms": 5}, "expires_ms is the end of a gtd order"),
         (1.0, {"stop_loss": 9.0, "stop_trail": 1.0}, "give one of stop_loss"),
