@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 class AccountView:
     """Show the local book: what responses have told us up to now (docs/execution.md, rule 5).
 
-    `equity` and `cash` are in quote currency; `position_qty` (base units), `average_price` and `mark_price` (quote
-    currency per unit) have shape (N,) in the configured order of instruments.
+    `equity` and `cash` are account currency; `position_qty` (base units), `average_price` and `mark_price` (quote
+    currency per unit) and `rate` (account currency per unit of quote currency) have shape (N,) in the configured order
+    of instruments.
     """
 
     equity: float
@@ -21,10 +22,11 @@ class AccountView:
     position_qty: NDArray[np.float64]
     average_price: NDArray[np.float64]
     mark_price: NDArray[np.float64]
+    rate: NDArray[np.float64]
 
     @property
     def weight(self) -> NDArray[np.float64]:
         """Return each position as a fraction of equity, shape (N,); zeros if there is no equity left."""
         if self.equity <= 0.0:
             return np.zeros_like(self.position_qty)
-        return self.position_qty * self.mark_price / self.equity
+        return self.position_qty * self.mark_price * self.rate / self.equity

@@ -135,7 +135,7 @@ def trades_frame(trades: NDArray[np.void], still_open: NDArray[np.void], symbols
 def _tape(events: NDArray[np.void]) -> pl.DataFrame:
     filled = events["kind"] == EventKind.FILLED
     qty = np.where(filled, events["qty"], 0.0)
-    names = ("order_id", "kind", "reason", "side", "type", "instrument", "ts_ms", "qty")
+    names = ("order_id", "kind", "reason", "side", "type", "instrument", "ts_ms", "qty", "price", "reference_price")
     return pl.DataFrame({name: _column(events, name) for name in names}).with_columns(
         fill_qty=qty, fill_value=qty * np.where(filled, events["price"], 0.0)
     )
@@ -145,7 +145,8 @@ def _orders(tape: pl.DataFrame) -> pl.DataFrame:
     of_kind = {kind: pl.col("kind") == kind for kind in EventKind}
     # An amendment refused changes nothing, and it may come after the order has ended.
     lasting = ~of_kind[EventKind.AMEND_REJECTED]
-    total = pl.col("qty").filter(of_kind[EventKind.SUBMITTED] | of_kind[EventKind.AMENDED]).last()
+    terms = of_kind[EventKind.SUBMITTED] | of_kind[EventKind.AMENDED]
+    total = pl.col("qty").filter(terms).last()
     alone = -1 - pl.row_index().cast(pl.Int64)
     key = pl.when(pl.col("order_id") < 0).then(alone).otherwise("order_id")
     return (
@@ -153,6 +154,8 @@ def _orders(tape: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("instrument", "side", "type").first(),
             pl.coalesce(total, pl.col("qty").first()).alias("qty"),
+            pl.col("price").filter(terms).last().alias("limit_price"),
+            pl.col("reference_price").filter(terms).last().alias("trigger_price"),
             pl.col("order_id").first(),
             pl.col("ts_ms").first().alias("submitted_ts_ms"),
             pl.col("ts_ms").filter(of_kind[EventKind.ACCEPTED]).first().alias("accepted_ts_ms"),
@@ -173,6 +176,10 @@ def _named_orders(orders: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
     status = pl.col("kind").replace_strict({int(kind): name for kind, name in _STATUS_AFTER.items()})
     return orders.with_columns(
         _order_or_null(),
+        # A leg that covers its position grows with it.
+        qty=pl.max_horizontal("qty", "filled_qty"),
+        limit_price=pl.when(pl.col("limit_price") > 0).then("limit_price"),
+        trigger_price=pl.when(pl.col("trigger_price") > 0).then("trigger_price"),
         symbol=_symbols(orders["instrument"].to_numpy(), symbols),
         side=pl.col("side").replace_strict(_lookup(OrderSide)),
         type=pl.col("type").replace_strict(_lookup(OrderType)),
@@ -189,6 +196,8 @@ def _named_orders(orders: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
         "side",
         "type",
         "qty",
+        "limit_price",
+        "trigger_price",
         "filled_qty",
         "average_price",
         "status",

@@ -185,6 +185,7 @@ class Simulator:
             position_qty=slots["qty"][:, LOCAL].copy(),
             average_price=slots["avg_price"][:, LOCAL].copy(),
             mark_price=slots["mark"].copy(),
+            rate=slots["rate"].copy(),
         )
 
     @property

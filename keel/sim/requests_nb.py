@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from keel.domain.compile_nb import compiled, compiled_apart, spliced
 from keel.domain.grid_nb import grid_floor_nb
 from keel.domain.layout import BAR_PRESENT, LOCAL
@@ -54,6 +56,7 @@ def _place_nb(bars, run, slots, orders, tape, request, row):
         return
     submit_nb(bars, run, slots, tape, order, row, qty, opened, reason)
     dispatch_nb(bars, run, slots, order, row)
+    slot.last_weight = np.nan  # the position is no more what the last target made it: any weight is a new one
     if order.reduce_only or order.pair != -1:
         run.has_linked = 1
     if not order.reduce_only:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from keel.domain.orders import Reason, RequestKind
@@ -47,6 +48,7 @@ def _place(state: State, sheet: Sheet, request: Request) -> None:
         deny(state, order, verdict.denial, want)
         return
     send(state, sheet, plan, verdict)
+    state.markets[i].last_weight = math.nan
     _link(state, order)
     if not order.reduce_only:
         sheet.live[i] = sheet.live[i] + order.side * order.qty

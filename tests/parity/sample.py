@@ -10,7 +10,7 @@ from .case import Case
 from .case_strategies import cases
 from .reference import Outcome, simulate
 
-DRAWS = 20
+DRAWS = 26
 CASES_A_DRAW = 40
 """hypothesis varies what it drew before; several short draws differ more than a long one."""
 

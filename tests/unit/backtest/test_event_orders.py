@@ -65,3 +65,12 @@ def test_denial_is_heard_with_its_reason():
     run(strategy)
     told = [report for row in strategy.reports for report in row if report.kind is EventKind.DENIED]
     assert [report.reason for report in told] == [Reason.NOT_SHORTABLE]
+
+
+def test_target_of_zero_closes_what_orders_have_opened():
+    strategy = Scripted(
+        {2: lambda at: at.buy(SYMBOLS[0], 1.0) and None, 5: lambda at: at.set_target(SYMBOLS[0], 0.0)},
+    )
+    result = run(strategy)
+    fills = result.events[result.events["kind"] == EventKind.FILLED]
+    assert (fills["side"] * fills["qty"]).tolist() == [1.0, -1.0]

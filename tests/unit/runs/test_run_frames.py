@@ -50,6 +50,8 @@ def test_an_order_filled_in_two_parts_is_one_row_with_its_average_price() -> Non
         "side": "SELL",
         "type": "MARKET",
         "qty": 3.0,
+        "limit_price": None,
+        "trigger_price": None,
         "filled_qty": 3.0,
         "average_price": 102.0,
         "status": "FILLED",
@@ -234,3 +236,19 @@ def test_a_million_events_become_tables_within_a_second() -> None:
     assert fills_frame(tape, SYMBOLS).select(pl.col("qty").sum()).item() == orders
     # The promise is 1 s each on an idle machine; ten leave room for a busy one and still catch a Python loop.
     assert time.perf_counter() - began < 10.0
+
+
+def test_prices_of_an_order_are_those_of_its_last_amendment() -> None:
+    (row,) = rows(
+        event(K.SUBMITTED, 5, 1000, 3.0, price=99.0, reference_price=101.0, type=OrderType.STOP_LIMIT),
+        event(K.AMENDED, 5, 1300, 2.0, price=98.0, reference_price=101.0, type=OrderType.STOP_LIMIT),
+    )
+    assert (row["qty"], row["limit_price"], row["trigger_price"]) == (2.0, 98.0, 101.0)
+
+
+def test_a_leg_that_grew_with_its_position_is_as_large_as_what_it_filled() -> None:
+    (row,) = rows(
+        event(K.SUBMITTED, 5, 1000, 3.0, reference_price=90.0, type=OrderType.STOP),
+        event(K.FILLED, 5, 1300, 4.0, price=89.0, final=1, type=OrderType.STOP),
+    )
+    assert (row["qty"], row["filled_qty"], row["status"]) == (4.0, 4.0, "FILLED")

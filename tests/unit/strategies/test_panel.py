@@ -85,7 +85,9 @@ def test_unknown_symbol_is_refused_with_those_there_are():
 
 
 def context(weights: np.ndarray) -> Context:
-    account = AccountView(100.0, 40.0, np.array([3.0, 0.0]), np.array([10.0, 0.0]), np.array([20.0, 5.0]))
+    account = AccountView(
+        100.0, 40.0, np.array([3.0, 0.0]), np.array([10.0, 0.0]), np.array([20.0, 5.0]), np.array([0.5, 1.0])
+    )
     return Context(panel_of([1.0], [2.0]), lambda: account, weights)
 
 
@@ -102,5 +104,5 @@ def test_target_that_is_no_number_is_refused(weight):
         context(np.zeros(2)).set_target("S0", weight)
 
 
-def test_account_weight_is_the_share_of_equity():
-    assert context(np.zeros(2)).account.weight.tolist() == [0.6, 0.0]
+def test_account_weight_is_the_share_of_equity_in_account_currency():
+    assert context(np.zeros(2)).account.weight.tolist() == [0.3, 0.0]
