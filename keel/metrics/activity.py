@@ -18,6 +18,7 @@ CASHFLOWS: Final = {
     "borrow": EventKind.BORROW,
     "interest": EventKind.INTEREST,
     "dividends": EventKind.DIVIDEND,
+    "cash_in_lieu": EventKind.SPLIT,
 }
 """Name of each flow of cash that no fill makes, and the event that holds it."""
 

@@ -31,7 +31,13 @@ _MOST_PARTS: Final = 12
 
 _HORIZONS: Final = {"day": "Day", "week": "Week", "month": "Month", "quarter": "Quarter", "year": "Year"}
 
-_FLOWS: Final = {"funding": "Funding", "borrow": "Borrow", "interest": "Interest", "dividends": "Dividends"}
+_FLOWS: Final = {
+    "funding": "Funding",
+    "borrow": "Borrow",
+    "interest": "Interest",
+    "dividends": "Dividends",
+    "cash_in_lieu": "Cash in lieu",
+}
 
 _FEE_PARTS: Final = {
     "fees_taker": "of it taker",

@@ -50,11 +50,19 @@ def test_fees_are_told_apart_by_maker_taker_and_liquidation_each_on_its_own_noti
 
 
 def test_cash_flows_are_summed_by_kind_with_their_sign():
-    events = np.zeros(5, dtype=EVENT)
-    kinds = EventKind.FUNDING, EventKind.FUNDING, EventKind.INTEREST, EventKind.DIVIDEND, EventKind.FILLED
-    events["kind"], events["cash"] = kinds, [-3.0, 1.0, -4.0, 10.0, 99.0]
+    events = np.zeros(6, dtype=EVENT)
+    kinds = (
+        EventKind.FUNDING,
+        EventKind.FUNDING,
+        EventKind.INTEREST,
+        EventKind.DIVIDEND,
+        EventKind.SPLIT,
+        EventKind.FILLED,
+    )
+    events["kind"], events["cash"] = kinds, [-3.0, 1.0, -4.0, 10.0, 0.5, 99.0]
     flows = activity.cashflow_summary(events)
-    assert flows == {"funding": -2.0, "borrow": 0.0, "interest": -4.0, "dividends": 10.0, "net": 4.0}
+    named = {"funding": -2.0, "borrow": 0.0, "interest": -4.0, "dividends": 10.0, "cash_in_lieu": 0.5}
+    assert flows == {**named, "net": 4.5}
 
 
 def test_cash_moved_is_what_buy_and_hold_bought():
