@@ -65,6 +65,12 @@ class AccountSection(Section):
         return self.initial_margin / 2 if self.maintenance_margin is None else self.maintenance_margin
 
     @model_validator(mode="after")
+    def _interest_is_on_borrowed_cash(self) -> Self:
+        if self.type == "cash" and self.interest_rate > 0:
+            raise broken_rule("interest_rate", "a cash account borrows nothing: set it to 0, or account.type to margin")
+        return self
+
+    @model_validator(mode="after")
     def _cash_is_not_borrowed(self) -> Self:
         if self.type == "cash" and self.initial_margin != 1:
             raise broken_rule(

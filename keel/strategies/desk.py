@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +176,15 @@ class Ticket:
     stop_trail: float | None = None
     stop_trail_fraction: float | None = None
     take_profit: float | None = None
+
+    @classmethod
+    def of(cls, terms: Mapping[str, Any]) -> Ticket:
+        """Return the ticket of the terms given. Raises ValueError, naming those there are, for one there is not."""
+        known = [field.name for field in fields(cls)]
+        for name in terms:
+            if name not in known:
+                raise ValueError(f"an order has no {name!r}: give {', '.join(known)}")
+        return cls(**terms)
 
     def as_request(self, side: OrderSide) -> NDArray[np.void]:
         """Return a REQUEST of shape (1,) without instrument, quantity and tag. Raises ValueError."""

@@ -139,11 +139,11 @@ class Context:
 
         Raises KeyError for a symbol that is not in the run and ValueError for terms that contradict each other.
         """
-        return self._desk.place(self.bars.index(symbol), OrderSide.BUY, qty, Ticket(**terms))
+        return self._desk.place(self.bars.index(symbol), OrderSide.BUY, qty, Ticket.of(terms))
 
     def sell(self, symbol: str, qty: float, **terms: Unpack[OrderTerms]) -> int:
         """Place an order to sell `qty` base units; return the number it goes by. See `buy`."""
-        return self._desk.place(self.bars.index(symbol), OrderSide.SELL, qty, Ticket(**terms))
+        return self._desk.place(self.bars.index(symbol), OrderSide.SELL, qty, Ticket.of(terms))
 
     def pair(self, first: int, second: int) -> None:
         """Make two orders placed at this close partners, one cancels the other. Raises ValueError for others."""

@@ -60,6 +60,11 @@ RULES = [
         "margin to borrow",
     ),
     (
+        ["account.interest_rate=0.05"],
+        "--set account.interest_rate: account.interest_rate: a cash account borrows nothing: set it to 0, or "
+        "account.type to margin",
+    ),
+    (
         ["account.maintenance_margin=0.1"],
         "--set account.maintenance_margin: account.maintenance_margin: a cash account cannot be liquidated: remove it",
     ),

@@ -65,6 +65,7 @@ def test_terms_become_a_request_of_the_right_type(terms: dict[str, Any], kind: O
     [
         (0.0, {}, "qty is 0.0: give a finite number above 0"),
         (float("nan"), {}, "qty is nan"),
+        (1.0, {"price": 9.0}, "an order has no 'price': give limit, stop"),
         (1.0, {"limit": -1.0}, "limit_price is -1.0"),
         (1.0, {"limit": 1.0, "touch": 2.0}, "give a limit, a stop"),
         (1.0, {"trail": 1.0, "trail_fraction": 0.1}, "give one of trail and trail_fraction"),
