@@ -103,7 +103,7 @@ def compile_if_cold(progress: Progress, say: Callable[[str], None]) -> None:
         tempfile.TemporaryFile(dir=cache_folder()).close()
     from keel.sim.warm_up import STEPS, warm_up
 
-    say("First run of this version: compiling the simulator, once, for about 15 seconds.")
+    say("First run of this version: compiling the simulator, once, for about 40 seconds.")
     task = progress.add_task("compiling", total=STEPS)
     for part in warm_up():
         progress.update(task, advance=1, description=f"compiling {part}")
