@@ -150,7 +150,7 @@ def check_compiled(context: CheckContext) -> CheckResult:
     """Check whether the simulator is compiled already; a cold one only costs time."""
     if context.cache_is_warm():
         return CheckResult("compiled code", CheckStatus.PASS, "ready")
-    mend = "nothing to do: the first run compiles for about 15 s"
+    mend = "nothing to do: the first run compiles for about 40 s"
     return CheckResult("compiled code", CheckStatus.WARN, "not compiled yet", mend)
 
 

@@ -135,7 +135,7 @@ def test_fees_below_those_the_exchange_publishes_warn(
 def test_a_cold_cache_only_warns(context: CheckContext) -> None:
     result = checks.check_compiled(replace(context, cache_is_warm=lambda: False))
     assert (result.status, result.detail) == (CheckStatus.WARN, "not compiled yet")
-    assert result.mend == "nothing to do: the first run compiles for about 15 s"
+    assert result.mend == "nothing to do: the first run compiles for about 40 s"
 
 
 def test_a_config_that_did_not_load_fails_with_its_own_line(context: CheckContext) -> None:
