@@ -94,7 +94,7 @@ def split_qty(qty: float, ratio: float, rules: Rules) -> float:
     """Return what a position becomes in a split (rule 25)."""
     if rules.step.mantissa == 0 or rules.fee_in_base:
         return qty * ratio
-    return math.copysign(floor_grid(abs(qty) * ratio, rules.step), qty) if qty != 0 else 0.0
+    return math.copysign(floor_grid(abs(qty) * ratio, rules.step), qty) + 0.0 if qty != 0 else 0.0  # never -0
 
 
 def split_position(book: Book, instrument: int, ratio: float, rules: Rules) -> None:
