@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -36,7 +37,7 @@ soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
 bench: $(VENV)/.demo bench-env  ## Measure Keel beside its peer; one JSON object a line.
 	$(BIN)/python benchmarks/bench.py
 
-bench-env: $(VENV)/.bench  ## Install the benchmark's peer in an environment of its own.
+bench-env: $(PEERS:%=.venv-bench/%/.ready)  ## Install the benchmark's peers, each in an environment of its own.
 
 clean:  ## Remove environments, caches and compiled code; data, state, artifacts and logs stay.
 	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
@@ -59,7 +60,10 @@ $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-$(VENV)/.bench: $(VENV)/.python benchmarks/peers.txt
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+# NautilusTrader's newest release needs Python 3.12; where there is none, the newest for 3.11 is measured.
+.venv-bench/nautilus_trader/.ready: PEER_PYTHON := $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null || echo $(PYTHON))
+.venv-bench/%/.ready: benchmarks/peers/%.txt
+	@echo "Installing $* (a minute or two, once) ..."
+	$(or $(PEER_PYTHON),$(PYTHON)) -m venv .venv-bench/$*
+	.venv-bench/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

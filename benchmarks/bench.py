@@ -17,7 +17,7 @@ from typing import Any
 from market import write_bars
 
 HERE = Path(__file__).resolve().parent
-PEER_PYTHON = HERE.parent / ".venv-bench" / "bin" / "python"
+PEER_PYTHON = HERE.parent / ".venv-bench" / "vectorbt" / "bin" / "python"
 ROWS = 1_000_000
 ROUNDS = 3
 
