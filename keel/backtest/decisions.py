@@ -40,9 +40,9 @@ def decide_all(strategy: VectorStrategy, bars: BarPanel) -> Weights:
     if weights.dtype.kind not in _NUMBERS:
         raise UsageError(f"{name_of(strategy)}.target_weights returned {weights.dtype} values: return real numbers")
     checked = np.ascontiguousarray(weights, dtype=np.float64)
-    bad = np.argwhere(~np.isfinite(checked))
-    if len(bad):
-        row, i = (int(at) for at in bad[0])
+    finite = np.isfinite(checked)
+    if not finite.all():
+        row, i = (int(at) for at in np.argwhere(~finite)[0])
         raise UsageError(
             f"{name_of(strategy)}.target_weights returned {checked[row, i]} for {bars.symbols[i]} at row {row} "
             f"({row_time(bars, row)}): give 0 to be flat, or repeat the last weight to hold"

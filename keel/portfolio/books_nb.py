@@ -68,15 +68,6 @@ def gross_nb(slots, book):
 
 
 @compiled
-def net_nb(slots, book):
-    """Return the sum of all positions' signed values, account currency."""
-    total = 0.0
-    for i in range(len(slots)):
-        total = total + slots[i].qty[book] * slots[i].value
-    return total
-
-
-@compiled
 def margin_rate_nb(run):
     """Return the fraction of a position's value that the account must hold: 1 in a cash account."""
     return run.initial_margin if run.margin_account else 1.0

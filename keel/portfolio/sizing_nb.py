@@ -31,14 +31,19 @@ def take_targets_nb(run, slots, bars, weights):
     capital = run.equity[LOCAL]
     capital = (capital if capital > 0.0 else 0.0) * run.allocation
     for i in range(len(slots)):
-        weight = weights[i]
-        if math.isnan(weight) or not bars[i].flags & BAR_PRESENT:
-            continue
         slot = slots[i]
-        if run.every_bar or weight != slot.last_weight:
-            slot.last_weight = weight
-            slot.target_qty = weight * capital / slot.value
+        if is_new_target_nb(run, slot, bars[i], weights[i]):
+            slot.last_weight = weights[i]
+            slot.target_qty = weights[i] * capital / slot.value
             slot.pursue = PURSUED
+
+
+@compiled
+def is_new_target_nb(run, slot, bar, weight):
+    """Say whether a weight is given for an instrument that has a bar, and is another than the last one given."""
+    if math.isnan(weight) or not bar.flags & BAR_PRESENT:
+        return False
+    return run.every_bar or weight != slot.last_weight
 
 
 @compiled

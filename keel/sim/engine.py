@@ -220,7 +220,7 @@ class Simulator:
         """Return all EVENT records so far, in the order they happened; `delivered` as of the row last played."""
         self._drain()
         run = self._run[0]
-        waiting = self._tape[np.arange(int(run["tape_drained"]), int(run["tape_tail"])) & (len(self._tape) - 1)]
+        waiting = _ring_part(self._tape, int(run["tape_drained"]), int(run["tape_tail"]))
         self._drained = [np.concatenate([np.zeros(0, EVENT), *self._drained])]
         events = np.concatenate([*self._drained, waiting])
         if len(self.marks):
@@ -232,7 +232,7 @@ class Simulator:
         run = self._run[0]
         first, last = int(run["tape_drained"]), int(run["tape_head"])
         if last > first:
-            self._drained.append(self._tape[np.arange(first, last) & (len(self._tape) - 1)])
+            self._drained.append(_ring_part(self._tape, first, last))
             run["tape_drained"] = last
 
     def _make_room(self, requests: int = 0) -> None:
@@ -256,3 +256,13 @@ class Simulator:
         grown = np.zeros(2 * len(self._tape), EVENT)
         grown[waiting & (len(grown) - 1)] = self._tape[waiting & (len(self._tape) - 1)]
         self._tape = grown
+
+
+def _ring_part(ring: Records, first: int, last: int) -> Records:
+    """Return a copy of the records first … last − 1 of a ring, as bytes: numpy copies records with gaps by field."""
+    size, start, n = ring.itemsize, first & (len(ring) - 1), last - first
+    part, raw = np.empty(n, ring.dtype), ring.view(np.uint8)
+    head = min(n, len(ring) - start)
+    part.view(np.uint8)[: head * size] = raw[start * size : (start + head) * size]
+    part.view(np.uint8)[head * size :] = raw[: (n - head) * size]
+    return part

@@ -9,9 +9,8 @@ long call; an event-driven strategy, a training environment or a live dry run ca
 from __future__ import annotations
 
 from keel.domain.compile_nb import compiled, compiled_apart, spliced
-from keel.domain.layout import BAR_PRESENT, EXIT_NONE, LOCAL, VENUE
+from keel.domain.layout import BAR_PRESENT, EXIT_NONE, LOCAL
 from keel.domain.orders import OrderStatus, OrderType, Reason, RunStatus, TradingState
-from keel.portfolio.books_nb import equity_nb, gross_nb, net_nb
 from keel.portfolio.sizing_nb import (
     CANCEL_LIVE,
     DENY_SHORT,
@@ -21,11 +20,12 @@ from keel.portfolio.sizing_nb import (
     size_order_nb,
     take_targets_nb,
 )
-from keel.risk.limits_nb import check_order_nb, reserve_per_unit_nb, update_latches_nb
+from keel.risk.limits_nb import check_order_nb, reserve_per_unit_nb
 from keel.sim.actions_nb import apply_corporate_nb, skip_actions_nb, start_day_nb
-from keel.sim.costs_nb import update_true_range_nb, update_volatility_nb
+from keel.sim.closing_nb import close_row_nb, mark_slots_nb, open_bar_nb, reckon_books_nb
 from keel.sim.endings_nb import cancel_all_nb
 from keel.sim.liquidation_nb import liquidate_nb
+from keel.sim.quiet_nb import is_quiet_nb, play_quiet_rows_nb
 from keel.sim.requests_nb import handle_requests_nb
 from keel.sim.send_nb import (
     NO_TAG,
@@ -53,6 +53,10 @@ def play_nb(bars, fine, actions, rates, targets, marks, runs, slots, orders, tap
     """
     run = runs[0]
     while run.row < stop and run.status == RunStatus.RUNNING:
+        if len(targets) > 0 and is_quiet_nb(run, slots):
+            play_quiet_rows_nb(bars, actions, rates, targets, marks, run, slots, stop)
+            if run.row == stop or run.status != RunStatus.RUNNING:
+                return
         row = run.row
         played = _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row)
         if played and len(targets) > 0:
@@ -80,54 +84,19 @@ def _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row
         start_day_nb(run, slots, tape, row, bars[row, 0].day)
     for i in range(n):
         if bars[row, i].flags & BAR_PRESENT:
-            slots[i].bar_row = row
-            slots[i].bar_count += 1
-            slots[i].bar_filled = 0.0
+            open_bar_nb(slots[i], row)
             if slots[i].next_corporate < slots[i].action_end:
                 apply_corporate_nb(bars, actions, run, slots, orders, tape, i, row)
     if run.n_orders > 0 or len(actions) > 0:
         trade_row_nb(bars, fine, actions, run, slots, orders, tape, row)
     if run.maintenance_margin > 0.0 and run.margin_account:
         liquidate_nb(bars, run, slots, orders, tape, row)
-    _close_row_nb(bars, rates, marks, run, slots, orders, tape, row)
-    run.row = row + 1
-    return True
-
-
-@spliced
-def _close_row_nb(bars, rates, marks, run, slots, orders, tape, row):
-    ts_ms = bars[row, 0].close_ts_ms
-    _mark_nb(bars, rates, run, slots, row)
-    run.equity[VENUE] = equity_nb(run, slots, VENUE)
-    if run.equity[VENUE] <= 0.0:
-        run.status = RunStatus.BANKRUPT
+    mark_slots_nb(bars, rates, run, slots, row)
     if run.tape_head < run.tape_tail:
-        deliver_responses_nb(run, slots, orders, tape, ts_ms)
-    run.equity[LOCAL] = equity_nb(run, slots, LOCAL)
-    update_latches_nb(run, bars[row, 0].day, ts_ms, row == run.first_row)
-    run.last_close_ts_ms = ts_ms
-    mark = marks[row]
-    mark.ts_ms = ts_ms
-    mark.equity = run.equity[VENUE]
-    mark.local_equity = run.equity[LOCAL]
-    mark.cash = run.cash[VENUE]
-    mark.gross = gross_nb(slots, VENUE)
-    mark.net = net_nb(slots, VENUE)
-
-
-@spliced
-def _mark_nb(bars, rates, run, slots, row):
-    for i in range(len(slots)):
-        slot, bar = slots[i], bars[row, i]
-        if bar.flags & BAR_PRESENT:
-            if slot.bar_count > 1:
-                update_volatility_nb(run, slot, bar.close)
-            if run.atr_bars > 0:
-                update_true_range_nb(run, slot, bar)
-            slot.mark = bar.close
-        if len(rates) > 0:
-            slot.rate = rates[row, i]
-        slot.value = slot.mark * slot.rate
+        deliver_responses_nb(run, slots, orders, tape, bars[row, 0].close_ts_ms)
+    equity, local_equity, gross, net = reckon_books_nb(run, slots)
+    close_row_nb(bars, marks, run, row, equity, local_equity, gross, net)
+    return True
 
 
 @compiled

@@ -14,6 +14,8 @@ _ATTEMPTS_PER_EVENT = 16
 @compiled
 def latency_ms_nb(run, slot, order, bar, ts_ms, base_ms, purpose, draw):
     """Return one leg's latency in whole milliseconds; `bar` is the instrument's newest bar, `ts_ms` the leg's start."""
+    if base_ms == 0.0 and run.jitter_ms <= 0.0:
+        return 0  # whatever the draws, zero times the multipliers
     first, second = uniforms_nb(run.seed, run.stream, slot.hash, order.birth_ts_ms, order.seq, purpose, draw)
     latency = base_ms
     if run.jitter_ms > 0.0:

@@ -19,7 +19,9 @@ _DAYS_TO_MONDAY: Final = 3
 
 def equal_shares(bars: BarPanel, side: Callable[[Series], Column]) -> NDArray[np.float64]:
     """Return 1/N times the side (-1, 0 or 1) each of N instruments is on by its own bars, shape (rows, N)."""
-    return bars.each(side) / bars.n
+    shares = bars.each(side)
+    shares /= bars.n
+    return shares
 
 
 def hold(change: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from keel.strategies.holding import equal_shares
 from keel.strategies.indicators import talib
-from keel.strategies.panel import BarPanel, Series
+from keel.strategies.panel import BarPanel, Column, Series
 from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
 
 _EQUAL: Final = 1e-9
@@ -44,13 +44,15 @@ class MovingAverageCrossover(VectorStrategy):
         """Return 1/N where the short average is above the long one."""
         return equal_shares(bars, self._side)
 
-    def _side(self, one: Series) -> NDArray[np.float64]:
+    def _side(self, one: Series) -> Column:
         close = one.close
         if len(close) < self.params.long:
             return np.zeros(len(close))
         short, long = _mean(close, self.params.short), _mean(close, self.params.long)
-        above, below = short > long * (1.0 + _EQUAL), short < long * (1.0 - _EQUAL)
-        return above * 1.0 - below * (1.0 if self.params.allow_short else 0.0)
+        below = short < long * (1.0 - _EQUAL) if self.params.allow_short else None
+        long *= 1.0 + _EQUAL
+        above: Column = short > long
+        return above if below is None else above * 1.0 - below
 
 
 def _mean(close: NDArray[np.float64], bars: int) -> NDArray[np.float64]:

@@ -88,14 +88,18 @@ class BarPanel:
         """
         out = np.zeros((len(self), self.n))
         for i in range(self.n):
-            present = self.present[:, i]
-            own = self._bars[:, i] if present.all() else self._bars[present, i]
-            values = np.asarray(decide(Series(own)))
+            # One walk over the bars, which are wider than what is read of them: a missing bar's close is NaN.
+            closes = np.ascontiguousarray(self._bars["close"][:, i])
+            present = ~np.isnan(closes)
+            whole = bool(present.all())
+            own = self._bars[:, i] if whole else self._bars[present, i]
+            values = np.asarray(decide(Series(own, closes if whole else closes[present])))
             if values.shape != (len(own),):
                 raise ValueError(
                     f"each: {len(own)} bars were given, values of shape {values.shape} came back: one a bar"
                 )
-            out[:, i] = np.append(0.0, np.where(np.isnan(values), 0.0, values))[np.cumsum(present)]
+            known = values if values.dtype == np.bool_ else np.where(np.isnan(values), 0.0, values)
+            out[:, i] = known if whole else np.append(0.0, known)[np.cumsum(present)]
         return out
 
 
@@ -105,13 +109,18 @@ def _sealed(bars: NDArray[np.void]) -> NDArray[np.void]:
 
 
 class Series:
-    """Hold one instrument's own bars as contiguous columns, each of shape (bars,)."""
+    """Hold one instrument's own bars as contiguous read-only columns, each of shape (bars,)."""
 
-    def __init__(self, bars: NDArray[np.void]) -> None:
+    def __init__(self, bars: NDArray[np.void], close: Column) -> None:
         self._bars = bars
+        self._columns = {"close": close}
+        close.flags.writeable = False
 
     def _column(self, name: str) -> Column:
-        return np.ascontiguousarray(self._bars[name])
+        if name not in self._columns:
+            self._columns[name] = np.ascontiguousarray(self._bars[name])
+            self._columns[name].flags.writeable = False
+        return self._columns[name]
 
     @property
     def open(self) -> Column:
