@@ -142,17 +142,22 @@ def _play_events(
     if stopped := keep_going(0):
         return weights, stopped
     desk = OrderDesk(inputs.symbols, simulator.live_orders)
-    while simulator.advance() and simulator.status is RunStatus.RUNNING:
-        row = simulator.row - 1
+    enabled, unasked = inputs.config.execution.enabled, np.full(panel.n, np.nan)
+    row, going = 0, simulator.advance()
+    while going:
         desk.heard = simulator.heard()
-        _ask(inputs, strategy, Context(panel.until(row), simulator.account_view, weights[row], desk))
-        requests = desk.requests()
-        if inputs.config.execution.enabled:
-            simulator.decide(weights[row], requests)
-            if requests is not None:
-                desk.note_ids()
-        if stopped := keep_going(row + 1):
+        _ask(inputs, strategy, Context(panel, simulator.account_view, weights[row], desk, row))
+        requests, decided = desk.requests(), weights[row] if enabled else unasked
+        row += 1
+        stopped = keep_going(row)
+        if stopped is None and (requests is None or not enabled):
+            going = simulator.advance(decided)
+            continue
+        simulator.decide(decided, requests if enabled else None)
+        if stopped:
             return weights, stopped
+        desk.note_ids()
+        going = simulator.advance()
     return weights, None
 
 

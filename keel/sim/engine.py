@@ -53,6 +53,7 @@ class Simulator:
         self._actions = np.zeros(0, ACTION) if actions is None else actions
         self._rates = np.zeros((0, len(slots))) if rates is None else np.ascontiguousarray(rates, np.float64)
         self._no_targets = np.zeros((0, len(slots)))
+        self._no_weights, self._nothing = np.zeros(0), np.zeros(0, EVENT)
         self._no_requests = np.zeros(0, REQUEST)
         self._fine = np.zeros(0, BAR) if fine is None else fine
         self._run = run.copy()
@@ -63,8 +64,9 @@ class Simulator:
         self._marks = np.zeros(len(bars), MARK)
         self._drained: list[Records] = []
         self._unheard = np.zeros(0, np.int64)
-        self._heard_to = 0
-        self._decided_row = first_row - 1
+        self._heard_to = self._told_to = 0
+        self._decided = True
+        self._stop = first_row + 1
         self._start(first_row)
 
     def _start(self, first_row: int) -> None:
@@ -100,29 +102,46 @@ class Simulator:
             stop = min(len(self._bars), self.row + rows)
             while self.row < stop and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
                 self._make_room()
-                self._play(targets, stop)
-            self._decided_row = self.row - 1
+                self._play(self._no_weights, targets, stop)
+            self._stop = min(self.row + 1, len(self._bars))
             yield self.row
             # A busier stretch may follow a quiet one, so a chunk grows slowly and shrinks at once.
             share = _CHUNK_S / max(time.perf_counter() - started_s, 1e-9)
             rows = max(1, int(rows * min(share, 1.5)))
 
-    def advance(self) -> bool:
-        """Play the venue's side of the next row; False at the end of the bars or once the run has stopped."""
-        while self.row < len(self._bars) and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
-            row = self.row
-            self._play(self._no_targets, row + 1)
-            if self.row > row:
-                return True
-            self._make_room()
-        return False
+    def advance(self, weights: NDArray[np.float64] | None = None) -> bool:
+        """Decide by `weights`, if they are given, as `decide` does, then play the venue's side of the next row.
 
-    def _play(self, targets: NDArray[np.float64], stop: int) -> None:
-        kernel_nb.play_nb(
+        False at the end of the bars or once the run has stopped: there is no decision to take then. Raises ValueError
+        for weights where there is no row to decide on.
+        """
+        decided = self._no_weights
+        if weights is not None:
+            self._take_turn()
+            decided = weights
+        while True:
+            told_to = self._play(decided, self._no_targets, self._stop)
+            if told_to >= 0:
+                self._told_to, self._decided = told_to, False
+                self._stop = min(self._stop + 1, len(self._bars))
+                return True
+            if self.status is not RunStatus.NO_ROOM:
+                return False
+            self._make_room()
+            decided = self._no_weights
+
+    def _take_turn(self) -> None:
+        if self._decided:
+            raise ValueError("one decision a row: advance first")
+        self._decided = True
+
+    def _play(self, weights: NDArray[np.float64], targets: NDArray[np.float64], stop: int) -> int:
+        told_to: int = kernel_nb.play_nb(
             self._bars,
             self._fine,
             self._actions,
             self._rates,
+            weights,
             targets,
             self._marks,
             self._run,
@@ -131,6 +150,7 @@ class Simulator:
             self._tape,
             stop,
         )
+        return told_to
 
     def decide(self, weights: NDArray[np.float64], requests: Records | None = None) -> None:
         """Take what was decided at the close of the row last played and send the orders it needs.
@@ -138,9 +158,7 @@ class Simulator:
         `weights` is float64 (N,), NaN for no new target; `requests` is REQUEST (R,), what is asked for besides.
         Raises ValueError where there is no row to decide on: before the first, or a second time.
         """
-        if self._decided_row == self.row - 1:
-            raise ValueError("one decision a row: advance first")
-        self._decided_row = self.row - 1
+        self._take_turn()
         asked = self._no_requests if requests is None else requests
         if len(asked):
             self._make_room(len(asked))
@@ -202,10 +220,11 @@ class Simulator:
 
     def heard(self) -> Records:
         """Return the EVENT records whose response has come since the row before; to be called at every row."""
-        tail = int(self._run[0]["tape_tail"])
-        places = np.concatenate([self._unheard, np.arange(self._heard_to, tail)])
+        if self._told_to == self._heard_to and not len(self._unheard):
+            return self._nothing
+        places = np.concatenate([self._unheard, np.arange(self._heard_to, self._told_to)])
         told = self._tape[places & (len(self._tape) - 1)]
-        self._heard_to = tail
+        self._heard_to = self._told_to
         self._unheard = places[told["delivered"] == 0]
         heard: Records = told[told["delivered"] != 0]
         return heard

@@ -2,8 +2,8 @@
 
 `play_nb` lets the venue play row k and closes its books; then what was decided at its close becomes orders:
 size_order_nb -> check_order_nb, and at the venue match_order_nb -> apply_fill_nb. A backtest of given targets is one
-long call; an event-driven strategy, a training environment or a live dry run calls `play_nb` for a row and then
-`decide_nb`.
+long call; an event-driven strategy, a training environment or a live dry run calls `play_nb` row by row, and
+`decide_nb` where it asks for more than targets.
 """
 
 from __future__ import annotations
@@ -46,21 +46,28 @@ ORDERS_PER_DECISION = 3
 
 
 @compiled
-def play_nb(bars, fine, actions, rates, targets, marks, runs, slots, orders, tape, stop):
-    """Play rows from the run's next row up to `stop`, deciding by `targets` (rows, N); stop early for want of room.
+def play_nb(bars, fine, actions, rates, weights, targets, marks, runs, slots, orders, tape, stop):
+    """Decide by `weights` (N,) on the row last played, unless there are none, then play rows up to `stop`.
 
-    Without targets, (0, N), nothing is decided here: the caller asks for one row at a time and calls `decide_nb`.
+    The rows are decided by `targets` (rows, N); without, (0, N), nothing is decided and the caller asks for a row at a
+    time. Return how many events there have been, or -1 where the run does not go on: no bars, no room, or it has
+    stopped.
     """
     run = runs[0]
+    if len(weights) > 0:
+        _decide_nb(bars, weights, run, slots, orders, tape, run.row - 1)
+    if run.row >= stop or run.status != RunStatus.RUNNING:
+        return -1
     while run.row < stop and run.status == RunStatus.RUNNING:
         if len(targets) > 0 and is_quiet_nb(run, slots):
             play_quiet_rows_nb(bars, actions, rates, targets, marks, run, slots, stop)
             if run.row == stop or run.status != RunStatus.RUNNING:
-                return
+                break
         row = run.row
         played = _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row)
         if played and len(targets) > 0:
             _decide_nb(bars, targets[row], run, slots, orders, tape, row)
+    return run.tape_tail if run.status == RunStatus.RUNNING else -1
 
 
 @compiled

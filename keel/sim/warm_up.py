@@ -18,7 +18,9 @@ STEPS: Final = 4
 
 def warm_up() -> Iterator[str]:
     """Compile everything a run calls; yield the name of each part before it is compiled."""
-    simulator = Simulator(_bars(), np.zeros(1, RUN), np.zeros(1, SLOT))
+    run = np.zeros(1, RUN)
+    run["cash"] = 1.0
+    simulator = Simulator(_bars(), run, np.zeros(1, SLOT))
     yield "the bar loop"
     simulator.advance()
     yield "decisions"

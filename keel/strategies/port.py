@@ -98,17 +98,28 @@ class Context:
     of orders are those the market trades at (`account.mark_price`), also where `bars` are adjusted for splits.
     """
 
+    __slots__ = ("_account", "_bars", "_desk", "_row", "_weights")
+
     def __init__(
         self,
         bars: BarPanel,
         account: Callable[[], AccountView],
         weights: NDArray[np.float64],
         desk: OrderDesk | None = None,
+        row: int | None = None,
     ) -> None:
-        self.bars = bars
+        self._bars = bars
+        self._row = row
         self._account = account
         self._weights = weights
         self._desk = OrderDesk(bars.symbols, lambda: np.zeros(0, ORDER)) if desk is None else desk
+
+    @property
+    def bars(self) -> BarPanel:
+        """Return the past: all bars up to this close, this one included."""
+        if self._row is not None:
+            self._bars, self._row = self._bars.until(self._row), None
+        return self._bars
 
     @property
     def account(self) -> AccountView:
