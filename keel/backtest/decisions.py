@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keel.config.modes import RunConfig
 from keel.domain.errors import UsageError
 from keel.runs.logs import ERRORS_LOG
 from keel.strategies.combination import Combination
 from keel.strategies.panel import BarPanel
-from keel.strategies.port import Strategy, VectorStrategy
+from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
 
 _LOG: Final = logging.getLogger(__name__)
 _NUMBERS: Final = "fiub"
@@ -23,6 +25,8 @@ _BLOCK: Final = 1 << 16
 """Rows counted at once: few enough to leave no trace in memory."""
 
 Weights = NDArray[np.float64]
+KeepGoing = Callable[[int], str | None]
+"""Called with the rows played so far; returns None to go on, or the status to end with: interrupted, kill_switch."""
 
 
 def decide_all(strategy: VectorStrategy, bars: BarPanel) -> Weights:
@@ -48,6 +52,27 @@ def decide_all(strategy: VectorStrategy, bars: BarPanel) -> Weights:
             f"({row_time(bars, row)}): give 0 to be flat, or repeat the last weight to hold"
         )
     return checked
+
+
+def ask(strategy: EventStrategy, context: Context, config: RunConfig, still_runs: Callable[[], bool]) -> bool:
+    """Ask an event-driven strategy at one close; False if it fails in a run that had ended before.
+
+    Raises UsageError where it fails or returns something.
+    """
+    returned: object = None
+    try:
+        returned = strategy.on_bar(context)
+    except (Exception, SystemExit) as error:
+        if not still_runs():
+            return False
+        when = f"at {row_time(context.bars, -1)}"
+        raise strategy_failed(strategy, error, when, Path(config.run.logs_dir)) from error
+    if returned is not None:
+        raise UsageError(
+            f"{name_of(strategy)}.on_bar returned {type(returned).__name__}: say what to hold with context.set_target, "
+            "and return nothing"
+        )
+    return True
 
 
 def strategy_failed(strategy: Strategy, error: BaseException, when: str, logs_dir: Path) -> UsageError:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import Weights, decide_all, name_of, row_time, signal_report, strategy_failed
+from keel.backtest.decisions import KeepGoing, Weights, decide_all, signal_report, strategy_failed
+from keel.backtest.events import play_events
 from keel.config.modes import RunConfig
 from keel.data.adjust import adjust_bars
 from keel.domain.errors import GateRefusedError, UsageError
@@ -18,12 +18,8 @@ from keel.domain.orders import RunStatus, TimeInForce, TradingState
 from keel.runs.result import RunResult
 from keel.sim.engine import Simulator
 from keel.sim.parameters import LIMITS, run_records, slot_records
-from keel.strategies.desk import OrderDesk
 from keel.strategies.panel import BarPanel
-from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
-
-KeepGoing = Callable[[int], str | None]
-"""Called with the rows played so far; returns None to go on, or the status to end with: interrupted, kill_switch."""
+from keel.strategies.port import EventStrategy, Strategy, VectorStrategy
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def _status(simulator: Simulator, *, halted: bool) -> str:
 
 def _play(inputs: BacktestInputs, simulator: Simulator, keep_going: KeepGoing) -> tuple[Weights, str | None]:
     if isinstance(inputs.strategy, EventStrategy):
-        return _play_events(inputs, inputs.strategy, simulator, keep_going)
+        return play_events(inputs.config, inputs.strategy, inputs.panel, simulator, keep_going)
     if not isinstance(inputs.strategy, VectorStrategy):
         raise TypeError(f"{inputs.strategy} is neither a VectorStrategy nor an EventStrategy")
     weights = _decide_all(inputs, inputs.strategy)
@@ -134,33 +130,6 @@ def _play(inputs: BacktestInputs, simulator: Simulator, keep_going: KeepGoing) -
     return weights, stopped[0] if stopped else None
 
 
-def _play_events(
-    inputs: BacktestInputs, strategy: EventStrategy, simulator: Simulator, keep_going: KeepGoing
-) -> tuple[Weights, str | None]:
-    panel = inputs.panel
-    weights = np.full((len(panel), panel.n), np.nan)
-    if stopped := keep_going(0):
-        return weights, stopped
-    desk = OrderDesk(inputs.symbols, simulator.live_orders)
-    enabled, unasked = inputs.config.execution.enabled, np.full(panel.n, np.nan)
-    row, going = 0, simulator.advance()
-    while going:
-        desk.heard = simulator.heard()
-        _ask(inputs, strategy, Context(panel, simulator.account_view, weights[row], desk, row))
-        requests, decided = desk.requests(), weights[row] if enabled else unasked
-        row += 1
-        stopped = keep_going(row)
-        if stopped is None and (requests is None or not enabled):
-            going = simulator.advance(decided)
-            continue
-        simulator.decide(decided, requests if enabled else None)
-        if stopped:
-            return weights, stopped
-        desk.note_ids()
-        going = simulator.advance()
-    return weights, None
-
-
 def _decide_all(inputs: BacktestInputs, strategy: VectorStrategy) -> Weights:
     try:
         return decide_all(strategy, inputs.panel)
@@ -168,20 +137,6 @@ def _decide_all(inputs: BacktestInputs, strategy: VectorStrategy) -> Weights:
         raise
     except (Exception, SystemExit) as error:
         raise strategy_failed(strategy, error, "while deciding", Path(inputs.config.run.logs_dir)) from error
-
-
-def _ask(inputs: BacktestInputs, strategy: EventStrategy, context: Context) -> None:
-    returned: object = None
-    try:
-        returned = strategy.on_bar(context)
-    except (Exception, SystemExit) as error:
-        when = f"at {row_time(context.bars, -1)}"
-        raise strategy_failed(strategy, error, when, Path(inputs.config.run.logs_dir)) from error
-    if returned is not None:
-        raise UsageError(
-            f"{name_of(strategy)}.on_bar returned {type(returned).__name__}: say what to hold with context.set_target, "
-            "and return nothing"
-        )
 
 
 def _buy_and_hold(inputs: BacktestInputs, rows: int) -> NDArray[np.void]:

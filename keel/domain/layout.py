@@ -119,6 +119,7 @@ RUN: Final = np.dtype(
         ("tape_head", "i8"),
         ("tape_tail", "i8"),
         ("tape_drained", "i8"),
+        ("told_from", "i8"),
         ("timeouts", "i8"),
         ("rate_ts_ms", "i8"),
         ("rate_tokens", "f8"),
@@ -308,11 +309,11 @@ EVENT: Final = np.dtype(
         ("kind", "i1"),
         ("reason", "i1"),
         ("side", "i1"),
-        ("delivered", "i1"),
         ("type", "i1"),
         ("maker", "i1"),
         ("final", "i1"),
         ("instrument", "i4"),
+        ("known_row", "i4"),
         ("order_id", "i8"),
         ("row", "i8"),
         ("ts_ms", "i8"),
@@ -332,7 +333,8 @@ EVENT: Final = np.dtype(
 )
 """What happened. `qty` is base units, prices are quote currency per unit, all else (fee and costs) account currency.
 
-`instrument` and `order_id` are -1 where there is none. `rate` is account currency per unit of quote currency. `cash` is
+`instrument` and `order_id` are -1 where there is none. `known_row` is the row at whose close a strategy hears of it, -1
+while the response is on its way. `rate` is account currency per unit of quote currency. `cash` is
 what the event added to the account's cash. `fee_qty` is the part of a buy kept as fee in base units (`fee` is its
 value). `final` marks the fill that completes its order, `maker` a fill of a resting order. Of an account event `qty` is
 the position it is about (of a split: the position after it), `price` the price it was reckoned at.

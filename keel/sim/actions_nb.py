@@ -89,7 +89,7 @@ def _hurry_responses_nb(run, tape, instrument, ts_ms):
     """Let all that is not yet known of the instrument be known: the statement of the night tells it."""
     for at in range(run.tape_head, run.tape_tail):
         event = tape[at & (len(tape) - 1)]
-        if event.instrument == instrument and not event.delivered and event.response_ts_ms > ts_ms:
+        if event.instrument == instrument and event.known_row < 0 and event.response_ts_ms > ts_ms:
             event.response_ts_ms = ts_ms
 
 

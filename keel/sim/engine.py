@@ -53,7 +53,7 @@ class Simulator:
         self._actions = np.zeros(0, ACTION) if actions is None else actions
         self._rates = np.zeros((0, len(slots))) if rates is None else np.ascontiguousarray(rates, np.float64)
         self._no_targets = np.zeros((0, len(slots)))
-        self._no_weights, self._nothing = np.zeros(0), np.zeros(0, EVENT)
+        self._no_weights = np.zeros(0)
         self._no_requests = np.zeros(0, REQUEST)
         self._fine = np.zeros(0, BAR) if fine is None else fine
         self._run = run.copy()
@@ -63,10 +63,8 @@ class Simulator:
         self._tape = np.zeros(1 << (tape_room - 1).bit_length(), EVENT)
         self._marks = np.zeros(len(bars), MARK)
         self._drained: list[Records] = []
-        self._unheard = np.zeros(0, np.int64)
-        self._heard_to = self._told_to = 0
         self._decided = True
-        self._stop = first_row + 1
+        self._next = first_row
         self._start(first_row)
 
     def _start(self, first_row: int) -> None:
@@ -100,11 +98,9 @@ class Simulator:
         while self.status is RunStatus.RUNNING and self.row < len(self._bars):
             started_s = time.perf_counter()
             stop = min(len(self._bars), self.row + rows)
-            while self.row < stop and self.status in (RunStatus.RUNNING, RunStatus.NO_ROOM):
-                self._make_room()
-                self._play(self._no_weights, targets, stop)
-            self._stop = min(self.row + 1, len(self._bars))
-            yield self.row
+            self._make_room()
+            self._play_until(stop, targets, self._no_weights)
+            yield self._next
             # A busier stretch may follow a quiet one, so a chunk grows slowly and shrinks at once.
             share = _CHUNK_S / max(time.perf_counter() - started_s, 1e-9)
             rows = max(1, int(rows * min(share, 1.5)))
@@ -120,23 +116,48 @@ class Simulator:
             self._take_turn()
             decided = weights
         while True:
-            told_to = self._play(decided, self._no_targets, self._stop)
-            if told_to >= 0:
-                self._told_to, self._decided = told_to, False
-                self._stop = min(self._stop + 1, len(self._bars))
+            if self._play(decided, self._no_targets, min(self._next + 1, len(self._bars))):
+                self._decided = False
+                self._next += 1
                 return True
             if self.status is not RunStatus.NO_ROOM:
                 return False
             self._make_room()
             decided = self._no_weights
 
+    @property
+    def awaits_decision(self) -> bool:
+        """Say whether nothing has been decided yet on the row last played."""
+        return not self._decided
+
+    def catch_up(self, targets: NDArray[np.float64], row: int) -> bool:
+        """Play up to the close of `row`, deciding by `targets` (rows, N) at each row before it that is undecided.
+
+        False once the run has stopped. A row that has been played already is no error.
+        """
+        if self._next > row:
+            return self.status is RunStatus.RUNNING
+        undecided = None if self._decided else targets[self._next - 1]
+        if self._next < row:
+            self._decided = True
+            self._play_until(row, targets, self._no_weights if undecided is None else undecided)
+            undecided = None
+        return self.advance(undecided)
+
+    def _play_until(self, stop: int, targets: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        self._play(weights, targets, stop)
+        while self.status is RunStatus.NO_ROOM:
+            self._make_room()
+            self._play(self._no_weights, targets, stop)
+        self._next = self.row
+
     def _take_turn(self) -> None:
         if self._decided:
             raise ValueError("one decision a row: advance first")
         self._decided = True
 
-    def _play(self, weights: NDArray[np.float64], targets: NDArray[np.float64], stop: int) -> int:
-        told_to: int = kernel_nb.play_nb(
+    def _play(self, weights: NDArray[np.float64], targets: NDArray[np.float64], stop: int) -> bool:
+        goes_on: bool = kernel_nb.play_nb(
             self._bars,
             self._fine,
             self._actions,
@@ -150,7 +171,7 @@ class Simulator:
             self._tape,
             stop,
         )
-        return told_to
+        return goes_on
 
     def decide(self, weights: NDArray[np.float64], requests: Records | None = None) -> None:
         """Take what was decided at the close of the row last played and send the orders it needs.
@@ -219,14 +240,10 @@ class Simulator:
         return live
 
     def heard(self) -> Records:
-        """Return the EVENT records whose response has come since the row before; to be called at every row."""
-        if self._told_to == self._heard_to and not len(self._unheard):
-            return self._nothing
-        places = np.concatenate([self._unheard, np.arange(self._heard_to, self._told_to)])
-        told = self._tape[places & (len(self._tape) - 1)]
-        self._heard_to = self._told_to
-        self._unheard = places[told["delivered"] == 0]
-        heard: Records = told[told["delivered"] != 0]
+        """Return the EVENT records that became known at the row last played, in the order they happened."""
+        run = self._run[0]
+        told = _ring_part(self._tape, int(run["told_from"]), int(run["tape_tail"]))
+        heard: Records = told[told["known_row"] == self._next - 1]
         return heard
 
     @property
@@ -236,15 +253,12 @@ class Simulator:
 
     @property
     def events(self) -> Records:
-        """Return all EVENT records so far, in the order they happened; `delivered` as of the row last played."""
+        """Return all EVENT records so far, in the order they happened."""
         self._drain()
         run = self._run[0]
         waiting = _ring_part(self._tape, int(run["tape_drained"]), int(run["tape_tail"]))
         self._drained = [np.concatenate([np.zeros(0, EVENT), *self._drained])]
-        events = np.concatenate([*self._drained, waiting])
-        if len(self.marks):
-            events["delivered"] = events["response_ts_ms"] <= self.marks["ts_ms"][-1]
-        return events
+        return np.concatenate([*self._drained, waiting])
 
     def _drain(self) -> None:
         """Take off the ring what is delivered; a split may still hurry the responses of the rest."""

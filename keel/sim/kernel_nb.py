@@ -50,14 +50,13 @@ def play_nb(bars, fine, actions, rates, weights, targets, marks, runs, slots, or
     """Decide by `weights` (N,) on the row last played, unless there are none, then play rows up to `stop`.
 
     The rows are decided by `targets` (rows, N); without, (0, N), nothing is decided and the caller asks for a row at a
-    time. Return how many events there have been, or -1 where the run does not go on: no bars, no room, or it has
-    stopped.
+    time. Say whether the run goes on: not without bars, without room, or once it has stopped.
     """
     run = runs[0]
     if len(weights) > 0:
         _decide_nb(bars, weights, run, slots, orders, tape, run.row - 1)
     if run.row >= stop or run.status != RunStatus.RUNNING:
-        return -1
+        return False
     while run.row < stop and run.status == RunStatus.RUNNING:
         if len(targets) > 0 and is_quiet_nb(run, slots):
             play_quiet_rows_nb(bars, actions, rates, targets, marks, run, slots, stop)
@@ -67,7 +66,7 @@ def play_nb(bars, fine, actions, rates, weights, targets, marks, runs, slots, or
         played = _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row)
         if played and len(targets) > 0:
             _decide_nb(bars, targets[row], run, slots, orders, tape, row)
-    return run.tape_tail if run.status == RunStatus.RUNNING else -1
+    return run.status == RunStatus.RUNNING
 
 
 @compiled
@@ -100,7 +99,7 @@ def _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row
         liquidate_nb(bars, run, slots, orders, tape, row)
     mark_slots_nb(bars, rates, run, slots, row)
     if run.tape_head < run.tape_tail:
-        deliver_responses_nb(run, slots, orders, tape, bars[row, 0].close_ts_ms)
+        deliver_responses_nb(run, slots, orders, tape, row, bars[row, 0].close_ts_ms)
     equity, local_equity, gross, net = reckon_books_nb(run, slots)
     close_row_nb(bars, marks, run, row, equity, local_equity, gross, net)
     return True

@@ -1,7 +1,7 @@
 """Quiet rows: nothing is under way and nothing new is wanted, so only prices move (docs/execution.md, rule 14).
 
-Most rows of a backtest are quiet. They take the steps of any row but those that have nothing to do, in a loop short enough to
-keep a bar below five nanoseconds.
+Most rows of a backtest are quiet. They take the steps of any row but those that would have nothing to do, in a loop so
+short that a bar costs a few nanoseconds.
 """
 
 from __future__ import annotations

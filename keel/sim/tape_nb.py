@@ -17,7 +17,8 @@ def write_event_nb(run, tape, kind, reason, side, instrument, order_id, row, ts_
     event.kind = kind
     event.reason = reason
     event.side = side
-    event.delivered = kind == EventKind.SUBMITTED or kind == EventKind.DENIED
+    # What we do ourselves we know at once, and tell at the next close.
+    event.known_row = row + 1 if kind == EventKind.SUBMITTED or kind == EventKind.DENIED else -1
     event.type = OrderType.MARKET
     event.maker = 0
     event.final = 0
@@ -63,15 +64,16 @@ def tape_room_nb(run, tape):
 
 
 @compiled
-def deliver_responses_nb(run, slots, orders, tape, now_ms):
+def deliver_responses_nb(run, slots, orders, tape, row, now_ms):
     """Apply to the local book, in event order, responses due by `now_ms`; then forget orders final on both sides."""
     mask = len(tape) - 1
+    run.told_from = run.tape_head
     for at in range(run.tape_head, run.tape_tail):
         event = tape[at & mask]
-        if not event.delivered and event.response_ts_ms <= now_ms:
+        if event.known_row < 0 and event.response_ts_ms <= now_ms:
             _learn_nb(run, slots, orders, event)
-            event.delivered = 1
-    while run.tape_head < run.tape_tail and tape[run.tape_head & mask].delivered:
+            event.known_row = row
+    while run.tape_head < run.tape_tail and tape[run.tape_head & mask].known_row >= 0:
         run.tape_head += 1
     _forget_final_orders_nb(run, orders)
 

@@ -61,14 +61,16 @@ class ExecutionReport:
 class OrderDesk:
     """Take requests at each close and hand them to the simulator."""
 
-    def __init__(self, symbols: Sequence[str], live: Callable[[], NDArray[np.void]]) -> None:
+    def __init__(
+        self, symbols: Sequence[str], live: Callable[[], NDArray[np.void]], heard: Callable[[], NDArray[np.void]]
+    ) -> None:
         self._symbols = tuple(symbols)
         self._live = live
+        self._heard = heard
         self._next_tag = 0
         self._next_pair = _FIRST_PAIR
         self._asked: list[NDArray[np.void]] = []
         self._tags: dict[int, int] = {}
-        self.heard: NDArray[np.void] | None = None
 
     def place(self, instrument: int, side: OrderSide, qty: float, ticket: Ticket) -> int:
         """Ask for a new order; return the number it goes by. Raises ValueError for terms that contradict each other."""
@@ -145,7 +147,7 @@ class OrderDesk:
 
     def reports(self) -> tuple[ExecutionReport, ...]:
         """Return what was heard since the close before, in the order in which it happened."""
-        return () if self.heard is None else tuple(self._report(event) for event in self.heard)
+        return tuple(self._report(event) for event in self._heard())
 
     def _report(self, event: np.void) -> ExecutionReport:
         return ExecutionReport(

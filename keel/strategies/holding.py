@@ -17,7 +17,7 @@ _DAYS_TO_MONDAY: Final = 3
 """1970-01-01 was a Thursday: three days after a Monday."""
 
 
-def equal_shares(bars: BarPanel, side: Callable[[Series], Column]) -> NDArray[np.float64]:
+def equal_shares(bars: BarPanel, side: Callable[[Series], Column | NDArray[np.bool_]]) -> NDArray[np.float64]:
     """Return 1/N times the side (-1, 0 or 1) each of N instruments is on by its own bars, shape (rows, N)."""
     shares = bars.each(side)
     shares /= bars.n

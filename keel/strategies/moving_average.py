@@ -44,14 +44,14 @@ class MovingAverageCrossover(VectorStrategy):
         """Return 1/N where the short average is above the long one."""
         return equal_shares(bars, self._side)
 
-    def _side(self, one: Series) -> Column:
+    def _side(self, one: Series) -> Column | NDArray[np.bool_]:
         close = one.close
         if len(close) < self.params.long:
             return np.zeros(len(close))
         short, long = _mean(close, self.params.short), _mean(close, self.params.long)
         below = short < long * (1.0 - _EQUAL) if self.params.allow_short else None
         long *= 1.0 + _EQUAL
-        above: Column = short > long
+        above = short > long
         return above if below is None else above * 1.0 - below
 
 

@@ -17,6 +17,7 @@ class BarPanel:
 
     def __init__(self, bars: NDArray[np.void], symbols: tuple[str, ...]) -> None:
         self._bars = _sealed(bars)
+        self._closes = self._bars["close"]
         self.symbols = symbols
 
     def __len__(self) -> int:
@@ -45,7 +46,7 @@ class BarPanel:
     @property
     def close(self) -> Column:
         """Return closing prices, shape (rows, N)."""
-        return self._bars["close"]
+        return self._closes
 
     @property
     def volume(self) -> Column:
@@ -74,13 +75,17 @@ class BarPanel:
             raise KeyError(f"{symbol!r} is not among this run's symbols: {', '.join(self.symbols)}")
         return self.symbols.index(symbol)
 
+    def close_at(self, row: int, symbol: str) -> float:
+        """Return one close, NaN where the bar is missing. Raises KeyError for an unknown symbol."""
+        return float(self._closes[row, self.index(symbol)])
+
     def until(self, row: int) -> BarPanel:
         """Return the panel as it stood at the close of `row`, that row included."""
         panel = BarPanel.__new__(BarPanel)
-        panel._bars, panel.symbols = self._bars[: row + 1], self.symbols
+        panel._bars, panel._closes, panel.symbols = self._bars[: row + 1], self._closes[: row + 1], self.symbols
         return panel
 
-    def each(self, decide: Callable[[Series], Column]) -> Column:
+    def each(self, decide: Callable[[Series], Column | NDArray[np.bool_]]) -> Column:
         """Apply `decide` to each instrument's own bars (missing rows left out) and return (rows, N) values.
 
         A row without a bar carries the value of the row before (0 at the start). NaN from an indicator that is still
@@ -89,7 +94,7 @@ class BarPanel:
         out = np.zeros((len(self), self.n))
         for i in range(self.n):
             # One walk over the bars, which are wider than what is read of them: a missing bar's close is NaN.
-            closes = np.ascontiguousarray(self._bars["close"][:, i])
+            closes = np.ascontiguousarray(self._closes[:, i])
             present = ~np.isnan(closes)
             whole = bool(present.all())
             own = self._bars[:, i] if whole else self._bars[present, i]

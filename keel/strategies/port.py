@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from keel.domain.account import AccountView
-from keel.domain.layout import ORDER
 from keel.domain.orders import OrderSide
 from keel.strategies.desk import ExecutionReport, Lifetime, LiveOrder, OrderDesk, Ticket
 from keel.strategies.panel import BarPanel
@@ -98,28 +97,40 @@ class Context:
     of orders are those the market trades at (`account.mark_price`), also where `bars` are adjusted for splits.
     """
 
-    __slots__ = ("_account", "_bars", "_desk", "_row", "_weights")
+    __slots__ = ("_account", "_desk", "_panel", "_past", "_row", "_weights")
 
     def __init__(
         self,
-        bars: BarPanel,
+        panel: BarPanel,
         account: Callable[[], AccountView],
         weights: NDArray[np.float64],
-        desk: OrderDesk | None = None,
-        row: int | None = None,
+        desk: OrderDesk,
+        row: int,
     ) -> None:
-        self._bars = bars
-        self._row = row
+        self._panel = panel
         self._account = account
         self._weights = weights
-        self._desk = OrderDesk(bars.symbols, lambda: np.zeros(0, ORDER)) if desk is None else desk
+        self._desk = desk
+        self._row = row
+        self._past: BarPanel | None = None
+
+    def on(self, panel: BarPanel, row: int) -> Context:
+        """Return the same close as it stands in a panel that goes further back."""
+        return Context(panel, self._account, self._weights, self._desk, row)
 
     @property
     def bars(self) -> BarPanel:
         """Return the past: all bars up to this close, this one included."""
-        if self._row is not None:
-            self._bars, self._row = self._bars.until(self._row), None
-        return self._bars
+        if self._past is None:
+            self._past = self._panel.until(self._row)
+        return self._past
+
+    def close(self, symbol: str) -> float:
+        """Return the price this bar closed at, NaN if the instrument has none. Raises KeyError for an unknown symbol.
+
+        The same as `bars.close[-1, bars.index(symbol)]`, at a fraction of its time.
+        """
+        return self._panel.close_at(self._row, symbol)
 
     @property
     def account(self) -> AccountView:
@@ -143,18 +154,18 @@ class Context:
         """
         if not math.isfinite(weight):
             raise ValueError(f"the weight for {symbol} is {weight}: give a finite fraction of equity, 0 to be flat")
-        self._weights[self.bars.index(symbol)] = weight
+        self._weights[self._panel.index(symbol)] = weight
 
     def buy(self, symbol: str, qty: float, **terms: Unpack[OrderTerms]) -> int:
         """Place an order to buy `qty` base units; return the number it goes by. `OrderTerms` says what it may be told.
 
         Raises KeyError for a symbol that is not in the run and ValueError for terms that contradict each other.
         """
-        return self._desk.place(self.bars.index(symbol), OrderSide.BUY, qty, Ticket.of(terms))
+        return self._desk.place(self._panel.index(symbol), OrderSide.BUY, qty, Ticket.of(terms))
 
     def sell(self, symbol: str, qty: float, **terms: Unpack[OrderTerms]) -> int:
         """Place an order to sell `qty` base units; return the number it goes by. See `buy`."""
-        return self._desk.place(self.bars.index(symbol), OrderSide.SELL, qty, Ticket.of(terms))
+        return self._desk.place(self._panel.index(symbol), OrderSide.SELL, qty, Ticket.of(terms))
 
     def pair(self, first: int, second: int) -> None:
         """Make two orders placed at this close partners, one cancels the other. Raises ValueError for others."""

@@ -111,7 +111,7 @@ def _trade(qty: np.ndarray, closes: np.ndarray, bars: np.ndarray) -> tuple[np.nd
     side, amount = np.sign(signed), np.abs(signed)
     fills = np.zeros(len(row), dtype=EVENT)
     fills["kind"], fills["side"], fills["instrument"] = EventKind.FILLED, side, instrument
-    fills["row"], fills["order_id"], fills["delivered"] = row, np.arange(len(row)), 1
+    fills["row"], fills["order_id"], fills["known_row"] = row, np.arange(len(row)), 1
     fills["ts_ms"] = bars["close_ts_ms"][row, 0]
     fills["response_ts_ms"] = fills["ts_ms"] + 50
     fills["qty"], fills["reference_price"] = amount, reference

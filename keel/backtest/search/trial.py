@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from keel.backtest.run import BacktestInputs, KeepGoing, run_backtest
+from keel.backtest.decisions import KeepGoing
+from keel.backtest.run import BacktestInputs, run_backtest
 from keel.backtest.search.windows import Rows, within
 from keel.domain.errors import ConfigError, UsageError
 from keel.metrics.summary import summarise

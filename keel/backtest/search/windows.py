@@ -118,6 +118,5 @@ class _Relay(EventStrategy):
         while row >= self._legs[0][0]:
             self._legs.pop(0)
         strategy = self._legs[0][1]
-        context.bars = self._panel.until(row)
         if isinstance(strategy, EventStrategy):
-            strategy.on_bar(context)
+            strategy.on_bar(context.on(self._panel, row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -103,6 +104,14 @@ def go_on(_rows: int) -> str | None:
     return None
 
 
+class Deliberate(HalfAndBackByBar):
+    """Take longer over a bar than the time between two looks at what may stop a run."""
+
+    def on_bar(self, context: Context) -> None:
+        time.sleep(0.004)
+        super().on_bar(context)
+
+
 def run(strategy: Strategy, config: SimRun | None = None, bars: np.ndarray | None = None) -> RunResult:
     return run_backtest(inputs_of(strategy, config, bars), "test", go_on)
 
@@ -144,9 +153,7 @@ def test_benchmark_pays_the_same_costs_but_knows_no_limits():
 
 
 def test_benchmark_of_a_stopped_run_ends_where_the_run_does():
-    result = run_backtest(
-        inputs_of(HalfAndBackByBar(StrategyParams())), "test", lambda rows: "interrupted" * (rows == 7)
-    )
+    result = run_backtest(inputs_of(Deliberate(StrategyParams())), "test", lambda rows: "interrupted" * (rows == 7))
     assert len(result.marks) == len(result.benchmark) == 7
 
 
@@ -240,7 +247,7 @@ def test_stopped_run_says_why_and_keeps_the_rows_played(reason):
         heard.append(rows)
         return reason if rows == 5 else None
 
-    result = run_backtest(inputs_of(HalfAndBackByBar(StrategyParams())), "test", stop)
+    result = run_backtest(inputs_of(Deliberate(StrategyParams())), "test", stop)
     assert result.status == reason
     assert heard[-1] == len(result.marks) == 5
     whole = run(HalfAndBackByBar(StrategyParams()))
@@ -250,9 +257,64 @@ def test_stopped_run_says_why_and_keeps_the_rows_played(reason):
 
 def test_open_order_of_a_stopped_run_ends_with_it():
     config = config_of(latency={"base_ms": 60_000.0, "jitter_ms": 0.0})
-    inputs = inputs_of(HalfAndBackByBar(StrategyParams()), config)
+    inputs = inputs_of(Deliberate(StrategyParams()), config)
     result = run_backtest(inputs, "test", lambda rows: "interrupted" if rows else None)
     assert result.events["reason"].tolist() == [Reason.NONE, Reason.END_OF_RUN]
+
+
+class Looking(HalfAndBackByBar):
+    """Look at account, orders and reports at some closes, without deciding by them."""
+
+    every = 1
+
+    def on_bar(self, context: Context) -> None:
+        if len(context.bars) % self.every == 0:
+            self.last = (context.account, context.orders, context.reports)
+        super().on_bar(context)
+
+
+@pytest.mark.parametrize("every", [1, 3, 10, 1000])
+def test_looking_at_the_account_changes_nothing(every):
+    looking = type("LookingNowAndThen", (Looking,), {"every": every})
+    seen, unseen = run(looking(StrategyParams())), run(HalfAndBackByBar(StrategyParams()))
+    assert seen.marks.tobytes() == unseen.marks.tobytes()
+    assert seen.events.tobytes() == unseen.events.tobytes()
+
+
+def test_every_event_is_reported_once_at_the_close_it_became_known():
+    class Listening(HalfAndBackByBar):
+        def on_bar(self, context: Context) -> None:
+            told.extend((len(context.bars) - 1, report.kind, report.ts_ms) for report in context.reports)
+            super().on_bar(context)
+
+    told: list[tuple[int, int, int]] = []
+    result = run(Listening(StrategyParams()), config_of(latency={"response_ms": 60_000.0}))
+    known = result.events[result.events["known_row"] >= 0]
+    assert told == [
+        (int(e["known_row"]), int(e["kind"]), int(e["ts_ms"])) for e in np.sort(known, order="known_row", kind="stable")
+    ]
+    assert len(told) > 20
+
+
+def test_strategy_that_fails_after_the_money_was_gone_is_not_blamed():
+    class EightTimesThenFails(EventStrategy):
+        def on_bar(self, context: Context) -> None:
+            context.set_target(SYMBOLS[0], 8.0)
+            if len(context.bars) == 100:
+                raise ZeroDivisionError("too late to matter")
+
+    assert run_backtest(bankrupt_inputs(EightTimesThenFails(StrategyParams())), "test", go_on).status == "bankrupt"
+
+
+def test_close_of_a_symbol_is_that_of_the_bar_at_hand():
+    class Comparing(EventStrategy):
+        def on_bar(self, context: Context) -> None:
+            seen.extend(context.close(symbol) == context.bars.close[-1, i] for i, symbol in enumerate(SYMBOLS))
+
+    seen: list[bool] = []
+    run(Comparing(StrategyParams()))
+    assert len(seen) == 200
+    assert all(seen)
 
 
 @pytest.mark.parametrize("strategy", [HalfAndBack, HalfAndBackByBar])

@@ -40,7 +40,7 @@ def test_the_last_bit_of_any_fill_field_changes_the_hash(field: str) -> None:
 def test_events_that_are_no_fills_do_not_count() -> None:
     tape = _tape()
     tape["qty"][0] = 99.0
-    tape["delivered"] = 1
+    tape["known_row"] = 1
     assert canonical_hash(METRICS, tape) == canonical_hash(METRICS, _tape())
 
 

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_markets import CASH, Market, make_bars, make_run, make_slots, make_targets, markets
 
 from keel.domain.orders import EventKind, Reason, RunStatus
@@ -64,6 +65,21 @@ def test_any_room_for_the_tape_gives_the_same_events(tape_room):
         simulator.finish()
     assert len(usual.events) > 100
     assert same(usual, small)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(markets(), st.integers(1, 9))
+def test_catching_up_now_and_then_is_the_same_run(market, stride):
+    late = market.simulator(tape_room=16, order_room=2)
+    last = len(market.bars) - 1
+    for row in sorted({*range(0, last, stride), last}):
+        if not late.catch_up(market.targets, row):
+            break
+        assert late.catch_up(market.targets, row)  # a second time is no error
+    if late.awaits_decision:
+        late.decide(market.targets[last])
+    late.finish()
+    assert same(late, market.played())
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

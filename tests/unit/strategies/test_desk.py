@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keel.domain.layout import BAR, BAR_PRESENT, ORDER
+from keel.domain.layout import BAR, BAR_PRESENT, EVENT, ORDER
 from keel.domain.orders import OrderSide, OrderType, RequestKind, TimeInForce
 from keel.strategies.desk import OrderDesk
 from keel.strategies.panel import BarPanel
@@ -17,13 +17,13 @@ SYMBOLS = ("AAA", "BBB")
 
 
 def desk(live: np.ndarray | None = None) -> OrderDesk:
-    return OrderDesk(SYMBOLS, lambda: np.zeros(0, ORDER) if live is None else live)
+    return OrderDesk(SYMBOLS, lambda: np.zeros(0, ORDER) if live is None else live, lambda: np.zeros(0, EVENT))
 
 
 def context(of: OrderDesk) -> Context:
     bars = np.zeros((1, 2), BAR)
     bars["flags"] = BAR_PRESENT
-    return Context(BarPanel(bars, SYMBOLS), lambda: None, np.full(2, np.nan), of)  # type: ignore[arg-type,return-value]
+    return Context(BarPanel(bars, SYMBOLS), lambda: None, np.full(2, np.nan), of, 0)  # type: ignore[arg-type,return-value]
 
 
 @pytest.mark.parametrize(

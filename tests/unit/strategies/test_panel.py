@@ -7,7 +7,8 @@ import pytest
 from made_panels import panel_of
 
 from keel.domain.account import AccountView
-from keel.domain.layout import BAR
+from keel.domain.layout import BAR, EVENT, ORDER
+from keel.strategies.desk import OrderDesk
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context
 
@@ -88,7 +89,9 @@ def context(weights: np.ndarray) -> Context:
     account = AccountView(
         100.0, 40.0, np.array([3.0, 0.0]), np.array([10.0, 0.0]), np.array([20.0, 5.0]), np.array([0.5, 1.0])
     )
-    return Context(panel_of([1.0], [2.0]), lambda: account, weights)
+    panel = panel_of([1.0], [2.0])
+    desk = OrderDesk(panel.symbols, lambda: np.zeros(0, ORDER), lambda: np.zeros(0, EVENT))
+    return Context(panel, lambda: account, weights, desk, 0)
 
 
 def test_target_lands_in_the_column_of_its_symbol():
