@@ -7,7 +7,7 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports soak bench bench-env clean
+.PHONY: help demo test check lint types imports peers soak bench bench-env clean
 
 help:  ## Show what make can do.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ demo: $(VENV)/.demo  ## Backtest a strategy on twenty years of real daily bars a
 test: $(VENV)/.dev  ## Run the tests.
 	$(BIN)/python -m pytest -n 2
 
-check: lint types imports test  ## Run all that CI runs: lint, types, import rules, tests.
+check: lint types imports peers test  ## Run all that CI runs: lint, types, import rules, peers, tests.
 
 lint: $(VENV)/.dev  ## Check style and formatting.
 	$(BIN)/ruff check .
@@ -30,6 +30,9 @@ types: $(VENV)/.dev  ## Check types.
 
 imports: $(VENV)/.dev  ## Check that imports run downward only.
 	$(BIN)/lint-imports
+
+peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  ## Prove that the peers come to the same results.
+	$(BIN)/python -m pytest -q -m peers tests/peers
 
 soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
 	$(BIN)/python -m pytest -n 2 -m soak

@@ -65,7 +65,11 @@ class Signals(EventStrategy):
 
 
 class Orders(EventStrategy):
-    """Place ASKED orders, one a row; with `flat_only` those that find a position or an order are left out."""
+    """Place ASKED orders, one a row.
+
+    With `flat_only` entries that find a position or an order are left out, and an exit, beside the legs of a bracket,
+    only reduces.
+    """
 
     def __init__(self, asked: np.ndarray, *, flat_only: bool = False) -> None:
         super().__init__(StrategyParams())
@@ -73,18 +77,21 @@ class Orders(EventStrategy):
 
     def on_bar(self, context: Context) -> None:
         order, held = self.asked.get(len(context.bars) - 1), context.account.position_qty[0]
-        if order is None or (self.flat_only and (held != 0.0 or context.orders)):
+        if order is None:
             return
         if order["cancel"]:
             for waiting in context.orders:
                 context.cancel(waiting.order)
         elif order["exit"]:
             if held != 0.0:
-                (context.sell if held > 0.0 else context.buy)("A", abs(held))
-        else:
+                self._trade(context, -held, {"reduce_only": self.flat_only})
+        elif not (self.flat_only and (held != 0.0 or context.orders)):
             names = {"limit": "limit", "stop": "stop", "sl": "stop_loss", "tp": "take_profit"}
-            terms: dict[str, Any] = {ours: float(order[name]) for name, ours in names.items() if order[name] > 0.0}
-            (context.buy if order["qty"] > 0.0 else context.sell)("A", abs(float(order["qty"])), **terms)
+            terms = {ours: float(order[name]) for name, ours in names.items() if order[name] > 0.0}
+            self._trade(context, float(order["qty"]), terms)
+
+    def _trade(self, context: Context, qty: float, terms: dict[str, Any]) -> None:
+        (context.buy if qty > 0.0 else context.sell)(context.bars.symbols[0], abs(qty), **terms)
 
 
 def wired(bars: np.ndarray, *sets: str, symbols: Sequence[str] = ("A",)) -> BacktestInputs:

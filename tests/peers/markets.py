@@ -93,7 +93,5 @@ def lean_daily(ticker: str) -> np.ndarray:
 
 def yahoo_daily(*tickers: str) -> np.ndarray:
     folder: Path = SHARED / "stocks_yahoo_csv"
-    targets = [
-        Target(InstrumentId("peers", name), "1d", "yahoo", "split", "XNYS") for name in tickers
-    ]
+    targets = [Target(InstrumentId("peers", name), "1d", "yahoo", "split", "XNYS") for name in tickers]
     return align([read_yahoo(folder / f"{name}.csv", target) for name, target in zip(tickers, targets, strict=True)])

@@ -32,7 +32,7 @@ def play_weights(job: Job) -> Job:
 
 
 def play_signals(job: Job) -> Job:
-    """Trade codes (rows,): 1 enter long, -1 enter short, 2 exit, 0 nothing; `size` units an entry, None all there is."""
+    """Trade codes (rows,): 1 enter long, -1 enter short, 2 exit, 0 nothing; `size` units an entry, None for all."""
 
     def decide(strategy: Strategy, row: int) -> None:
         code, held = job["codes"][row], strategy.position.size
@@ -48,19 +48,19 @@ def play_signals(job: Job) -> Job:
 
 
 def play_orders(job: Job) -> Job:
-    """Place the orders of `asked`, one a row; with `flat_only` those that find a position or an order are left out."""
+    """Place the orders of `asked`, one a row; with `flat_only` no entry beside a position or an order."""
     asked = {int(order["row"]): order for order in job["asked"]}
 
     def decide(strategy: Strategy, row: int) -> None:
         order = asked.get(row)
-        if order is None or (job["flat_only"] and (strategy.position or strategy.orders)):
+        if order is None:
             return
         if order["cancel"]:
             for waiting in strategy.orders:
                 waiting.cancel()
         elif order["exit"]:
             strategy.position.close()
-        else:
+        elif not (job["flat_only"] and (strategy.position or strategy.orders)):
             terms = {name: float(order[name]) or None for name in ("limit", "stop", "sl", "tp")}
             (strategy.buy if order["qty"] > 0 else strategy.sell)(size=abs(float(order["qty"])), **terms)
 

@@ -111,7 +111,7 @@ def brackets(seed, bars, every=6):
     return asked
 
 
-@pytest.mark.parametrize("shape", ["trend", "chop", "no gaps"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_brackets_come_to_the_same_equity(backtesting, compare, shape):
     bars = generated(shape, seed=14, rows=600)
     inputs = wired(bars, "fees.taker_bps=10", "fees.maker_bps=10", WHOLE, *LEVERED)
@@ -139,6 +139,24 @@ def test_orders_that_wait_for_a_price_come_to_the_same_equity(backtesting, compa
     inputs = wired(bars, "fees.taker_bps=10", "fees.maker_bps=10", WHOLE, *LEVERED)
     ours = check_orders(backtesting, compare, inputs, waiting(17, bars, kind))
     assert len(ours.fills) > 40
+
+
+@generated_by_hypothesis
+@given(
+    seed=st.integers(0, 10_000),
+    shape=st.sampled_from(sorted(SHAPES)),
+    kinds=st.lists(st.sampled_from(["bracket", "limit", "stop"]), min_size=1, max_size=3),
+    every=st.integers(4, 7),
+)
+def test_any_mixture_of_orders_one_after_another_comes_to_the_same_equity(
+    backtesting, compare, seed, shape, kinds, every
+):
+    bars = generated(shape, seed, rows=60)
+    inputs = wired(bars, "fees.taker_bps=10", "fees.maker_bps=10", WHOLE, *LEVERED)
+    each = [brackets(seed, bars, every) if kind == "bracket" else waiting(seed, bars, kind, every) for kind in kinds]
+    asked = np.concatenate(each)
+    asked = asked[np.unique(asked["row"], return_index=True)[1]]
+    check_orders(backtesting, compare, inputs, asked, flat_only=True)
 
 
 @needs_real_bars
