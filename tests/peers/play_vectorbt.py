@@ -23,7 +23,7 @@ def play_weights(job: Job) -> Job:
         close,
         size=frame(job, "targets").shift(later),
         size_type="targetpercent",
-        price=np.inf if job["at_once"] else frame(job, "open"),
+        price=prices(job),
         val_price=close.shift(later),
         fees=job["fee_rate"],
         size_granularity=job["step"] or np.nan,
@@ -47,17 +47,23 @@ def play_signals(job: Job) -> Job:
         short_entries=codes == -1,
         short_exits=codes == 2,
         size=np.inf if job["size"] is None else job["size"],
-        price=np.inf if job["at_once"] else frame(job, "open"),
+        price=prices(job),
         open=frame(job, "open"),
         high=frame(job, "high"),
         low=frame(job, "low"),
-        accumulate="addonly" if job["adds"] else False,
+        accumulate="addonly" if job["adds"] else "disabled",
         fees=job["fee_rate"],
         init_cash=job["cash"],
         freq="1h",
         **job["options"],
     )
     return answer(portfolio)
+
+
+def prices(job: Job) -> pd.DataFrame:
+    """Return what orders are filled at; infinity is vectorbt's default, the close."""
+    opens = frame(job, "open")
+    return opens.where(opens.isna(), np.inf) if job["at_once"] else opens
 
 
 def frame(job: Job, name: str) -> pd.DataFrame:

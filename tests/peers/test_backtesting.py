@@ -179,6 +179,18 @@ def test_a_shipped_strategy_on_perpetual_minutes_comes_to_the_same_equity(backte
 
 
 @needs_real_bars
+def test_signals_of_a_fixed_size_on_perpetual_minutes_come_to_the_same_equity(backtesting, compare):
+    sets = ("data.timeframe=1m", "fees.taker_bps=4", "strategy.params={allow_short: true}", *LEVERED)
+    inputs = wired(btc_perp_minutes(), shipped("moving_average:MovingAverageCrossover"), WHOLE, *sets)
+    weights = decide_all(inputs.strategy, inputs.panel)[:, 0]
+    codes = np.select([weights > 0.0, weights < 0.0], [1, -1], 2)
+    ours = play(replace(inputs, strategy=Signals(codes, 2.0)))
+    theirs = backtesting.play("signals", inputs, codes=codes, size=2.0, options=LEVERAGE)
+    compare("backtesting.py", ours, theirs)
+    assert len(ours.fills) > 500
+
+
+@needs_real_bars
 @pytest.mark.parametrize("ticker", ["spy", "aapl", "bac", "ibm"])
 def test_a_shipped_strategy_on_daily_stocks_comes_to_the_same_equity(backtesting, compare, ticker):
     sets = ("data.timeframe=1d", "fees.taker_bps=1", "account.allocation=0.9", WHOLE)
