@@ -74,6 +74,10 @@ def test_vectorbt_spends_all_at_the_price_of_the_fill(vectorbt):
     check_signals(vectorbt, VECTORBT, "All there is")
 
 
+def test_vectorbt_asks_for_the_fee_at_the_fill_alone(vectorbt):
+    check_weights(vectorbt, "A weight of everything, with a fee", "fees.taker_bps=50")
+
+
 def test_vectorbt_buys_with_the_money_of_a_sale_at_the_same_open(vectorbt):
     market = check_weights(vectorbt, "From one instrument into another")
     levered = play(replace(inputs_of(market, *LEVERED), strategy=Weights(market.weights)))
