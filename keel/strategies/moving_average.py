@@ -52,7 +52,10 @@ class MovingAverageCrossover(VectorStrategy):
         below = short < long * (1.0 - _EQUAL) if self.params.allow_short else None
         long *= 1.0 + _EQUAL
         above = short > long
-        return above if below is None else above * 1.0 - below
+        if below is None:
+            return above
+        side: Column = above * 1.0 - below
+        return side
 
 
 def _mean(close: NDArray[np.float64], bars: int) -> NDArray[np.float64]:
