@@ -54,8 +54,7 @@ class MovingAverageCrossover(VectorStrategy):
         above = short > long
         if below is None:
             return above
-        side: Column = above * 1.0 - below
-        return side
+        return np.asarray(above * 1.0 - below, np.float64)
 
 
 def _mean(close: NDArray[np.float64], bars: int) -> NDArray[np.float64]:
