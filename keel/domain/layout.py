@@ -116,6 +116,7 @@ RUN: Final = np.dtype(
         ("has_linked", "i1"),
         ("n_orders", "i8"),
         ("n_queued", "i8"),
+        ("n_working", "i8"),
         ("tape_head", "i8"),
         ("tape_tail", "i8"),
         ("tape_drained", "i8"),
@@ -135,6 +136,7 @@ RUN: Final = np.dtype(
         # scratch of one decision
         ("reserved", "f8"),
         ("projected_gross", "f8"),
+        ("held_gross", "f8"),
     ],
     align=True,
 )

@@ -6,7 +6,7 @@ from keel.domain.compile_nb import compiled
 from keel.domain.grid_nb import grid_floor_nb
 from keel.domain.layout import LOCAL
 from keel.domain.orders import OrderType, Reason, TradingState
-from keel.portfolio.books_nb import gross_nb, margin_rate_nb
+from keel.portfolio.books_nb import margin_rate_nb
 
 _MS_PER_MINUTE = 60000
 
@@ -38,11 +38,11 @@ def update_latches_nb(run, day, ts_ms, first):
 
 
 @compiled
-def free_funds_nb(run, slots):
+def free_funds_nb(run):
     """Return what new orders may still reserve by the local book, quote currency (rule 7)."""
     if not run.margin_account:
         return run.cash[LOCAL] - run.reserved
-    return run.equity[LOCAL] - run.initial_margin * gross_nb(slots, LOCAL) - run.reserved
+    return run.equity[LOCAL] - run.initial_margin * run.held_gross - run.reserved
 
 
 @compiled
@@ -83,7 +83,7 @@ def reserve_per_unit_nb(run, slot, order):
 
 
 @compiled
-def check_order_nb(run, slots, slot, order, clip, ts_ms):
+def check_order_nb(run, slot, order, clip, ts_ms):
     """Return (qty, opening_qty, reason): what of the slot's order may go out now; qty 0 is a denial for that reason.
 
     `order` is the draft: type, prices and `reserve_per_unit` are set. A quantity above 0 with a reason other than NONE
@@ -104,7 +104,7 @@ def check_order_nb(run, slots, slot, order, clip, ts_ms):
             run.trading_state = TradingState.REDUCING
         return 0.0, 0.0, Reason.ORDER_RATE
     opening, clip = _clip_to_limits_nb(run, slot, opening, clip)
-    opening, clip = _clip_to_funds_nb(run, slots, slot, order, opening, clip)
+    opening, clip = _clip_to_funds_nb(run, slot, order, opening, clip)
     qty = grid_floor_nb(closing + opening, slot.step_mantissa, slot.step_scale)
     too_small = _too_small_nb(slot, order, qty)
     if too_small != Reason.NONE:
@@ -153,10 +153,10 @@ def _clip_to_limits_nb(run, slot, opening, clip):
 
 
 @compiled
-def _clip_to_funds_nb(run, slots, slot, order, opening, clip):
+def _clip_to_funds_nb(run, slot, order, opening, clip):
     if opening <= 0.0:
         return opening, clip
-    free = free_funds_nb(run, slots)
+    free = free_funds_nb(run)
     if run.margin_account:
         free = free + run.initial_margin * slot.closing * slot.value
     return _clip_nb(opening, clip, (free - slot.min_fee) / order.reserve_per_unit, Reason.BUYING_POWER)

@@ -47,6 +47,12 @@ def reducible_nb(slot, side):
 
 
 @compiled
+def _others_nb(run):
+    """Return how many live orders may hold something back: none where none works at the venue, as most often."""
+    return run.n_orders if run.n_working > 0 else 0
+
+
+@compiled
 def _binds_nb(order, other):
     """Say whether another order holds funds or units back from this one: its partner and what only reduces do not."""
     if other.status != OrderStatus.WORKING or other.id == order.id or other.reduce_only:
@@ -57,7 +63,7 @@ def _binds_nb(order, other):
 @compiled
 def _free_position_nb(run, slot, orders, order):
     free = slot.qty[VENUE]
-    for at in range(run.n_orders):
+    for at in range(_others_nb(run)):
         other = orders[at]
         if other.instrument == order.instrument and other.side < 0 and _binds_nb(order, other):
             free = free - (other.qty - other.filled_qty)
@@ -67,7 +73,7 @@ def _free_position_nb(run, slot, orders, order):
 @compiled
 def _free_cash_nb(run, slots, orders, order):
     free = run.cash[VENUE]
-    for at in range(run.n_orders):
+    for at in range(_others_nb(run)):
         other = orders[at]
         if other.side > 0 and _binds_nb(order, other):
             slot = slots[other.instrument]
@@ -91,7 +97,7 @@ def _margin_needed_nb(run, slots, orders, order, qty):
     for i in range(len(slots)):
         free = free - margin * abs(slots[i].qty[VENUE]) * slots[i].value
     free = free + margin * (qty - opened) * slot.value
-    for at in range(run.n_orders):
+    for at in range(_others_nb(run)):
         other = orders[at]
         if _binds_nb(order, other):
             left = other.qty - other.filled_qty

@@ -32,6 +32,7 @@ def end_order_nb(bars, run, slots, orders, tape, order, row, ts_ms, kind, reason
 
 @compiled_apart
 def _end_one_nb(bars, run, slots, tape, order, row, ts_ms, kind, reason):
+    run.n_working -= order.status == OrderStatus.WORKING
     if kind == EventKind.EXPIRED:
         order.status = OrderStatus.EXPIRED
     else:

@@ -13,6 +13,7 @@ from keel.domain.account import AccountView
 from keel.domain.layout import ACTION, BAR, EVENT, LOCAL, MARK, ORDER, REQUEST
 from keel.domain.orders import RunStatus
 from keel.sim import kernel_nb
+from keel.sim.event_log import EventLog, ring_part
 
 _FIRST_CHUNK: Final = 4_000
 """Bars played before the first look at the kill switch; every trade of a bar costs about a microsecond."""
@@ -62,7 +63,7 @@ class Simulator:
         # The ring is indexed by masking, which needs a power of two.
         self._tape = np.zeros(1 << (tape_room - 1).bit_length(), EVENT)
         self._marks = np.zeros(len(bars), MARK)
-        self._drained: list[Records] = []
+        self._log = EventLog()
         self._decided = True
         self._next = first_row
         self._start(first_row)
@@ -242,7 +243,7 @@ class Simulator:
     def heard(self) -> Records:
         """Return the EVENT records that became known at the row last played, in the order they happened."""
         run = self._run[0]
-        told = _ring_part(self._tape, int(run["told_from"]), int(run["tape_tail"]))
+        told = ring_part(self._tape, int(run["told_from"]), int(run["tape_tail"]))
         heard: Records = told[told["known_row"] == self._next - 1]
         return heard
 
@@ -256,16 +257,14 @@ class Simulator:
         """Return all EVENT records so far, in the order they happened."""
         self._drain()
         run = self._run[0]
-        waiting = _ring_part(self._tape, int(run["tape_drained"]), int(run["tape_tail"]))
-        self._drained = [np.concatenate([np.zeros(0, EVENT), *self._drained])]
-        return np.concatenate([*self._drained, waiting])
+        return self._log.followed_by(self._tape, int(run["tape_drained"]), int(run["tape_tail"]))
 
     def _drain(self) -> None:
         """Take off the ring what is delivered; a split may still hurry the responses of the rest."""
         run = self._run[0]
         first, last = int(run["tape_drained"]), int(run["tape_head"])
         if last > first:
-            self._drained.append(_ring_part(self._tape, first, last))
+            self._log.append(self._tape, first, last)
             run["tape_drained"] = last
 
     def _make_room(self, requests: int = 0) -> None:
@@ -289,13 +288,3 @@ class Simulator:
         grown = np.zeros(2 * len(self._tape), EVENT)
         grown[waiting & (len(grown) - 1)] = self._tape[waiting & (len(self._tape) - 1)]
         self._tape = grown
-
-
-def _ring_part(ring: Records, first: int, last: int) -> Records:
-    """Return a copy of the records first … last − 1 of a ring, as bytes: numpy copies records with gaps by field."""
-    size, start, n = ring.itemsize, first & (len(ring) - 1), last - first
-    part, raw = np.empty(n, ring.dtype), ring.view(np.uint8)
-    head = min(n, len(ring) - start)
-    part.view(np.uint8)[: head * size] = raw[start * size : (start + head) * size]
-    part.view(np.uint8)[head * size :] = raw[: (n - head) * size]
-    return part

@@ -50,6 +50,7 @@ def _book_nb(bars, run, slots, tape, order, row, ts_ms):
     order.filled_qty = order.filled_qty + qty
     if order.filled_qty >= order.qty * FILLED_FRACTION:
         order.status = OrderStatus.FILLED
+        run.n_working -= 1
     response = response_ts_nb(run, slot, order, bar, ts_ms)
     event = write_order_event_nb(run, tape, order, EventKind.FILLED, Reason.NONE, row, ts_ms, response, qty)
     event.maker = order.match_maker
@@ -108,6 +109,7 @@ def _activate_nb(bars, run, orders, at, row, ts_ms):
     bar, close_ts_ms = bars[row, leg.instrument], bars[row, 0].close_ts_ms
     queued = schedule_nb(leg, bar.flags & BAR_PRESENT, bar.open_ts_ms, row, close_ts_ms)
     leg.status = OrderStatus.WORKING
+    run.n_working += 1
     leg.active_ts_ms = ts_ms
     leg.looks_at_path = 1
     leg.look_row = row - 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 from keel.domain.compile_nb import compiled, compiled_apart, spliced
 from keel.domain.layout import BAR_PRESENT, EXIT_NONE, LOCAL
 from keel.domain.orders import OrderStatus, OrderType, Reason, RunStatus, TradingState
+from keel.portfolio.books_nb import gross_nb
 from keel.portfolio.sizing_nb import (
     CANCEL_LIVE,
     DENY_SHORT,
@@ -195,6 +196,7 @@ def _survey_nb(run, slots, orders):
         slot.cancelling |= order.cancel_requested
         run.reserved = run.reserved + order.reserve_per_unit * (left if left < order.opening_qty else order.opening_qty)
         closing_orders += order.opening_qty == 0.0
+    run.held_gross = gross_nb(slots, LOCAL)
     run.projected_gross = 0.0
     for i in range(len(slots)):
         slot = slots[i]
@@ -209,7 +211,7 @@ def _send_nb(bars, run, slots, orders, tape, i, row, closing_orders):
     slot = slots[i]
     order = draft_order_nb(run, orders, i, slot.side)
     order.reserve_per_unit = reserve_per_unit_nb(run, slot, order)
-    qty, opened, reason = check_order_nb(run, slots, slot, order, Reason.NONE, bars[row, i].close_ts_ms)
+    qty, opened, reason = check_order_nb(run, slot, order, Reason.NONE, bars[row, i].close_ts_ms)
     only_closes = qty > 0.0 and opened == 0.0
     if only_closes:
         closing_orders += 1

@@ -68,6 +68,12 @@ def _before_nb(orders, a, b):
 
 
 @compiled
+def comes_first_nb(run, orders, position):
+    """Say whether the order at `position`, which is not in the heap, comes before all that are."""
+    return run.n_queued == 0 or not _before_nb(orders, orders[0].queue, position)
+
+
+@compiled
 def push_nb(run, orders, position):
     """Put the order at `position` into the heap, which lives in the orders' `queue` fields."""
     at = run.n_queued

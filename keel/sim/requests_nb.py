@@ -50,7 +50,7 @@ def _place_nb(bars, run, slots, orders, tape, request, row):
         _deny_nb(bars, run, tape, request, row, slot.want, clip)
         return
     order = _draft_nb(run, slot, orders, request)
-    qty, opened, reason = check_order_nb(run, slots, slot, order, clip, bar.close_ts_ms)
+    qty, opened, reason = check_order_nb(run, slot, order, clip, bar.close_ts_ms)
     if qty == 0.0:
         _deny_nb(bars, run, tape, request, row, slot.want, reason)
         return

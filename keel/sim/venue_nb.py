@@ -10,7 +10,7 @@ from keel.sim.admission_nb import admit_order_nb
 from keel.sim.amends_nb import amend_order_nb
 from keel.sim.endings_nb import answer_nb, end_order_nb
 from keel.sim.looks_nb import follow_best_nb, look_nb, reach_price_nb
-from keel.sim.queue_nb import AMEND, ARRIVAL, CANCEL, LOOK, REACH, pop_nb, push_nb, schedule_nb
+from keel.sim.queue_nb import AMEND, ARRIVAL, CANCEL, LOOK, REACH, comes_first_nb, pop_nb, push_nb, schedule_nb
 
 
 @spliced
@@ -18,7 +18,9 @@ def trade_row_nb(bars, fine, actions, run, slots, orders, tape, row):
     """Play every venue event of the row, then expire DAY orders if the row ends a day."""
     close_ts_ms = bars[row, 0].close_ts_ms
     run.n_queued = 0
+    run.n_working = 0
     for at in range(run.n_orders):
+        run.n_working += orders[at].status == OrderStatus.WORKING
         _queue_nb(bars, run, orders, at, row, close_ts_ms)
     funding_ts_ms, funded = close_ts_ms, -1
     if len(actions) > 0:
@@ -29,9 +31,14 @@ def trade_row_nb(bars, fine, actions, run, slots, orders, tape, row):
             funding_ts_ms, funded = next_funding_nb(actions, slots, close_ts_ms)
             continue
         at = pop_nb(run, orders)
-        if orders[at].status < OrderStatus.FILLED:
+        while orders[at].status < OrderStatus.FILLED:
             _play_nb(bars, fine, run, slots, orders, tape, at, row)
-            _queue_nb(bars, run, orders, at, row, close_ts_ms)
+            # What arrives is looked at in the same instant: most often it comes first again.
+            if not _schedule_nb(bars, orders, at, row, close_ts_ms):
+                break
+            if funded >= 0 or not comes_first_nb(run, orders, at):
+                push_nb(run, orders, at)
+                break
     _end_row_nb(bars, fine, run, slots, orders, tape, row, close_ts_ms)
 
 
@@ -66,10 +73,14 @@ def _play_nb(bars, fine, run, slots, orders, tape, at, row):
 
 @compiled
 def _queue_nb(bars, run, orders, at, row, close_ts_ms):
-    order = orders[at]
-    bar = bars[row, order.instrument]
-    if schedule_nb(order, bar.flags & BAR_PRESENT, bar.open_ts_ms, row, close_ts_ms):
+    if _schedule_nb(bars, orders, at, row, close_ts_ms):
         push_nb(run, orders, at)
+
+
+@compiled
+def _schedule_nb(bars, orders, at, row, close_ts_ms):
+    bar = bars[row, orders[at].instrument]
+    return schedule_nb(orders[at], bar.flags & BAR_PRESENT, bar.open_ts_ms, row, close_ts_ms)
 
 
 @spliced
@@ -80,6 +91,7 @@ def _arrive_nb(bars, run, slots, orders, tape, order, row):
         end_order_nb(bars, run, slots, orders, tape, order, row, ts_ms, EventKind.REJECTED, reason)
         return
     order.status = OrderStatus.WORKING
+    run.n_working += 1
     answer_nb(bars, run, slots, tape, order, row, ts_ms, EventKind.ACCEPTED, Reason.NONE, order.qty)
     if order.n_legs > 0:
         _hold_legs_nb(bars, run, slots, orders, tape, order, row, ts_ms)
