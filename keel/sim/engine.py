@@ -264,7 +264,7 @@ class Simulator:
         run = self._run[0]
         first, last = int(run["tape_drained"]), int(run["tape_head"])
         if last > first:
-            self._log.append(self._tape, first, last)
+            self._log.append(self._tape, first, last, int(run["row"]) / len(self._bars))
             run["tape_drained"] = last
 
     def _make_room(self, requests: int = 0) -> None:

@@ -11,6 +11,8 @@ from keel.domain.layout import EVENT
 
 _LEAST: Final = 1024
 """Events there is room for at first."""
+_MARGIN: Final = 1.2
+_MOST_GROWTH: Final = 16
 
 Records = NDArray[np.void]
 
@@ -22,22 +24,30 @@ class EventLog:
         self._room = np.empty(_LEAST, EVENT)
         self._n = 0
 
-    def append(self, ring: Records, first: int, last: int) -> None:
-        """Take the records first … last - 1 of the ring."""
+    def append(self, ring: Records, first: int, last: int, played: float) -> None:
+        """Take the records first … last - 1 of the ring; `played` is the fraction of the run they were written in."""
+        self._make_room(last - first, played)
         self._copy(ring, first, last)
         self._n += last - first
 
     def followed_by(self, ring: Records, first: int, last: int) -> Records:
         """Return all that was taken, and the records first … last - 1 of the ring after it, without taking them."""
+        self._make_room(last - first, 1.0)
         self._copy(ring, first, last)
         return self._room[: self._n + last - first]
 
+    def _make_room(self, n: int, played: float) -> None:
+        """Grow to what the run will come to if it goes on like this, so that a long one is not copied often."""
+        needed = self._n + n
+        if needed <= len(self._room):
+            return
+        expected = int(_MARGIN * needed / max(played, 1.0 / _MOST_GROWTH))
+        grown = np.empty(max(needed, min(expected, _MOST_GROWTH * needed)), EVENT)
+        grown[: self._n].view(np.uint8)[:] = self._room[: self._n].view(np.uint8)
+        self._room = grown
+
     def _copy(self, ring: Records, first: int, last: int) -> None:
         """Copy as bytes: numpy copies records that have gaps field by field."""
-        if self._n + last - first > len(self._room):
-            grown = np.empty(max(2 * len(self._room), self._n + last - first), EVENT)
-            grown[: self._n].view(np.uint8)[:] = self._room[: self._n].view(np.uint8)
-            self._room = grown
         part = ring_part(ring, first, last)
         self._room[self._n : self._n + len(part)].view(np.uint8)[:] = part.view(np.uint8)
 

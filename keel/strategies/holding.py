@@ -20,7 +20,8 @@ _DAYS_TO_MONDAY: Final = 3
 def equal_shares(bars: BarPanel, side: Callable[[Series], Column | NDArray[np.bool_]]) -> NDArray[np.float64]:
     """Return 1/N times the side (-1, 0 or 1) each of N instruments is on by its own bars, shape (rows, N)."""
     shares = bars.each(side)
-    shares /= bars.n
+    if bars.n > 1:
+        shares /= bars.n
     return shares
 
 
