@@ -117,6 +117,8 @@ RUN: Final = np.dtype(
         ("n_orders", "i8"),
         ("n_queued", "i8"),
         ("n_working", "i8"),
+        ("venue_net", "f8"),
+        ("venue_gross", "f8"),
         ("tape_head", "i8"),
         ("tape_tail", "i8"),
         ("tape_drained", "i8"),
@@ -189,6 +191,9 @@ SLOT: Final = np.dtype(
         ("last_weight", "f8"),
         ("target_qty", "f8"),
         ("pursue", "i1"),
+        # the instrument's live orders in id order: where the first and the last stand, counted from 1; 0 is none
+        ("first_order", "i8"),
+        ("last_order", "i8"),
         # scratch of one decision
         ("cancelling", "i1"),
         ("n_live", "i4"),
@@ -226,6 +231,7 @@ ORDER: Final = np.dtype(
         ("last_response_ts_ms", "i8"),
         ("next_ts_ms", "i8"),
         ("queue", "i8"),
+        ("next_order", "i8"),
         ("qty", "f8"),
         ("opening_qty", "f8"),
         ("filled_qty", "f8"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keel.domain.compile_nb import compiled
 from keel.domain.grid_nb import grid_nearest_nb
+from keel.domain.layout import VENUE
 
 _FLAT = 1e-12
 """A position this small beside the quantities that made it is rounding, not a holding."""
@@ -65,6 +66,22 @@ def gross_nb(slots, book):
     for i in range(len(slots)):
         total = total + abs(slots[i].qty[book]) * slots[i].value
     return total
+
+
+@compiled
+def reckon_exposure_nb(run, slots):
+    """Sum up what the venue's positions come to, net and gross, account currency, in index order."""
+    run.venue_net = 0.0
+    run.venue_gross = 0.0
+    for i in range(len(slots)):
+        add_exposure_nb(run, slots[i], 0.0)
+
+
+@compiled
+def add_exposure_nb(run, slot, before):
+    """Bring the venue's net and gross up to a position that was `before`, base units, until now."""
+    run.venue_net = run.venue_net + (slot.qty[VENUE] - before) * slot.value
+    run.venue_gross = run.venue_gross + (abs(slot.qty[VENUE]) - abs(before)) * slot.value
 
 
 @compiled

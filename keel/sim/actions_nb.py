@@ -77,9 +77,11 @@ def _split_nb(bars, run, slots, orders, tape, i, row, ratio):
         slot.meta_volume[memory] = slot.meta_volume[memory] * ratio
     _pay_nb(run, tape, EventKind.SPLIT, i, row, bar.open_ts_ms, slot.qty[VENUE], bar.open, slot.rate, cash)
     tape[(run.tape_tail - 1) & (len(tape) - 1)].reference_price = ratio
-    for at in range(run.n_orders):
-        order = orders[at]
-        if order.instrument == i and order.status < OrderStatus.FILLED:
+    at = slot.first_order
+    while at > 0:
+        order = orders[at - 1]
+        at = order.next_order
+        if order.status < OrderStatus.FILLED:
             left = _split_order_nb(slot, order, ratio)
             _tell_split_nb(bars, run, slots, orders, tape, order, left, row, bar.open_ts_ms)
 

@@ -63,9 +63,11 @@ def _binds_nb(order, other):
 @compiled
 def _free_position_nb(run, slot, orders, order):
     free = slot.qty[VENUE]
-    for at in range(_others_nb(run)):
-        other = orders[at]
-        if other.instrument == order.instrument and other.side < 0 and _binds_nb(order, other):
+    at = slot.first_order if run.n_working > 0 else 0
+    while at > 0:
+        other = orders[at - 1]
+        at = other.next_order
+        if other.side < 0 and _binds_nb(order, other):
             free = free - (other.qty - other.filled_qty)
     return free
 
@@ -91,11 +93,7 @@ def _margin_needed_nb(run, slots, orders, order, qty):
     if opened <= 0.0:
         return 0.0, 0.0
     margin = margin_rate_nb(run)
-    free = run.cash[VENUE]
-    for i in range(len(slots)):
-        free = free + slots[i].qty[VENUE] * slots[i].value
-    for i in range(len(slots)):
-        free = free - margin * abs(slots[i].qty[VENUE]) * slots[i].value
+    free = run.cash[VENUE] + run.venue_net - margin * run.venue_gross
     free = free + margin * (qty - opened) * slot.value
     for at in range(_others_nb(run)):
         other = orders[at]

@@ -46,8 +46,10 @@ def _end_one_nb(bars, run, slots, tape, order, row, ts_ms, kind, reason):
 def end_held_legs_nb(bars, run, slots, orders, tape, parent, row, ts_ms):
     """End the legs that a final parent has never made active; those of a rejected one are rejected with it."""
     kind = EventKind.REJECTED if parent.status == OrderStatus.REJECTED else EventKind.CANCELED
-    for at in range(run.n_orders):
-        leg = orders[at]
+    at = slots[parent.instrument].first_order
+    while at > 0:
+        leg = orders[at - 1]
+        at = leg.next_order
         waits = leg.status == OrderStatus.IN_FLIGHT or leg.status == OrderStatus.HELD
         if leg.parent_id == parent.id and waits:
             _end_one_nb(bars, run, slots, tape, leg, row, ts_ms, kind, Reason.PARENT_ENDED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keel.domain.compile_nb import compiled, compiled_apart, spliced
 from keel.domain.layout import BAR_PRESENT, VENUE
 from keel.domain.orders import EventKind, OrderStatus, Reason, TimeInForce
-from keel.portfolio.books_nb import apply_fill_nb, paid_fee_nb
+from keel.portfolio.books_nb import add_exposure_nb, apply_fill_nb, paid_fee_nb
 from keel.sim.admission_nb import reducible_nb
 from keel.sim.endings_nb import end_held_legs_nb, end_order_nb
 from keel.sim.fees_nb import charge_match_nb
@@ -42,8 +42,10 @@ def fill_nb(bars, run, slots, orders, tape, order, row, ts_ms):
 def _book_nb(bars, run, slots, tape, order, row, ts_ms):
     slot, bar = slots[order.instrument], bars[row, order.instrument]
     qty, price, rate = order.match_qty, order.match_price, slot.rate
+    held = slot.qty[VENUE]
     charge_match_nb(slot, order)
     apply_fill_nb(run, slot, VENUE, order.side, qty, price, order.match_fee, order.match_fee_qty, rate)
+    add_exposure_nb(run, slot, held)
     slot.bar_filled = slot.bar_filled + qty
     slot.match_ts_ms = ts_ms
     run.volume_today = run.volume_today + qty * price * rate
@@ -79,7 +81,7 @@ def _follow_match_nb(bars, run, slots, orders, tape, matched, row, ts_ms):
         _activate_legs_nb(bars, run, slots, orders, tape, matched, row, ts_ms)
     if matched.pair != -1 and not matched.covers:
         _shrink_partners_nb(bars, run, slots, orders, tape, matched, row, ts_ms)
-    _cover_position_nb(run, slots[matched.instrument], orders, matched.instrument)
+    _cover_position_nb(slots[matched.instrument], orders)
     end_useless_nb(bars, run, slots, orders, tape, matched.instrument, matched.id, matched.pair, row, ts_ms)
     if matched.n_legs > 0 and matched.status >= OrderStatus.FILLED:
         end_held_legs_nb(bars, run, slots, orders, tape, matched, row, ts_ms)
@@ -87,8 +89,10 @@ def _follow_match_nb(bars, run, slots, orders, tape, matched, row, ts_ms):
 
 @spliced
 def _activate_legs_nb(bars, run, slots, orders, tape, parent, row, ts_ms):
-    for at in range(run.n_orders):
-        leg = orders[at]
+    at = slots[parent.instrument].first_order
+    while at > 0:
+        position, leg = at - 1, orders[at - 1]
+        at = leg.next_order
         if leg.parent_id != parent.id:
             continue
         if leg.status == OrderStatus.WORKING and not leg.covers:
@@ -99,7 +103,7 @@ def _activate_legs_nb(bars, run, slots, orders, tape, parent, row, ts_ms):
                 if leg.covers:
                     _end_other_covers_nb(bars, run, slots, orders, tape, leg, row, ts_ms)
                 leg.qty = parent.match_qty if parent.match_qty < room else room
-                _activate_nb(bars, run, orders, at, row, ts_ms)
+                _activate_nb(bars, run, orders, position, row, ts_ms)
 
 
 @spliced
@@ -119,9 +123,11 @@ def _activate_nb(bars, run, orders, at, row, ts_ms):
 
 @spliced
 def _end_other_covers_nb(bars, run, slots, orders, tape, leg, row, ts_ms):
-    for at in range(run.n_orders):
-        other = orders[at]
-        if other.covers and other.instrument == leg.instrument and other.parent_id != leg.parent_id:
+    at = slots[leg.instrument].first_order
+    while at > 0:
+        other = orders[at - 1]
+        at = other.next_order
+        if other.covers and other.parent_id != leg.parent_id:
             if other.status == OrderStatus.WORKING:
                 end_order_nb(
                     bars, run, slots, orders, tape, other, row, ts_ms, EventKind.CANCELED, Reason.TARGET_CHANGED
@@ -130,8 +136,10 @@ def _end_other_covers_nb(bars, run, slots, orders, tape, leg, row, ts_ms):
 
 @spliced
 def _shrink_partners_nb(bars, run, slots, orders, tape, matched, row, ts_ms):
-    for at in range(run.n_orders):
-        other = orders[at]
+    at = slots[matched.instrument].first_order
+    while at > 0:
+        other = orders[at - 1]
+        at = other.next_order
         if other.pair != matched.pair or other.id == matched.id or other.status >= OrderStatus.FILLED:
             continue
         left = other.qty - matched.match_qty
@@ -141,19 +149,23 @@ def _shrink_partners_nb(bars, run, slots, orders, tape, matched, row, ts_ms):
 
 
 @spliced
-def _cover_position_nb(run, slot, orders, instrument):
-    for at in range(run.n_orders):
-        leg = orders[at]
-        if leg.covers and leg.instrument == instrument and leg.status == OrderStatus.WORKING:
+def _cover_position_nb(slot, orders):
+    at = slot.first_order
+    while at > 0:
+        leg = orders[at - 1]
+        at = leg.next_order
+        if leg.covers and leg.status == OrderStatus.WORKING:
             leg.qty = leg.filled_qty + reducible_nb(slot, leg.side)
 
 
 @compiled_apart
 def end_useless_nb(bars, run, slots, orders, tape, instrument, matched_id, matched_pair, row, ts_ms):
     """End orders of the instrument that may only reduce a position of which nothing is left."""
-    for at in range(run.n_orders):
-        order = orders[at]
-        if order.instrument != instrument or not order.reduce_only or order.status != OrderStatus.WORKING:
+    at = slots[instrument].first_order
+    while at > 0:
+        order = orders[at - 1]
+        at = order.next_order
+        if not order.reduce_only or order.status != OrderStatus.WORKING:
             continue
         if reducible_nb(slots[instrument], order.side) > 0.0:
             continue

@@ -220,7 +220,7 @@ def _send_nb(bars, run, slots, orders, tape, i, row, closing_orders):
         if not funds_are_coming:
             _deny_nb(bars, run, slots, tape, i, row, reason)
         return 0
-    submit_nb(bars, run, slots, tape, order, row, qty, opened, reason)
+    submit_nb(bars, run, slots, orders, tape, order, row, qty, opened, reason)
     dispatch_nb(bars, run, slots, order, row)
     if opened > 0.0 and (run.stop_kind != EXIT_NONE or run.take_kind != EXIT_NONE):
         attach_exits_nb(bars, run, slots, orders, tape, order, row)
@@ -240,9 +240,11 @@ def _deny_nb(bars, run, slots, tape, i, row, reason):
 
 @compiled_apart
 def _cancel_instrument_nb(bars, run, slots, orders, i, row):
-    for at in range(run.n_orders):
-        order = orders[at]
-        if order.instrument == i and not order.reduce_only and not order.local_final and not order.cancel_requested:
+    at = slots[i].first_order
+    while at > 0:
+        order = orders[at - 1]
+        at = order.next_order
+        if not order.reduce_only and not order.local_final and not order.cancel_requested:
             request_cancel_nb(bars, run, slots, order, row, Reason.TARGET_CHANGED)
 
 

@@ -81,8 +81,10 @@ def _gives_way_nb(run, slot, orders, order, bar, fine, row, ts_ms):
         return False
     if has_finer_nb(run, slot, bar, fine, ts_ms):
         return False
-    for at in range(run.n_orders):
-        other = orders[at]
+    at = slot.first_order
+    while at > 0:
+        other = orders[at - 1]
+        at = other.next_order
         if other.pair == order.pair and other.id != order.id and _is_waiting_stop_nb(other):
             if other.look_row == row:
                 found = other.reach_ts_ms

@@ -54,7 +54,7 @@ def _place_nb(bars, run, slots, orders, tape, request, row):
     if qty == 0.0:
         _deny_nb(bars, run, tape, request, row, slot.want, reason)
         return
-    submit_nb(bars, run, slots, tape, order, row, qty, opened, reason)
+    submit_nb(bars, run, slots, orders, tape, order, row, qty, opened, reason)
     dispatch_nb(bars, run, slots, order, row)
     slot.last_weight = np.nan  # the position is no more what the last target made it: any weight is a new one
     if order.reduce_only or order.pair != -1:

@@ -8,7 +8,7 @@ from keel.domain.orders import EventKind, OrderStatus, OrderType, Reason, TimeIn
 from keel.domain.rng_nb import AMEND_JITTER, CANCEL_JITTER, ENTRY_JITTER
 from keel.sim.actions_nb import limit_on_grid_nb, trigger_on_grid_nb
 from keel.sim.latency_nb import latency_ms_nb
-from keel.sim.tape_nb import write_event_nb, write_order_event_nb
+from keel.sim.tape_nb import link_order_nb, write_event_nb, write_order_event_nb
 
 NO_TAG = -1
 """The tag of an order that no strategy placed itself: a target's, or a leg of one."""
@@ -40,7 +40,7 @@ def draft_order_nb(run, orders, instrument, side):
 
 
 @compiled
-def submit_nb(bars, run, slots, tape, order, row, qty, opened, reason):
+def submit_nb(bars, run, slots, orders, tape, order, row, qty, opened, reason):
     """Send the draft: give it an id and, unless it is a leg, a way to the venue; write SUBMITTED.
 
     `opened` is the part of `qty` that opens, base units; `reason` is the limit that clipped it, or NONE.
@@ -48,6 +48,7 @@ def submit_nb(bars, run, slots, tape, order, row, qty, opened, reason):
     i = order.instrument
     slot, bar = slots[i], bars[row, i]
     run.n_orders += 1
+    link_order_nb(slot, orders, run.n_orders)
     order.id = run.next_order_id
     run.next_order_id += 1
     order.seq = slot.n_sent
@@ -118,7 +119,7 @@ def attach_leg_nb(bars, run, slots, orders, tape, parent, row, limit, trigger, t
     leg.reserve_per_unit = 0.0
     leg.arrival_ts_ms = parent.arrival_ts_ms
     leg.active_ts_ms = parent.arrival_ts_ms
-    submit_nb(bars, run, slots, tape, leg, row, parent.opening_qty, 0.0, Reason.NONE)
+    submit_nb(bars, run, slots, orders, tape, leg, row, parent.opening_qty, 0.0, Reason.NONE)
     parent.n_legs += 1
     run.has_linked = 1
 
@@ -126,12 +127,13 @@ def attach_leg_nb(bars, run, slots, orders, tape, parent, row, limit, trigger, t
 @compiled_apart
 def attach_exits_nb(bars, run, slots, orders, tape, parent, row):
     """Attach the exits of the configuration to an order that opens, unless the position has its exits."""
-    for at in range(run.n_orders):
-        leg = orders[at]
-        if leg.covers and leg.instrument == parent.instrument and leg.side == -parent.side:
-            if not leg.local_final and not leg.cancel_requested:
-                return
     slot = slots[parent.instrument]
+    at = slot.first_order
+    while at > 0:
+        leg = orders[at - 1]
+        at = leg.next_order
+        if leg.covers and leg.side == -parent.side and not leg.local_final and not leg.cancel_requested:
+            return
     if run.stop_kind != EXIT_NONE:
         trigger, trail, trail_rate = 0.0, 0.0, 0.0
         if not run.stop_trails:

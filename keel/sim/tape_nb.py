@@ -75,14 +75,14 @@ def deliver_responses_nb(run, slots, orders, tape, row, now_ms):
             event.known_row = row
     while run.tape_head < run.tape_tail and tape[run.tape_head & mask].known_row >= 0:
         run.tape_head += 1
-    _forget_final_orders_nb(run, orders)
+    _forget_final_orders_nb(run, slots, orders)
 
 
 @compiled_apart
 def _learn_nb(run, slots, orders, event):
     if event.kind >= EventKind.FUNDING:
         if event.kind == EventKind.SPLIT:
-            _learn_split_nb(run, slots, orders, event.instrument, event.reference_price)
+            _learn_split_nb(slots, orders, event.instrument, event.reference_price)
         receive_nb(run, LOCAL, event.cash)
         return
     if event.kind == EventKind.FILLED:
@@ -101,11 +101,12 @@ def _learn_nb(run, slots, orders, event):
 
 
 @compiled
-def _learn_split_nb(run, slots, orders, instrument, ratio):
+def _learn_split_nb(slots, orders, instrument, ratio):
     split_position_nb(slots[instrument], LOCAL, ratio)
-    for at in range(run.n_orders):
-        if orders[at].instrument == instrument:
-            orders[at].local_filled_qty = orders[at].local_filled_qty * ratio
+    at = slots[instrument].first_order
+    while at > 0:
+        orders[at - 1].local_filled_qty = orders[at - 1].local_filled_qty * ratio
+        at = orders[at - 1].next_order
 
 
 @compiled
@@ -126,7 +127,7 @@ def _find_order_nb(run, orders, order_id):
 
 
 @compiled
-def _forget_final_orders_nb(run, orders):
+def _forget_final_orders_nb(run, slots, orders):
     kept = 0
     for at in range(run.n_orders):
         order = orders[at]
@@ -135,4 +136,22 @@ def _forget_final_orders_nb(run, orders):
         if kept != at:
             orders[kept] = order
         kept += 1
+    if kept == run.n_orders:
+        return
     run.n_orders = kept
+    for i in range(len(slots)):
+        slots[i].first_order = 0
+        slots[i].last_order = 0
+    for at in range(kept):
+        link_order_nb(slots[orders[at].instrument], orders, at + 1)
+
+
+@compiled
+def link_order_nb(slot, orders, place):
+    """Put the order at a place, counted from 1, last among its instrument's."""
+    orders[place - 1].next_order = 0
+    if slot.first_order == 0:
+        slot.first_order = place
+    else:
+        orders[slot.last_order - 1].next_order = place
+    slot.last_order = place

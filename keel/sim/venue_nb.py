@@ -5,6 +5,7 @@ from __future__ import annotations
 from keel.domain.compile_nb import compiled, spliced
 from keel.domain.layout import BAR_ENDS_DAY, BAR_PRESENT
 from keel.domain.orders import EventKind, OrderStatus, OrderType, Reason, TimeInForce
+from keel.portfolio.books_nb import reckon_exposure_nb
 from keel.sim.actions_nb import fund_nb, next_funding_nb
 from keel.sim.admission_nb import admit_order_nb
 from keel.sim.amends_nb import amend_order_nb
@@ -17,6 +18,8 @@ from keel.sim.queue_nb import AMEND, ARRIVAL, CANCEL, LOOK, REACH, comes_first_n
 def trade_row_nb(bars, fine, actions, run, slots, orders, tape, row):
     """Play every venue event of the row, then expire DAY orders if the row ends a day."""
     close_ts_ms = bars[row, 0].close_ts_ms
+    if run.margin_account:
+        reckon_exposure_nb(run, slots)
     run.n_queued = 0
     run.n_working = 0
     for at in range(run.n_orders):
@@ -99,12 +102,14 @@ def _arrive_nb(bars, run, slots, orders, tape, order, row):
 
 @spliced
 def _hold_legs_nb(bars, run, slots, orders, tape, parent, row, ts_ms):
-    for at in range(run.n_orders):
-        leg = orders[at]
+    at = slots[parent.instrument].first_order
+    while at > 0:
+        position, leg = at - 1, orders[at - 1]
+        at = leg.next_order
         if leg.parent_id == parent.id and leg.status == OrderStatus.IN_FLIGHT:
             leg.status = OrderStatus.HELD
             answer_nb(bars, run, slots, tape, leg, row, ts_ms, EventKind.ACCEPTED, Reason.NONE, leg.qty)
-            _queue_nb(bars, run, orders, at, row, bars[row, 0].close_ts_ms)
+            _queue_nb(bars, run, orders, position, row, bars[row, 0].close_ts_ms)
 
 
 @spliced

@@ -55,11 +55,8 @@ def _exceeds_margin(state: State, order: Order, qty: float, others: list[Order])
     min_fee = state.case.instruments[order.instrument].min_fee
     f = reserved_fee_rate(state, order.instrument, order.side)
     need = opening * basis(state, order) * (m + f) + min_fee
-    free = venue.cash
-    for held, its_market in zip(venue.qty, state.markets, strict=True):
-        free = free + held * its_market.value
-    for held, its_market in zip(venue.qty, state.markets, strict=True):
-        free = free - m * abs(held) * its_market.value
+    free = venue.cash + state.net
+    free = free - m * state.gross
     free = free + m * (qty - opening) * market.value
     for o in others:
         its_f = reserved_fee_rate(state, o.instrument, o.side)

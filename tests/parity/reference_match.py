@@ -113,5 +113,8 @@ def _fill(state: State, order: Order, ts: int, qty: float, at: Price, resting: b
     slippage = side * qty * (at.price - at.reference) * market.rate
     event.rounding_cost = slippage - event.spread_cost - event.impact_cost
     event.cash = fill_cash(event)
+    held = state.venue.qty[i]
     apply_fill(state.venue, rules, event)
+    state.net = state.net + (state.venue.qty[i] - held) * market.value
+    state.gross = state.gross + (abs(state.venue.qty[i]) - abs(held)) * market.value
     settle_links(state, order, qty, ts)

@@ -236,6 +236,8 @@ class State:
     tokens: float = 0.0
     last_refill_ts_ms: int = 0
     timeouts: int = 0
+    net: float = 0.0
+    gross: float = 0.0
     volume_by_day: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     orders: list[Order] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)

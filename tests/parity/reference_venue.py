@@ -20,6 +20,10 @@ LOOK, REACHED, AMEND, CANCEL, EXPIRE = range(5)
 
 def run_venue(state: State) -> None:
     """Do all venue events before D(k), merged by (time, instrument, funding before orders, order id) (rule 14.2)."""
+    state.net = state.gross = 0.0
+    for held, market in zip(state.venue.qty, state.markets, strict=True):
+        state.net = state.net + held * market.value
+        state.gross = state.gross + abs(held) * market.value
     while True:
         due = [(ts, i, FUNDING) for i in range(len(state.markets)) if (ts := next_funding_ts(state, i)) is not None]
         due += [(ts, o.instrument, o.id) for o in state.orders if (ts := _next_event_ts(state, o)) is not None]
