@@ -1,0 +1,102 @@
+"""What is measured against what: one entry a line of output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from market import Columns, minutes, universe
+
+_TRIALS: Final = 100
+_LONG, _SHORT = 1_000_000, 100_000
+_DAYS, _INSTRUMENTS = 5_000, 500
+
+INPUTS: Final[dict[str, Callable[[], Columns]]] = {
+    "minutes_1m": partial(minutes, _LONG),
+    "minutes_100k": partial(minutes, _SHORT),
+    "universe": partial(universe, _DAYS, _INSTRUMENTS),
+}
+"""What makes the columns of the files that both sides read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Name a script and its arguments; the input file comes last. `environment` is a folder of .venv-bench, or None."""
+
+    script: str
+    arguments: tuple[str, ...] = ()
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Hold one comparison. A time in `unit` is seconds / `work`, in `unit_s`."""
+
+    name: str
+    input: str
+    ours: Side
+    peer: Side
+    label: str
+    work: int
+    unit: str
+    unit_s: float
+    same_result: bool = False
+    """Both sides model the same, so that their results agree to 1e-9: anything else is an error."""
+    memory: bool = False
+    """Measure the peak memory of both, too."""
+
+
+def _vectorbt(work: str, engine: str) -> tuple[Side, str]:
+    return Side("peer_vectorbt.py", (work, engine), "vectorbt"), f"vectorbt, {engine} engine"
+
+
+def _peer(name: str) -> tuple[Side, str]:
+    return Side(f"peer_{name}.py", (), name), {"backtesting": "backtesting.py"}.get(name, name)
+
+
+_BARE, _FULL = Side("ours_vector.py", ("bare.yaml",)), Side("ours_vector.py", ("full.yaml",))
+_EVENTS = Side("ours_event.py", ("full.yaml",))
+_SWEEP = Side("ours_sweep.py", ("bare.yaml",))
+_PER_BAR: Final = ("ns/bar", 1e-9)
+_PER_TRIAL: Final = ("ms/trial", 1e-3)
+
+
+def _comparisons() -> Iterator[Comparison]:
+    for engine in ("numba", "rust"):
+        yield from _crossovers(engine)
+    full, events = "SMA 20/50, all models on", "on_bar, all models on"
+    yield Comparison(f"{full}, 1,000,000 bars", "minutes_1m", _FULL, *_peer("hftbacktest"), _LONG, *_PER_BAR)
+    for name in ("backtesting", "nautilus_trader"):
+        yield Comparison(f"{full}, 100,000 bars", "minutes_100k", _FULL, *_peer(name), _SHORT, *_PER_BAR)
+        yield Comparison(f"{events}, 100,000 bars", "minutes_100k", _EVENTS, *_peer(name), _SHORT, *_PER_BAR)
+    for engine in ("numba", "rust"):
+        yield _sweep("total return", "sweep", engine)
+        yield _sweep("12 figures a trial", "sweep_figures", engine)
+    yield _sweep("total return, peer pair by pair", "sweep_in_turn", "rust")
+    for engine in ("numba", "rust"):
+        yield from _universes(engine)
+
+
+def _crossovers(engine: str) -> Iterator[Comparison]:
+    peer = _vectorbt("crossover", engine)
+    off, on = (f"SMA 20/50, {models}, 1,000,000 bars" for models in ("models off", "all models on"))
+    yield Comparison(off, "minutes_1m", _BARE, *peer, _LONG, *_PER_BAR, same_result=True)
+    yield Comparison(on, "minutes_1m", _FULL, *peer, _LONG, *_PER_BAR)
+
+
+def _sweep(kind: str, work: str, engine: str) -> Comparison:
+    name, peer = f"sweep of 100 pairs, 100,000 bars, {kind}", _vectorbt(work, engine)
+    return Comparison(name, "minutes_100k", _SWEEP, *peer, _TRIALS, *_PER_TRIAL, same_result=True, memory=True)
+
+
+def _universes(engine: str) -> Iterator[Comparison]:
+    peer, cells = _vectorbt("universe", engine), _DAYS * _INSTRUMENTS
+    for config, models in (("bare_universe.yaml", "models off"), ("full_universe.yaml", "all models on")):
+        name = f"500 instruments x 5,000 days, weekly weights, {models}"
+        ours, same = Side("ours_universe.py", (config,)), models == "models off"
+        yield Comparison(name, "universe", ours, *peer, cells, *_PER_BAR, same_result=same)
+
+
+COMPARISONS: Final = tuple(_comparisons())
