@@ -7,10 +7,10 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports peers soak bench bench-env clean
+.PHONY: help demo test check lint types imports peers soak bench bench-costs bench-env clean
 
 help:  ## Show what make can do.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo  ## Backtest a strategy on twenty years of real daily bars and show where the report is.
 	$(BIN)/python scripts/doctor.py --config configs/config_backtest_stocks.yaml
@@ -37,8 +37,11 @@ peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  
 soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
 	$(BIN)/python -m pytest -n 2 -m soak
 
-bench: $(VENV)/.demo bench-env  ## Measure Keel beside its peer; one JSON object a line.
+bench: $(VENV)/.demo bench-env  ## Measure Keel beside its peers; one JSON object a line.
 	$(BIN)/python benchmarks/bench.py
+
+bench-costs: $(VENV)/.demo  ## Measure what each feature of the kernel costs and how cost grows; one JSON object a line.
+	$(BIN)/python benchmarks/costs.py
 
 bench-env: $(PEERS:%=.venv-bench/%/.ready)  ## Install the benchmark's peers, each in an environment of its own.
 
