@@ -28,6 +28,7 @@ NUMBERS: Final = ("qty", "price", "reference_price", "bar_volume", "volatility_b
 REQUIRED: Final = ("side", "qty", "price", "ts_ms")
 NAMES: Final = ("symbol", "side", "order_id", "type", "maker", "reason", *NUMBERS, *TIMES)
 """All columns that are read; others are left alone."""
+_IN_FULL: Final = {short: name for name, short in TIMES.items()}
 _SIDES: Final = {"buy": 1, "b": 1, "1": 1, "+1": 1, "sell": -1, "s": -1, "-1": -1}
 _YES_OR_NO: Final = {"true": True, "1": True, "yes": True, "maker": True} | {
     "false": False, "0": False, "no": False, "taker": False,
@@ -58,6 +59,7 @@ def parse_fill_columns(text: str) -> dict[str, str]:
         name, equals, column = (piece.strip() for piece in part.partition("="))
         if not (name and equals and column):
             raise UsageError(f"--columns: {part!r} is not NAME=COLUMN, such as price=px")
+        name = _IN_FULL.get(name, name)
         if name not in NAMES:
             raise UsageError(f"--columns: {name!r} is no column of a fill ({', '.join(NAMES)}){_near(name, NAMES)}")
         mapping[name] = column

@@ -46,6 +46,8 @@ def calibration_png(told: Calibrated) -> bytes:
 
 
 def _draw(axes: Axes, sampled: Slippages, fit: SlippageFit) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     sample, share = sampled.sample, sampled.participation
     known = np.isfinite(share) & (share > 0)
     share, paid = share[known], (sample.paid_bps - sample.tick_bps / 2)[known]
@@ -62,6 +64,7 @@ def _draw(axes: Axes, sampled: Slippages, fit: SlippageFit) -> None:
         middle, [float(law[each].mean()) for each in groups], color=LOSS, linewidth=2, label="the fitted law there"
     )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda part, _: f"{100 * part:g}%"))
     low, high = (float(each) for each in np.quantile(paid, _SHOWN))
     axes.set_ylim(min(low, 0.0) - 0.05 * (high - low) - 0.1, high + 0.05 * (high - low) + 0.1)
     axes.set_xlabel("part of the bar's volume", color=MUTED)

@@ -11,10 +11,10 @@ import polars as pl
 
 from keel.domain.layout import HOURS_PER_WEEK
 from keel.sim.calibration.estimate import Estimate, Floats, has_enough_days
-from keel.sim.calibration.hours import FEWEST_AN_HOUR, FEWEST_HOURS, HourTable, shrunk_hours
+from keel.sim.calibration.hours import FEWEST_AN_HOUR, FEWEST_HOURS, HourTable, shrunk_hours, without_impact
 from keel.sim.calibration.latency import LatencyFit, fit_latency
 from keel.sim.calibration.latency_law import Delays
-from keel.sim.calibration.market import Surroundings, Whole
+from keel.sim.calibration.market import Surroundings
 from keel.sim.calibration.samples import Laws, Slippages, entry_delays, response_delays, slippages
 from keel.sim.calibration.slippage import SlippageFit, fit_slippage
 
@@ -72,7 +72,7 @@ def calibrate(recording: Recording, laws: Laws, confidence: float, *, seasonalit
     hours: dict[str, HourTable] = {}
     warnings: list[str] = []
     if seasonality:
-        laws = _with_hours(recording, laws, confidence, hours, warnings)
+        laws = _with_hours(recording, laws, hours, warnings)
     sampled = _slippages(recording, laws)
     slippage = _tried(lambda: fit_slippage(sampled.sample, confidence), "spread and impact", warnings)
     latency = _tried(lambda: fit_latency(*_delays(recording, laws), confidence), "latency", warnings)
@@ -114,11 +114,9 @@ def _within_the_config(fit: SlippageFit, warnings: list[str]) -> SlippageFit:
     )
 
 
-def _with_hours(
-    recording: Recording, laws: Laws, confidence: float, hours: dict[str, HourTable], warnings: list[str]
-) -> Laws:
+def _with_hours(recording: Recording, laws: Laws, hours: dict[str, HourTable], warnings: list[str]) -> Laws:
     """Return the laws with the tables that could be fitted, which go to `hours`."""
-    found = _spread_hours(recording, laws, confidence)
+    found = _spread_hours(recording, laws)
     if _kept(found, "spread", hours, warnings):
         laws = replace(laws, spread_by_hour=hours["spread"].multipliers)
     found = _latency_hours(recording, laws)
@@ -144,31 +142,42 @@ def _kept(found: HourTable | None, name: str, hours: dict[str, HourTable], warni
     return True
 
 
-def _spread_hours(recording: Recording, laws: Laws, confidence: float) -> HourTable | None:
+def _spread_hours(recording: Recording, laws: Laws) -> HourTable | None:
     sampled = _slippages(recording, laws)
-    fit = _tried(lambda: fit_slippage(sampled.sample, confidence), "", [])
-    if fit is None:
-        return None
-    sample = sampled.sample
+    sample, hour = sampled.sample, sampled.hour
     paid = sample.paid_bps - sample.tick_bps / 2
-    if fit.impact is not None:
-        paid = paid - fit.impact.value * sample.impact_shape_bps
-    known = np.isfinite(paid)
-    return _on_top_of(laws.spread_by_hour, sampled.hour[known], paid[known], sample.spread_shape[known])
+    known = np.isfinite(sample.impact_shape_bps)
+    if known.any():
+        hour, paid, shape = hour[known], paid[known], sample.spread_shape[known]
+        paid = without_impact(hour, paid, shape, sample.impact_shape_bps[known])
+    else:
+        shape = sample.spread_shape
+    return _on_top_of(laws.spread_by_hour, shrunk_hours(hour, paid, shape)) if len(hour) else None
 
 
 def _latency_hours(recording: Recording, laws: Laws) -> HourTable | None:
     legs = [each for each in _delays(recording, laws) if each is not None]
     if not legs:
         return None
-    # each way in units of its own median, so that both tell of the hours alike
-    values = np.concatenate([each.ms / np.median(each.ms / each.factor) for each in legs])
-    hour, shape = (np.concatenate([getattr(each, name) for each in legs]) for name in ("hour", "factor"))
-    return _on_top_of(laws.latency_by_hour, hour, values, shape)
+    hour = np.concatenate([each.hour for each in legs])
+    found: HourTable | None = None
+    multipliers = np.ones(HOURS_PER_WEEK)
+    for _ in range(2):
+        # each way in units of its own scatter around its hour's, known after the first pass: the steadier tells more
+        ratios = [each.ms / (each.factor * multipliers[each.hour]) for each in legs]
+        scatters = [max(float(np.median(np.abs(each / np.median(each) - 1.0))), 1e-3) for each in ratios]
+        values = [
+            each.ms / np.median(ratio) / scatter for each, ratio, scatter in zip(legs, ratios, scatters, strict=True)
+        ]
+        shapes = [each.factor / scatter for each, scatter in zip(legs, scatters, strict=True)]
+        found = shrunk_hours(hour, np.concatenate(values), np.concatenate(shapes))
+        if found is None:
+            return None
+        multipliers = found.multipliers
+    return _on_top_of(laws.latency_by_hour, found)
 
 
-def _on_top_of(before: Floats, hour: Whole, value: Floats, shape: Floats) -> HourTable | None:
-    found = shrunk_hours(hour, value, shape)
+def _on_top_of(before: Floats, found: HourTable | None) -> HourTable | None:
     if found is None:
         return None
     product = before * found.multipliers

@@ -87,7 +87,8 @@ def _bases_and_jitter(legs: Mapping[str, Delays], fitted: Fitted, confidence: fl
     estimates = {}
     for at, (name, each) in enumerate(legs.items(), start=fitted.first_base):
         value = float(fitted.theta[at])
-        estimates[name] = Estimate(value, value - half[at], value + half[at], len(each.ms)).clipped(0.0, 60_000.0)
+        estimates[name] = Estimate(value, value - half[at], value + half[at], len(each.ms))
+        estimates[name] = estimates[name].clipped(0.0, float(np.median(each.ms / each.factor)))
     for at, name, most in ((JITTER, "jitter_ms", 60_000.0), (SIGMA, "jitter_sigma", 3.0)):
         value, low, high = (math.exp(min(float(fitted.theta[at]) + each, 100.0)) for each in (0.0, -half[at], half[at]))
         estimates[name] = Estimate(value, low, high, used).clipped(0.0, most)

@@ -11,8 +11,8 @@ from scipy.special import ndtr
 
 from keel.sim.calibration.estimate import Floats
 
-_LEAST: Final = 1e-12
-"""Least probability of an observation, so that one outlier cannot forbid a parameter."""
+_STRAY: Final = 1e-7
+"""Probability added to that of every observation, so that one that strays, faster than the base, forbids no base."""
 
 
 @dataclass(frozen=True)
@@ -64,4 +64,4 @@ def log_likelihoods(law: Law, delays: Delays) -> Floats:
     upper = law.below(np.where(lost, np.inf, delays.ms / delays.factor)) ** delays.slowest_of
     lower_ms = np.where(lost, delays.lost_ms, delays.ms - 1.0) / delays.factor
     lower = law.below(lower_ms) ** delays.slowest_of
-    return np.log(np.maximum(upper - lower, _LEAST))
+    return np.log(np.maximum(upper - lower, 0.0) + _STRAY)

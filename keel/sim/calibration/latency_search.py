@@ -28,6 +28,8 @@ _LEAST_SPIKE: Final = 2.0
 _SHARES: Final = (0.3, 0.8)
 """Parts of the way from the fastest delay to the middle one at which the search starts to look for the jitter."""
 _STEP: Final = 1e-3
+_FLATTEST: Final = 1e-4
+"""Least curvature, relative to that of single parameters: where there is less, intervals are as wide as this says."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _search(legs: Sequence[Delays], *, has_spikes: bool) -> tuple[Floats, float]
     if has_spikes:
         spikes = [-4.0, math.log(8.0)]
         bounds += [(-16.0, 3.0), (math.log(_LEAST_SPIKE - 1.0), math.log(999.0))]
-    bounds += [(0.0, float(most)) for most in fastest / spread]
+    bounds += [(0.0, float(most)) for most in middle / spread]
     # in units of the jitter the bases are of the size of the logarithms, as the search wants them
     scale = np.array([1.0] * (len(bounds) - len(legs)) + [spread] * len(legs))
     found = []
@@ -112,7 +114,7 @@ def _covariance(theta: Floats, legs: Sequence[Delays], *, has_spikes: bool) -> F
         for j, second in enumerate(moves):
             corners = [each(theta + a * first + b * second).sum() * a * b for a in (1, -1) for b in (1, -1)]
             hessian[i, j] = -sum(corners) / (4 * steps[i] * steps[j])
-    model = np.linalg.pinv(hessian, hermitian=True)
+    model = _inverse(hessian)
     cluster = np.unique(np.concatenate([leg.cluster for leg in legs]), return_inverse=True)[1]
     sums = np.zeros((int(cluster.max()) + 1, len(theta)))
     np.add.at(sums, cluster, scores)
@@ -120,3 +122,11 @@ def _covariance(theta: Floats, legs: Sequence[Delays], *, has_spikes: bool) -> F
     sandwich = model @ (sums.T @ sums * (groups / max(groups - 1, 1))) @ model
     wider = np.sqrt(np.maximum(np.diag(sandwich) / np.maximum(np.diag(model), 1e-300), 1.0))
     return np.asarray(model * wider[:, None] * wider[None, :], np.float64)
+
+
+def _inverse(hessian: Floats) -> Floats:
+    """Return the inverse of a Hessian that may be flat, or bent the wrong way where a base is at its bound."""
+    size = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
+    curvature, axes = np.linalg.eigh(hessian / size[:, None] / size[None, :])
+    inverse = (axes / np.maximum(curvature, _FLATTEST)) @ axes.T
+    return np.asarray(inverse / size[:, None] / size[None, :], np.float64)

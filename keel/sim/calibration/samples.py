@@ -77,6 +77,7 @@ def slippages(fills: pl.DataFrame, around: Surroundings, ticks: Mapping[str | No
         paid_bps=(merged["side"].to_numpy() * (price - reference) / reference * BPS)[used],
         spread_shape=(laws.spread_by_hour[around.hour] * around.factor)[used],
         impact_shape_bps=impact_shape_bps[used],
+        growth=growth[used],
         tick_bps=(tick / reference * BPS)[used],
         on_grid=((tick > 0) & (np.abs(steps - np.round(steps)) < _ON_GRID))[used],
         cluster=cluster[used],

@@ -17,6 +17,8 @@ _MAD_TO_SIGMA: Final = 1.4826
 _ROUNDS: Final = 100
 _LEAST_SHARE: Final = 0.01
 """Least part of the impact column that the spread column must leave unexplained for the two to be told apart."""
+_DIFFERENT: Final = 1.5
+"""Ratio of the law's growth in large to that in small fills from which on it tells of impact by itself."""
 _ON_GRID: Final = 0.9
 """Part of the reference prices on the tick grid from which on they are taken to be all there."""
 _EVEN_ROUNDING: Final = 2.0
@@ -28,13 +30,15 @@ class SlippageSample:
     """Hold fills that took, one entry each.
 
     `paid_bps` is side × (price − reference) in bps of the reference; `spread_shape` what multiplies the half-spread
-    (hour × volatility factor); `impact_shape_bps` what multiplies the impact coefficient, NaN where unknown;
+    (hour × volatility factor); `impact_shape_bps` what multiplies the impact coefficient, volatility × `growth` (of the
+    law, rule 11), NaN where unknown;
     `tick_bps` the tick in bps of the reference, 0 for none; `on_grid` whether the reference is a whole tick.
     """
 
     paid_bps: Floats
     spread_shape: Floats
     impact_shape_bps: Floats
+    growth: Floats
     tick_bps: Floats
     on_grid: NDArray[np.bool_]
     cluster: NDArray[np.int64]
@@ -112,6 +116,12 @@ def _columns(sample: SlippageSample, warnings: list[str]) -> Floats:
             "half-spread holds what there was. Fills of small and of large orders would part them"
         )
         return spread
+    least, most = np.quantile(sample.growth[known], [0.05, 0.95])
+    if most < _DIFFERENT * least:
+        warnings.append(
+            "impact: participation is nearly alike in all fills, so its coefficient rests on volatility alone: on that "
+            "impact, but not the spread, grows with it"
+        )
     return np.column_stack([sample.spread_shape, sample.impact_shape_bps])
 
 

@@ -54,8 +54,7 @@ def simulated_tables(bars: np.ndarray, orders: int, seed: int, **fields: object)
     rng = np.random.default_rng(seed)
     targets = np.full((len(bars), 1), np.nan)
     rows = np.sort(rng.choice(np.arange(250, len(bars) - 5), orders, replace=False))
-    level = np.cumsum(rng.choice([-1, 1], orders) * 10 ** rng.uniform(-2.5, -0.7, orders))
-    targets[rows, 0] = np.clip(level, -2.0, 2.0)
+    targets[rows, 0] = rng.choice([-1, 1], orders) * 10 ** rng.uniform(-2.5, -0.5, orders)
     run = make_run(**(_costs(seed) | fields))
     slots = make_slots(
         1, shortable=True, can_flip=True, step_mantissa=1, step_scale=100, tick_mantissa=1, tick_scale=100
