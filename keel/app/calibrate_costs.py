@@ -12,39 +12,54 @@ import typer
 from keel.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from keel.app.wire_fill_market import Asked
     from keel.report.calibration import Calibrated
 
 
+FillsArgument = Annotated[
+    str, typer.Argument(metavar="FILLS", help="A finished run (id or folder), or a CSV or Parquet file of fills.")
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="Config that knows the fills' bars, ticks and zone; a run's own without it.")
+]
+BarsOption = Annotated[Path | None, typer.Option(help="File of the bar store, for fills of one symbol.")]
+OutOption = Annotated[Path | None, typer.Option(help="Config section to write, such as configs/costs.yaml.")]
+PlotOption = Annotated[
+    Path | None, typer.Option(metavar="FILE.png", help="Draw slippage against participation, with the law.")
+]
+ConfidenceOption = Annotated[float, typer.Option(help="Confidence of the intervals; 0.5 to 0.999.")]
+SeasonalityOption = Annotated[
+    bool, typer.Option("--seasonality", help="Fit hour-of-week tables, too, where fills are enough.")
+]
+SymbolOption = Annotated[
+    list[str] | None, typer.Option(help="Symbol to fit; several are fitted together, as a config has one spread.")
+]
+ColumnsOption = Annotated[str, typer.Option(help="Columns that are called otherwise, such as price=px,side=direction.")]
+TimezoneOption = Annotated[str | None, typer.Option(help="Zone of times that name none, such as UTC.")]
+TimeframeOption = Annotated[str | None, typer.Option(help="Length of the bars that column bar_volume is of.")]
+TickOption = Annotated[float | None, typer.Option(help="Price step; else the config's, or that of the prices.")]
+ArtifactsOption = Annotated[Path, typer.Option(help="Folder that a run's id is looked up in.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that this command did not write.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the fit as JSON instead of tables.")]
+
+
 def calibrate_costs(
-    fills: Annotated[
-        str, typer.Argument(metavar="FILLS", help="A finished run (id or folder), or a CSV or Parquet file of fills.")
-    ],
+    fills: FillsArgument,
     *,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Config that knows the fills' bars, ticks and zone; a run's own without it."),
-    ] = None,
-    bars: Annotated[Path | None, typer.Option(help="File of the bar store, for fills of one symbol.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Config section to write, such as configs/costs.yaml.")] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw slippage against participation, with the law.")
-    ] = None,
-    confidence: Annotated[float, typer.Option(help="Confidence of the intervals; 0.5 to 0.999.")] = 0.95,
-    seasonality: Annotated[
-        bool, typer.Option("--seasonality", help="Fit hour-of-week tables, too, where fills are enough.")
-    ] = False,
-    symbol: Annotated[
-        list[str] | None, typer.Option(help="Symbol to fit; several are fitted together, as a config has one spread.")
-    ] = None,
-    columns: Annotated[
-        str, typer.Option(help="Columns that are called otherwise, such as price=px,side=direction.")
-    ] = "",
-    timezone: Annotated[str | None, typer.Option(help="Zone of times that name none, such as UTC.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="Length of the bars that column bar_volume is of.")] = None,
-    tick: Annotated[float | None, typer.Option(help="Price step; else the config's, or that of the prices.")] = None,
-    artifacts: Annotated[Path, typer.Option(help="Folder that a run's id is looked up in.")] = Path("artifacts"),
-    force: Annotated[bool, typer.Option("--force", help="Replace files that this command did not write.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the fit as JSON instead of tables.")] = False,
+    config: ConfigOption = None,
+    bars: BarsOption = None,
+    out: OutOption = None,
+    plot: PlotOption = None,
+    confidence: ConfidenceOption = 0.95,
+    seasonality: SeasonalityOption = False,
+    symbol: SymbolOption = None,
+    columns: ColumnsOption = "",
+    timezone: TimezoneOption = None,
+    timeframe: TimeframeOption = None,
+    tick: TickOption = None,
+    artifacts: ArtifactsOption = Path("artifacts"),
+    force: ForceOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fit half-spread, impact coefficient and latency from recorded fills, each with its confidence interval.
 
@@ -65,23 +80,27 @@ to the venue, with response the way back. What is missing is said and left out. 
     Exit code 0: something was fitted. 2: nothing could be, or files or options that cannot be used.
     """
     from keel.app.wire_fill_market import Asked
-    from keel.app.wire_fills import gather
     from keel.data.recorded_fills import parse_fill_columns
-    from keel.report.calibration import Calibrated
-    from keel.sim.calibration.calibrate import calibrate
 
     _refuse_options(confidence, tick, config, bars)
     _refuse_outputs(out, plot, force=force)
-    asked = Asked(
-        fills, config, bars, tuple(symbol or ()), timeframe, tick, timezone, parse_fill_columns(columns), artifacts
-    )
+    names = parse_fill_columns(columns)
+    asked = Asked(fills, config, bars, tuple(symbol or ()), timeframe, tick, timezone, names, artifacts)
+    told = _calibrated(asked, confidence, seasonality=seasonality)
+    _write(told, out, plot)
+    _tell(told, [each for each in (out, plot) if each is not None], as_json=as_json)
+
+
+def _calibrated(asked: Asked, confidence: float, *, seasonality: bool) -> Calibrated:
+    from keel.app.wire_fills import gather
+    from keel.report.calibration import Calibrated
+    from keel.sim.calibration.calibrate import calibrate
+
     gathered = gather(asked)
     found = calibrate(gathered.recording, gathered.laws, confidence, seasonality=seasonality)
     if not found.parameters:
         raise UsageError(f"{gathered.where}: nothing can be fitted: {'; '.join(found.warnings)}")
-    told = Calibrated(found, gathered.where, gathered.recording.fills, gathered.notes, confidence)
-    _write(told, out, plot)
-    _tell(told, [each for each in (out, plot) if each is not None], as_json=as_json)
+    return Calibrated(found, gathered.where, gathered.recording.fills, gathered.notes, confidence)
 
 
 def _refuse_options(confidence: float, tick: float | None, config: Path | None, bars: Path | None) -> None:

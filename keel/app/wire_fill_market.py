@@ -29,7 +29,6 @@ from keel.sim.calibration.samples import Laws
 
 _MINUTES_PER_HOUR: Final = 60
 _MOST_DIGITS: Final = 8
-_NEAR: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def tick_of(prices: Sequence[float]) -> float:
     for digits in range(_MOST_DIGITS + 1):
         scaled = np.asarray(prices) * 10.0**digits
         whole = np.round(scaled)
-        if (np.abs(scaled - whole) < _NEAR).all():
+        if (np.abs(scaled - whole) <= 1e-9 + scaled * 1e-15).all():  # the tolerance of a grid, rule 19
             return float(np.gcd.reduce(whole.astype(np.int64))) / 10.0**digits
     return 0.0
 

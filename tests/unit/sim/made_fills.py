@@ -87,9 +87,15 @@ def _costs(seed: int) -> dict[str, object]:
     }
 
 
-def recording(bars: np.ndarray, fills: pl.DataFrame, orders: pl.DataFrame, tick: float = TICK) -> Recording:
+def recording(
+    bars: np.ndarray,
+    fills: pl.DataFrame,
+    orders: pl.DataFrame,
+    tick: float = TICK,
+    factors: np.ndarray | None = None,
+) -> Recording:
     """Return what the command makes of a run's tables; the simulator's own split of the costs is not in it."""
-    history = BarHistory(bars[:, 0], np.ones(len(bars)), SHORT_BARS, LONG_BARS)
+    history = BarHistory(bars[:, 0], np.ones(len(bars)) if factors is None else factors, SHORT_BARS, LONG_BARS)
     times = orders.select("order_id", "submitted_ts_ms", "accepted_ts_ms", "triggered_ts_ms")
     table = fills.select(
         "symbol", "order_id", "type", "maker", "qty", "price", "reference_price", "ts_ms", "response_ts_ms",

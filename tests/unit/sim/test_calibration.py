@@ -8,8 +8,9 @@ import pytest
 from made_fills import HALF_LIFE_BARS, LAWS, TRUE, hourly_bars, recording, simulated_tables
 
 from keel.domain.orders import PriceModel
-from keel.sim.calibration.calibrate import Calibration, calibrate
+from keel.sim.calibration.calibrate import Calibration, Recording, calibrate
 from keel.sim.calibration.market import metaorder_growth
+from keel.sim.calibration.samples import slippages
 from keel.sim.calibration.slippage import SlippageSample, fit_slippage
 
 CONFIDENCE = 0.95
@@ -31,6 +32,11 @@ def fitted(bars, fills, orders, *, confidence=CONFIDENCE, seasonality=False, law
     return calibrate(recording(bars, fills, orders, tick), laws, confidence, seasonality=seasonality)
 
 
+def costs(bars, fills, orders, **given) -> Calibration:
+    """Fit what a desk can tell that recorded no times but the fills'."""
+    return fitted(bars, fills.with_columns(response_ts_ms=pl.lit(None, pl.Int64)), orders.head(0), **given)
+
+
 def hits(found: Calibration) -> dict[str, bool]:
     return {name: each.low <= TRUE[name] <= each.high for name, each in found.parameters.items()}
 
@@ -46,8 +52,9 @@ def test_known_parameters_lie_in_the_intervals_of_simulated_fills(seed):
 
 
 def test_without_noise_costs_come_back_to_a_part_of_a_tick():
-    found = fitted(*played(4))
+    found = costs(*played(4))
     assert found.slippage is not None
+    assert found.latency is None
     assert found.parameters["spread.half_spread_bps"].value == pytest.approx(2.0, abs=0.15)
     assert found.parameters["impact.coefficient"].value == pytest.approx(0.8, abs=0.02)
     assert found.slippage.r_squared > 0.999
@@ -55,9 +62,9 @@ def test_without_noise_costs_come_back_to_a_part_of_a_tick():
 
 def test_half_tick_of_rounding_is_not_taken_for_spread():
     bars, fills, orders = played(4)
-    blind = fitted(bars, fills, orders, tick=0.0)
+    blind = costs(bars, fills, orders, tick=0.0)
     half_tick_bps = 0.005 / fills["price"].mean() * 1e4
-    told = fitted(bars, fills, orders).parameters["spread.half_spread_bps"].value
+    told = costs(bars, fills, orders).parameters["spread.half_spread_bps"].value
     assert blind.parameters["spread.half_spread_bps"].value == pytest.approx(told + half_tick_bps, rel=0.05)
 
 
@@ -73,11 +80,27 @@ def test_impact_shape_is_what_the_kernel_charged():
     assert fills.height > orders.height  # orders cut by participation: the memory is tried
 
 
+def test_split_changes_nothing():
+    bars, fills, orders = played(5)
+    split_ts_ms = int(fills["ts_ms"].median())
+    factors = np.where(bars["open_ts_ms"][:, 0] > split_ts_ms, 4.0, 1.0)
+    # bars come adjusted, fills as they were: four new units of each old one
+    after = pl.when(pl.col("ts_ms") > bars["open_ts_ms"][np.argmax(factors > 1), 0])
+    new_units = fills.with_columns(qty=after.then(pl.col("qty") * 4).otherwise("qty"))
+    plain = slippages_of(recording(bars, fills, orders))
+    np.testing.assert_allclose(slippages_of(recording(bars, new_units, orders, factors=factors)), plain, rtol=1e-12)
+
+
+def slippages_of(given: Recording) -> np.ndarray:
+    around = given.around(given.fills, "ts_ms")
+    return slippages(given.fills, around, given.ticks, LAWS).sample.impact_shape_bps
+
+
 def test_outliers_are_pulled_in():
     bars, fills, orders = played(6)
     wrong = fills["reference_price"].to_numpy().copy()
     wrong[::20] *= 0.9
-    found = fitted(bars, fills.with_columns(reference_price=pl.Series(wrong)), orders)
+    found = costs(bars, fills.with_columns(reference_price=pl.Series(wrong)), orders)
     assert found.slippage is not None
     assert found.slippage.outliers >= len(wrong[::20]) * 0.9
     assert found.parameters["spread.half_spread_bps"].value == pytest.approx(2.0, abs=0.5)
@@ -131,7 +154,7 @@ def test_rounding_that_is_always_alike_widens_the_interval_of_the_spread():
     bars, fills, orders = played(9, price_model=PriceModel.OPEN, impact_coefficient=0.0, half_spread_bps=0.3)
     whole = fills.with_columns(reference_price=(fills["reference_price"] * 100).round() / 100)
     price = whole["reference_price"] + whole["side"].replace_strict({"BUY": 0.01, "SELL": -0.01})
-    found = fitted(bars, whole.with_columns(price=price), orders)
+    found = costs(bars, whole.with_columns(price=price), orders)
     spread = found.parameters["spread.half_spread_bps"]
     assert any("rounding hides" in line for line in found.warnings)
     assert spread.low <= 0.3 <= spread.high
@@ -141,7 +164,7 @@ def test_rounding_that_is_always_alike_widens_the_interval_of_the_spread():
 def test_resting_limit_orders_are_no_part_of_the_slippage():
     bars, fills, orders = played(10)
     resting = fills.with_columns(maker=pl.row_index() % 2 == 0)
-    found = fitted(bars, resting, orders)
+    found = costs(bars, resting, orders)
     assert found.slippages is not None
     assert found.slippages.left_out["resting limit orders"] == (fills.height + 1) // 2
 
@@ -177,7 +200,7 @@ def test_hours_of_the_week_are_found_and_shrunk():
 
 
 def test_without_fills_enough_there_is_no_hour_table():
-    found = fitted(*played(14), seasonality=True)
+    found = costs(*played(14), seasonality=True)
     assert not found.hours
     assert sum("seasonality" in line and "left out" in line for line in found.warnings) == 2
 
