@@ -14,7 +14,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from keel.config.section import clip
 from keel.data.bars import PriceKind
+from keel.data.importers.arrow_file import read_parquet_table
+from keel.data.importers.columns import listed_columns
+from keel.data.importers.csv_file import first_line, read_pieces
 from keel.data.importers.stamps import read_stamps
 from keel.domain.errors import DataError
 from keel.domain.layout import ACTION
@@ -25,6 +29,8 @@ _COLUMNS: Final = ("time", "symbol", "kind", "value")
 _KINDS: Final = {kind.name.lower(): kind for kind in ActionKind}
 _MAX_FUNDING_RATE: Final = 0.1
 """A funding rate is a fraction of a per cent; from here on it was meant in per cent or basis points."""
+_MAX_SPLIT: Final = 1_000_000
+"""Units that one may become: more than any venue has seen, so that no price leaves the numbers there are."""
 _TOLD: Final = 3
 """Symbols a message names before it says how many more there are."""
 
@@ -76,7 +82,7 @@ def read_actions(path: Path, instruments: Sequence[TradedBars]) -> Actions:
     table = _checked(_read(path), where)
     symbols = [one.symbol for one in instruments]
     if not table["symbol"].is_in(symbols).any():
-        given = table["symbol"].unique(maintain_order=True).to_list()
+        given = [clip(symbol) for symbol in table["symbol"].unique(maintain_order=True).to_list()]
         more = f" and {len(given) - _TOLD} more" if len(given) > _TOLD else ""
         raise DataError(
             f"{where}: no row is of {', '.join(symbols[:_TOLD])}; its symbols are {', '.join(given[:_TOLD])}{more}: "
@@ -92,45 +98,62 @@ def read_actions(path: Path, instruments: Sequence[TradedBars]) -> Actions:
 def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: no such file: mend data.actions, or set it to null")
-    try:
-        # text, so that a bad value can be quoted with its row
-        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise DataError(f"{path}: cannot be read as CSV or Parquet: {reason}") from error
+    if path.suffix == ".parquet":
+        return read_parquet_table(path)
+    names = first_line(path)
+    wanted = [name for name in _COLUMNS if name in names]
+    pieces = list(read_pieces(path, names, wanted or names, header=True))
+    return pl.concat(pieces) if pieces else pl.DataFrame(schema=dict.fromkeys(wanted or names, pl.String))
 
 
 def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
     """Return row, time (Date or UTC), symbol, kind (a number) and value of every row."""
     for name in _COLUMNS:
         if name not in table.columns:
-            told = f"its columns are {', '.join(table.columns)}: an actions file has {', '.join(_COLUMNS)}"
+            told = f"its columns are {listed_columns(table.columns)}: an actions file has {', '.join(_COLUMNS)}"
             raise DataError(f"{where}: no column {name}; {told}")
     if table.height == 0:
         raise DataError(f"{where}: there is a header but no row below it: set data.actions to null")
-    text = {name: table[name].cast(pl.String).str.strip_chars() for name in ("symbol", "kind", "value")}
+    text = {name: _text(table[name], where).str.strip_chars() for name in ("symbol", "kind", "value")}
     _refuse(text["symbol"].fill_null("") == "", where, lambda _: "symbol is empty")
     kind = text["kind"].str.to_lowercase().replace_strict(_KINDS, default=None, return_dtype=pl.Int8)
     _refuse(kind.is_null(), where, lambda row: _told_kind(text["kind"][row]))
     value = text["value"].cast(pl.Float64, strict=False)
-    _refuse(~value.is_finite().fill_null(value=False), where, lambda row: f"value {text['value'][row]!r} is no number")
+    _refuse(
+        ~value.is_finite().fill_null(value=False),
+        where,
+        lambda row: f"value {clip(repr(text['value'][row]))} is no number",
+    )
     _refuse_values(kind, value, where)
     time = read_stamps(table["time"], where)
     if isinstance(time.dtype, pl.Datetime) and time.dtype.time_zone is None:
-        raise DataError(f"{where}: row 1: time {table['time'][0]} has no zone: add Z or an offset, or write a date")
+        raise DataError(
+            f"{where}: row 1: time {clip(str(table['time'][0]))} has no zone: add Z or an offset, or write a date"
+        )
     checked = pl.DataFrame({"time": time, "symbol": text["symbol"], "kind": kind, "value": value})
     return checked.with_row_index("row", offset=1)
 
 
+def _text(column: pl.Series, where: str) -> pl.Series:
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise DataError(f"{where}: column {column.name} is {column.dtype.base_type()}, not text or numbers")
+    return column.cast(pl.String)
+
+
 def _told_kind(kind: str | None) -> str:
     near = difflib.get_close_matches(str(kind), _KINDS, n=1)
-    return f"kind {kind!r} is none of {', '.join(_KINDS)}{f'; did you mean {near[0]}?' if near else ''}"
+    return f"kind {clip(repr(kind))} is none of {', '.join(_KINDS)}{f'; did you mean {near[0]}?' if near else ''}"
 
 
 def _refuse_values(kind: pl.Series, value: pl.Series, where: str) -> None:
     funding = kind == ActionKind.FUNDING
     wrong = ~funding & (value <= 0.0)
     _refuse(wrong, where, lambda row: f"value {value[row]:g}: a {ActionKind(kind[row]).name.lower()} is above zero")
+    split = kind == ActionKind.SPLIT
+    wrong = split & ((value > _MAX_SPLIT) | (value < 1 / _MAX_SPLIT))
+    _refuse(
+        wrong, where, lambda row: f"value {value[row]:g}: a split makes at most {_MAX_SPLIT:,} of one, or the reverse"
+    )
     wrong = funding & (value.abs() >= _MAX_FUNDING_RATE)
     mend = f"a funding rate is a fraction between -{_MAX_FUNDING_RATE} and {_MAX_FUNDING_RATE}, 0.0001 for one bp"
     _refuse(wrong, where, lambda row: f"value {value[row]:g}: {mend}")

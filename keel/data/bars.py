@@ -28,6 +28,9 @@ REQUIRED_COLUMNS: Final[dict[str, pl.DataType]] = {
 EXTRA_COLUMNS: Final[dict[str, pl.DataType]] = {"trade_count": pl.Int64(), "taker_buy_volume": pl.Float64()}
 """Columns a feed may add; a file has them whole or not at all."""
 COLUMNS: Final = REQUIRED_COLUMNS | EXTRA_COLUMNS
+EARLIEST_TS_MS: Final = -9_214_560_000_000
+LATEST_TS_MS: Final = 9_214_646_400_000
+"""1678-01-01 and 2262-01-01: whole years that a 64-bit nanosecond time holds, as calendars and zones reckon with."""
 PRICE_KINDS: Final[tuple[PriceKind, ...]] = ("raw", "split", "total")
 
 

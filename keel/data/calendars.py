@@ -14,10 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from keel.data.bars import EARLIEST_TS_MS, LATEST_TS_MS
 from keel.domain.errors import DataError
 from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
 
 _DAY_ONE = date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = EARLIEST_TS_MS // MS_PER_DAY, LATEST_TS_MS // MS_PER_DAY - 1
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def sessions(calendar: str, first_day: int, last_day: int) -> Sessions:
 
     Raises DataError for a calendar exchange_calendars lacks, or years it does not cover.
     """
+    first_day, last_day = max(first_day, _FIRST_DAY), min(last_day, _LAST_DAY)
     years = [(_DAY_ONE + timedelta(days=day)).year for day in (first_day, last_day)]
     return _sessions_of_years(calendar, years[0], years[1])
 

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keel.data.bars import COLUMNS, EXTRA_COLUMNS, REQUIRED_COLUMNS
+from keel.config.section import clip
+from keel.data.bars import COLUMNS, EARLIEST_TS_MS, EXTRA_COLUMNS, LATEST_TS_MS, REQUIRED_COLUMNS
 from keel.domain.errors import DataError
 from keel.domain.timeframe import utc_text
 
@@ -23,8 +24,8 @@ def check_bars(table: pl.DataFrame, where: str, above: int = 0) -> None:
 
     Raises DataError naming `where`, the first bad row and its UTC time for: NaN, inf, a price at or below
     zero, negative volume, high < low, open or close outside [low, high], duplicate, unsorted or overlapping
-    stamps, close_ts <= open_ts; and naming the column where one is missing, of another type, or has no
-    value.
+    stamps, close_ts <= open_ts, times before 1678 or after 2261; and naming the column where one is missing, of
+    another type, or has no value.
     """
     check_schema(table.schema, where)
     _refuse_gaps(table, where, above)
@@ -48,7 +49,7 @@ def check_schema(schema: pl.Schema, where: str) -> None:
         raise DataError(f"{where}: no column {', '.join(missing)}: these are no bars Keel has written; import them")
     for name, dtype in schema.items():
         if name not in COLUMNS:
-            raise DataError(f"{where}: column {name} is none of a bar's; bars have {', '.join(COLUMNS)}")
+            raise DataError(f"{where}: column {clip(name)} is none of a bar's; bars have {', '.join(COLUMNS)}")
         if dtype != COLUMNS[name]:
             raise DataError(f"{where}: column {name} is {dtype}, not {COLUMNS[name]}; import the bars again")
 
@@ -84,6 +85,8 @@ def _stamp_faults(open_ts: NDArray[np.int64], close_ts: NDArray[np.int64]) -> It
     np.equal(open_ts[1:], open_ts[:-1], out=same[1:])
     np.less(open_ts[1:], open_ts[:-1], out=back[1:])
     np.less(open_ts[1:], close_ts[:-1], out=overlap[1:])
+    far = (open_ts < EARLIEST_TS_MS) | (close_ts > LATEST_TS_MS) | (close_ts < EARLIEST_TS_MS)
+    yield far, "a bar lies between 1678 and 2261; is its time in another unit?"
     yield same, "the row above has the same time; remove one of them"
     yield back, "it is earlier than the row above; sort the rows by time"
     yield close_ts <= open_ts, "it closes at {times[close_ts_ms]}, not after its open"

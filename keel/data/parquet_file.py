@@ -16,16 +16,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from keel.data.bars import COLUMNS, PRICE_KINDS, PriceKind, StoredBars, hash_columns, in_column_order
+from keel.config.section import clip
+from keel.data.bars import (
+    COLUMNS,
+    EARLIEST_TS_MS,
+    LATEST_TS_MS,
+    PRICE_KINDS,
+    PriceKind,
+    StoredBars,
+    hash_columns,
+    in_column_order,
+)
 from keel.data.check import check_bars, check_schema
-from keel.domain.errors import DataError
+from keel.domain.errors import DataError, UsageError
 from keel.domain.instrument import InstrumentId
-from keel.domain.timeframe import utc_text
+from keel.domain.timeframe import timeframe_ms, utc_text
 
 # Arrow's own pool keeps freed columns for later; a backtest reads once, so let them go back to the system.
 pa.set_memory_pool(pa.system_memory_pool())
 
 _METADATA: Final = ("feed", "price_kind", "venue", "symbol", "timeframe", "calendar", "timezone")
+_LONGEST_TEXT: Final = 500
+"""Characters of a metadata value; the feed of made-up bars, the longest there is, has some 150."""
 _POLARS_TYPES: Final = {"int64": pl.Int64(), "double": pl.Float64()}
 _ENCODING: Final[dict[str, Any]] = {
     # small enough that a month of minutes does not read the years around it
@@ -47,6 +59,11 @@ def write_file(path: Path, bars: StoredBars) -> None:
     there is whole and nothing lies beside it.
     """
     check_bars(bars.table, str(path))
+    for name, value in bars.metadata().items():
+        if not value.isprintable() or len(value) > _LONGEST_TEXT:
+            raise DataError(
+                f"{path}: {name} {clip(value)} cannot be kept: write at most {_LONGEST_TEXT} printable signs"
+            )
     metadata = {key.encode(): value.encode() for key, value in bars.metadata().items()}
     table = in_column_order(bars.table).to_arrow().replace_schema_metadata(metadata)
     beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
@@ -78,7 +95,7 @@ class BarFile:
         self._path, self._start_ms, self._end_ms = path, start_ms, end_ms
         with _opened(path) as file:
             self._identity = _identity(path)
-            metadata, schema = _metadata(file, path), _schema(file)
+            metadata, schema = _metadata(file, path), _schema(file, path)
             check_schema(schema, str(path))
             self.header = _stored_bars(metadata, pl.DataFrame(schema=schema))
 
@@ -136,18 +153,17 @@ class BarFile:
         """Return the row groups that reach into the range."""
         return [
             i
-            for i, stamps in enumerate(_stamps(file))
-            if (self._start_ms is None or stamps.max >= self._start_ms)
-            and (self._end_ms is None or stamps.min < self._end_ms)
+            for i, (first, last) in enumerate(_spans(file))
+            if (self._start_ms is None or last >= self._start_ms) and (self._end_ms is None or first < self._end_ms)
         ]
 
     def _columns(self, file: pq.ParquetFile, names: list[str]) -> Iterator[pl.DataFrame]:
         """Yield the rows of the range, a row group at a time, unchecked; no piece is empty."""
-        stamps = _stamps(file)
+        spans = _spans(file)
         for i in self._groups(file):
             # a filter copies all columns: leave it out where it would keep every row
-            inside = (self._start_ms is None or stamps[i].min >= self._start_ms) and (
-                self._end_ms is None or stamps[i].max < self._end_ms
+            inside = (self._start_ms is None or spans[i][0] >= self._start_ms) and (
+                self._end_ms is None or spans[i][1] < self._end_ms
             )
             wanted = names if inside else list(dict.fromkeys(["open_ts_ms", *names]))
             piece = _as_polars(file.read_row_group(i, columns=wanted, use_threads=False))
@@ -166,7 +182,7 @@ def read_header(path: Path) -> StoredBars:
     """Read what a file says of its bars, without a row. Raises DataError if it is damaged or not Keel's."""
     with _opened(path) as file:
         metadata = _metadata(file, path)
-        return _stored_bars(metadata, pl.DataFrame(schema=_schema(file)))
+        return _stored_bars(metadata, pl.DataFrame(schema=_schema(file, path)))
 
 
 @contextmanager
@@ -175,7 +191,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         # Not memory-mapped: the pages of a file read once would stay in the process beside what was made of them.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         told = f"damaged, or no Parquet file: {_reason(error)}; delete it and import the bars again"
         raise DataError(f"{path}: {told}") from error
 
@@ -188,10 +204,18 @@ def _metadata(file: pq.ParquetFile, path: Path) -> dict[str, str]:
             f"{path}: its metadata has no {', '.join(missing)}, so Keel did not write it: "
             f"bring it in with python scripts/import_bars.py parquet"
         )
+    for name, value in found.items():
+        if not value.isprintable() or len(value) > _LONGEST_TEXT:
+            raise DataError(
+                f"{path}: {name} {clip(value)} in its metadata is no name: delete it and import the bars again"
+            )
     if found["price_kind"] not in PRICE_KINDS:
-        raise DataError(
-            f"{path}: price_kind {found['price_kind']!r} in its metadata is none of {', '.join(PRICE_KINDS)}"
-        )
+        told = f"price_kind {clip(found['price_kind'])} in its metadata is none of {', '.join(PRICE_KINDS)}"
+        raise DataError(f"{path}: {told}")
+    try:
+        timeframe_ms(found["timeframe"])
+    except UsageError as error:
+        raise DataError(f"{path}: its metadata: {error}") from error
     return found
 
 
@@ -207,8 +231,13 @@ def _stored_bars(metadata: dict[str, str], table: pl.DataFrame) -> StoredBars:
     )
 
 
-def _stamps(file: pq.ParquetFile) -> list[pq.Statistics]:
-    return [file.metadata.row_group(i).column(0).statistics for i in range(file.metadata.num_row_groups)]
+def _spans(file: pq.ParquetFile) -> list[tuple[int, int]]:
+    """Return the first and last open of each row group, as wide as can be where the file does not tell."""
+    at = file.schema_arrow.get_field_index("open_ts_ms")
+    told = [file.metadata.row_group(i).column(at).statistics for i in range(file.metadata.num_row_groups)]
+    return [
+        (one.min, one.max) if one is not None and one.has_min_max else (EARLIEST_TS_MS, LATEST_TS_MS) for one in told
+    ]
 
 
 def _within(piece: pl.DataFrame, start_ms: int | None, end_ms: int | None) -> pl.DataFrame:
@@ -223,16 +252,19 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 
 def _no_bars_in_range(file: pq.ParquetFile, path: Path, start_ms: int | None, end_ms: int | None) -> str:
-    stamps = _stamps(file)
+    spans = _spans(file)
     bounds = (("from", start_ms), ("before", end_ms))
     asked = " ".join(f"{word} {utc_text(ts)}" for word, ts in bounds if ts is not None)
     return (
-        f"{path}: no bar opens {asked}; its bars open {utc_text(stamps[0].min)} .. {utc_text(stamps[-1].max)}: "
+        f"{path}: no bar opens {asked}; its bars open {utc_text(spans[0][0])} .. {utc_text(spans[-1][1])}: "
         f"change data.start and data.end, or import more"
     )
 
 
-def _schema(file: pq.ParquetFile) -> pl.Schema:
+def _schema(file: pq.ParquetFile, path: Path) -> pl.Schema:
+    names = [field.name for field in file.schema_arrow]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"{path}: column {clip(twice)} stands twice; delete it and import the bars again")
     # by hand: an empty arrow table, which polars could convert, would import pandas
     return pl.Schema({field.name: _POLARS_TYPES.get(str(field.type), pl.Unknown()) for field in file.schema_arrow})
 

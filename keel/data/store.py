@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from keel.config.section import clip
 from keel.data.bars import StoredBars
 from keel.data.check import check_bars
 from keel.data.merge import merge
@@ -19,6 +20,8 @@ from keel.domain.instrument import InstrumentId
 from keel.domain.timeframe import timeframe_ms
 
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9^][A-Za-z0-9._:=^-]*(/[A-Za-z0-9][A-Za-z0-9._:=^-]*)*")
+_LONGEST_NAME: Final = 100
+"""Bytes a folder's name may have on any system, with room to spare."""
 _LISTED: Final = 12
 
 
@@ -36,8 +39,9 @@ class BarStore:
         """Return where these bars live. Raises UsageError for an unknown timeframe or a name no folder can have."""
         timeframe_ms(timeframe)
         for kind, name in (("venue", instrument_id.venue), ("symbol", instrument_id.symbol)):
-            if not _SAFE_NAME.fullmatch(name) or (kind == "venue" and "/" in name):
-                raise DataError(f"{kind} {name!r} cannot name bars: write letters and digits, parted by . _ : = - or /")
+            if not _SAFE_NAME.fullmatch(name) or (kind == "venue" and "/" in name) or len(name) > _LONGEST_NAME:
+                told = f"at most {_LONGEST_NAME} letters and digits, parted by . _ : = - or /"
+                raise DataError(f"{kind} {clip(repr(name))} cannot name bars: write {told}")
         return self.root / instrument_id.venue / instrument_id.symbol.replace("/", "-") / f"{timeframe}.parquet"
 
     def exists(self, instrument_id: InstrumentId, timeframe: str) -> bool:

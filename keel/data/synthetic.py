@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from keel.data.bars import StoredBars
 from keel.domain.errors import UsageError
 from keel.domain.instrument import InstrumentId
-from keel.domain.timeframe import MS_PER_HOUR, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms, utc_text
+from keel.domain.timeframe import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms, utc_text
 
 SYMBOL_PREFIX: Final = "SYN"
 FEED: Final = "synthetic/1"
@@ -55,6 +55,8 @@ _WEEKEND: Final = 0.70
 _NOTIONAL_PER_MINUTE: Final = 1e6
 _VOLUME_ELASTICITY: Final = 1.3
 _VOLUME_NOISE: Final = 0.5
+_LONGEST_DAYS: Final = 50 * 366
+"""Every minute of them is drawn and held until the bars are made."""
 _MONDAY_OFFSET_HOURS: Final = 72
 """1970-01-01 was a Thursday."""
 
@@ -125,6 +127,10 @@ def _whole_bars(market: SyntheticMarket, length_ms: int) -> int:
         raise UsageError(
             f"synthetic bars {utc_text(market.start_ms)} .. {utc_text(market.end_ms)}: no whole bar lies between; "
             f"put end after start"
+        )
+    if count * length_ms > _LONGEST_DAYS * MS_PER_DAY:
+        raise UsageError(
+            f"synthetic bars {utc_text(market.start_ms)} .. {utc_text(market.end_ms)}: make 50 years at most"
         )
     return int(count)
 

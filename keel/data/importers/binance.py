@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from keel.config.section import clip
 from keel.data.bars import StoredBars
 from keel.data.importers.columns import STANDARD_COLUMNS, Target, bars_from_pieces
 from keel.data.importers.csv_file import first_line, read_pieces
@@ -78,9 +79,8 @@ def _refuse_other_columns(first: list[str], path: Path, *, header: bool) -> None
         )
     for name, known in zip(first, _COLUMNS, strict=True):
         if header and re.sub("[^a-z]", "", name.lower()) not in known:
-            raise DataError(
-                f"{path}: column {name!r} stands where a kline file has {known[0]}: import it with csv --columns"
-            )
+            told = f"column {clip(repr(name))} stands where a kline file has {known[0]}"
+            raise DataError(f"{path}: {told}: import it with csv --columns")
 
 
 def _checked(path: Path, wanted: list[str], timeframe: str, *, header: bool) -> Iterator[pl.DataFrame]:
@@ -93,8 +93,8 @@ def _checked(path: Path, wanted: list[str], timeframe: str, *, header: bool) -> 
         if longer.any():
             row = int(longer.arg_max() or 0)
             raise DataError(
-                f"{path}: row {rows + row + 1}: close_time {piece['closetime'][row]} is more than {timeframe} after "
-                f"open_time {piece['opentime'][row]}: state the right --timeframe"
+                f"{path}: row {rows + row + 1}: close_time {clip(piece['closetime'][row])} is more than {timeframe} "
+                f"after open_time {clip(piece['opentime'][row])}: state the right --timeframe"
             )
         yield piece
         rows += piece.height

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from keel.config.section import clip
 from keel.data.bars import COLUMNS, EXTRA_COLUMNS, PriceKind, StoredBars
 from keel.data.calendars import calendar_timezone, session_bars, within_sessions
 from keel.data.check import check_bars
@@ -34,6 +35,8 @@ SESSIONS_ONLY: Final = " (sessions only)"
 """Ends the feed's name where bars outside the sessions were left out, so that every result tells it."""
 _OTHER_SEPARATORS: Final = ";\t|"
 """What parts cells in files that are called CSV, besides the comma."""
+_LISTED: Final = 12
+"""Columns a message names before it says that there are more."""
 _SPACING_TOLD: Final = 10
 """Rows from which the grid that the stamps lie on says what the timeframe is."""
 _PRICES: Final = ("open", "high", "low", "close")
@@ -63,11 +66,11 @@ def parse_mapping(text: str, standard: Mapping[str, str] = STANDARD_COLUMNS) -> 
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, column = (piece.strip() for piece in part.partition("="))
         if not (name and equals and column):
-            raise UsageError(f"--columns: {part!r} is not NAME=COLUMN, such as open=o")
+            raise UsageError(f"--columns: {clip(repr(part))} is not NAME=COLUMN, such as open=o")
         if name not in allowed:
             near = difflib.get_close_matches(name, allowed, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"--columns: {name!r} is no column of a bar ({', '.join(allowed)}){hint}")
+            raise UsageError(f"--columns: {clip(repr(name))} is no column of a bar ({', '.join(allowed)}){hint}")
         mapping[name] = column
     return mapping
 
@@ -77,11 +80,16 @@ def refuse_missing(columns: Sequence[str], mapping: Mapping[str, str], where: st
     for name, column in mapping.items():
         if column not in columns:
             near = difflib.get_close_matches(column, columns, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = f" (did you mean {clip(repr(near[0]))}?)" if near else ""
             raise DataError(
-                f"{where}: no column {column!r} for {name}{hint}; its columns are {', '.join(columns) or 'none'}: "
+                f"{where}: no column {clip(repr(column))} for {name}{hint}; its columns are {listed_columns(columns)}: "
                 f"{_mend(columns, name)}"
             )
+
+
+def listed_columns(columns: Sequence[str]) -> str:
+    """Return the names of a file's columns as a message tells them: the first 12, printable."""
+    return (", ".join(map(clip, columns[:_LISTED])) or "none") + ", ..." * (len(columns) > _LISTED)
 
 
 def _mend(columns: Sequence[str], name: str) -> str:
@@ -205,17 +213,21 @@ class _Made:
 
 
 def _number(raw: pl.Series, dtype: pl.DataType, where: str, above: int) -> pl.Series:
+    if not (raw.dtype.is_numeric() or raw.dtype in (pl.String, pl.Null)):
+        raise DataError(f"{where}: column {clip(raw.name)} is {raw.dtype.base_type()}, not numbers; map another one")
     text = raw.str.strip_chars() if raw.dtype == pl.String else raw
-    # counts are written as 12 or 12.0
     number = text.cast(pl.Float64, strict=False)
     wrong = number.is_null()
     if dtype == pl.Int64():
-        wrong = wrong | (number != number.round())
+        # counts are written as 12 or 12.0
+        whole = text.cast(pl.Int64, strict=False).fill_null(number.cast(pl.Int64, strict=False))
+        wrong, number = wrong | (number != number.round()).fill_null(value=True) | whole.is_null(), whole
     if wrong.any():
         row = int(wrong.arg_max() or 0)
         value = raw[row]
-        told = "is empty" if value in (None, "") else f"{value!r} is no {'whole ' if dtype == pl.Int64() else ''}number"
-        raise DataError(f"{where}: row {above + row + 1}: {raw.name} {told}")
+        kind = "whole number" if dtype == pl.Int64() else "number"
+        told = "is empty" if value in (None, "") else f"{clip(repr(value))} is no {kind}"
+        raise DataError(f"{where}: row {above + row + 1}: {clip(raw.name)} {told}")
     return number.cast(dtype, strict=False)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,8 @@ from keel.domain.errors import DataError
 
 _PIECE_BYTES: Final = 1 << 23
 """Text held at once: some 10^5 rows."""
+_LONGEST_LINE: Final = 1 << 20
+"""Bytes of a line from which a file is none of rows: a small zip can hold one line without an end."""
 _DAMAGES: Final = (
     pl.exceptions.PolarsError,
     pa.ArrowException,
@@ -25,6 +29,8 @@ _DAMAGES: Final = (
     csv.Error,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    struct.error,
     EOFError,
     NotImplementedError,  # a zip packed by a method that Python lacks
 )
@@ -58,7 +64,7 @@ def damage_named(path: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read: it is not UTF-8 text; save it as such") from error
-    except _DAMAGES as error:
+    except (*_DAMAGES, pl.exceptions.PanicException) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(f"{path}: cannot be read as {path.suffix or 'such a file'}: {reason}") from error
 
@@ -71,9 +77,12 @@ def member_name(path: Path) -> str:
 
 
 def first_line(path: Path) -> list[str]:
-    """Return the cells of a CSV file's first line. Raises DataError as `opened` does."""
-    with opened(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-        return next(csv.reader(text), [])
+    """Return the cells of a CSV file's first line. Raises DataError as `opened` does, and if the line has no end."""
+    with opened(path) as file:
+        line = _line(file, path).decode("utf-8-sig")
+        if "\r" in line.rstrip("\r\n"):
+            raise DataError(f"{path}: its lines end in a carriage return alone: save it with line feeds")
+        return next(csv.reader([line], strict=True), [])
 
 
 def read_pieces(path: Path, names: Sequence[str], wanted: Sequence[str], *, header: bool) -> Iterator[pl.DataFrame]:
@@ -87,22 +96,29 @@ def read_pieces(path: Path, names: Sequence[str], wanted: Sequence[str], *, head
     schema = {str(place): pl.String for place in range(len(names))}
     with opened(path) as file:
         if header:
-            file.readline()
+            _line(file, path)
         while block := file.read(_PIECE_BYTES):
-            block += file.readline()
+            block += _line(file, path)
             try:
                 # all columns: of those left out polars does not notice that a row has too many
                 piece = pl.read_csv(block, has_header=False, schema=schema)
-            except pl.exceptions.ComputeError:
-                _refuse_long_row(block, len(names), path, rows)
+            except pl.exceptions.PolarsError:
+                _refuse_other_width(block, len(names), path, rows)
                 raise
             rows += piece.height
             yield piece.select(pl.col(str(place)).alias(names[place]) for place in places)
 
 
-def _refuse_long_row(block: bytes, columns: int, path: Path, above: int) -> None:
-    for row, cells in enumerate(csv.reader(io.StringIO(block.decode())), start=above + 1):
-        if len(cells) > columns:
+def _line(file: IO[bytes], path: Path) -> bytes:
+    line = file.readline(_LONGEST_LINE + 1)
+    if len(line) > _LONGEST_LINE:
+        raise DataError(f"{path}: has a line of over {_LONGEST_LINE:,} bytes: it is no table of bars")
+    return line
+
+
+def _refuse_other_width(block: bytes, columns: int, path: Path, above: int) -> None:
+    for row, cells in enumerate(csv.reader(io.StringIO(block.decode("utf-8-sig"), newline="")), start=above + 1):
+        if len(cells) != columns:
             raise DataError(f"{path}: row {row} has {len(cells)} cells, the file's first line {columns}; mend the row")
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
-
-import polars as pl
-import pyarrow.parquet as pq
+from typing import Final
 
 from keel.data.bars import StoredBars
+from keel.data.importers.arrow_file import parquet_columns, parquet_pieces, read_feather_table
 from keel.data.importers.columns import Target, bars_from_columns, bars_from_pieces, refuse_missing
-from keel.data.importers.csv_file import damage_named, first_line, read_pieces, refuse_absent
+from keel.data.importers.csv_file import first_line, read_pieces
 from keel.domain.errors import UsageError
 from keel.domain.instrument import InstrumentId
 
@@ -28,7 +26,6 @@ _FREQTRADE_COLUMNS: Final[Mapping[str, str]] = {
     "timestamp": "date",
     **{name: name for name in ("open", "high", "low", "close", "volume")},
 }
-_BATCH_ROWS: Final = 1 << 17
 _FREQTRADE_NAME: Final = re.compile(r"([^_]+)_([^_]+)-(\d+[mhdw])")
 
 
@@ -46,23 +43,13 @@ def read_csv(path: Path, mapping: Mapping[str, str], target: Target, *, header: 
 
 def read_parquet(path: Path, mapping: Mapping[str, str], target: Target) -> StoredBars:
     """Read bars from a Parquet file by the same mapping as CSV. Raises DataError naming the file and row."""
-    refuse_absent(path)
-
-    def pieces() -> Iterator[pl.DataFrame]:
-        with damage_named(path), pq.ParquetFile(path) as file:
-            refuse_missing(file.schema_arrow.names, mapping, str(path))
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(mapping.values()))):
-                yield cast(pl.DataFrame, pl.from_arrow(batch))
-
-    return bars_from_pieces(pieces(), mapping, target, str(path))
+    refuse_missing(parquet_columns(path), mapping, str(path))
+    return bars_from_pieces(parquet_pieces(path, list(mapping.values())), mapping, target, str(path))
 
 
 def read_freqtrade(path: Path, target: Target) -> StoredBars:
     """Read a feather file as freqtrade writes it: date, open to close, volume. Raises DataError naming file and row."""
-    refuse_absent(path)
-    with damage_named(path):
-        table = pl.read_ipc(path)
-    return bars_from_columns(table, _FREQTRADE_COLUMNS, target, str(path))
+    return bars_from_columns(read_feather_table(path), _FREQTRADE_COLUMNS, target, str(path))
 
 
 def read_yahoo(path: Path, target: Target) -> StoredBars:

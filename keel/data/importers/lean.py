@@ -14,11 +14,13 @@ from typing import Final
 
 import polars as pl
 
+from keel.config.section import clip
 from keel.data.bars import StoredBars
 from keel.data.importers.columns import STANDARD_COLUMNS, Target, bars_from_pieces
 from keel.data.importers.csv_file import first_line, member_name, read_pieces
 from keel.domain.errors import DataError
 from keel.domain.instrument import InstrumentId
+from keel.domain.timeframe import MS_PER_DAY
 
 LEAN_CALENDAR: Final = "XNYS"
 _TIMEZONE: Final = "America/New_York"
@@ -57,8 +59,9 @@ def read_lean(
 def _timeframe(first: list[str], path: Path) -> str:
     time = _TIME.fullmatch(first[0]) if first else None
     if time is None:
+        told = clip(repr(first[0] if first else ""))
         raise DataError(
-            f"{path}: row 1: {first[0] if first else ''!r} is no time of LEAN's daily or hourly files, such as "
+            f"{path}: row 1: {told} is no time of LEAN's daily or hourly files, such as "
             f"20131007 09:00, and the file inside is not named like 20131007_spy_minute_trade.csv"
         )
     return "1d" if time[1] == "00:00" else "1h"
@@ -70,12 +73,19 @@ def _as_iso(pieces: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _on_the_day(pieces: Iterator[pl.DataFrame], day: str, path: Path) -> Iterator[pl.DataFrame]:
-    """Make times of milliseconds since midnight; what is no such number stays as it is, to be refused by its row."""
+    """Make times of milliseconds since midnight. Raises DataError naming the row of what is none."""
     try:
         midnight = datetime.strptime(day, _DAY)  # noqa: DTZ007 - the target says in which zone
     except ValueError as error:
         raise DataError(f"{path}: {day} in the name of the file inside is no date") from error
-    milliseconds = pl.col("timestamp").cast(pl.Int64, strict=False)
-    clock = (pl.lit(midnight, pl.Datetime("ms")) + pl.duration(milliseconds=milliseconds)).dt.to_string("iso:strict")
+    rows, start = 0, pl.lit(midnight, pl.Datetime("ms"))
     for piece in pieces:
-        yield piece.with_columns(pl.coalesce(clock, pl.col("timestamp")).alias("timestamp"))
+        since = piece["timestamp"].str.strip_chars().cast(pl.Int64, strict=False)
+        wrong = ~since.is_between(0, MS_PER_DAY - 1).fill_null(value=False)
+        if wrong.any():
+            row = int(wrong.arg_max() or 0)
+            told = "is no time: this file counts milliseconds since midnight"
+            raise DataError(f"{path}: row {rows + row + 1}: timestamp {clip(str(piece['timestamp'][row]))} {told}")
+        clock = (start + pl.duration(milliseconds=pl.lit(since))).dt.to_string("iso:strict")
+        yield piece.with_columns(clock.alias("timestamp"))
+        rows += piece.height

@@ -6,7 +6,10 @@ from typing import Final
 
 import polars as pl
 
+from keel.config.section import clip
+from keel.data.bars import EARLIEST_TS_MS, LATEST_TS_MS
 from keel.domain.errors import DataError
+from keel.domain.timeframe import MS_PER_DAY
 
 _EPOCH_UNITS: Final = (
     ("s", 10**8, 10**11, 1000),
@@ -26,16 +29,28 @@ def read_stamps(raw: pl.Series, where: str, above: int = 0) -> pl.Series:
     size, and one column has one unit. Raises DataError naming `where` and the first row that is no time or is of
     another kind than the first; rows are counted from 1, after `above` rows.
     """
-    name = raw.name
     _refuse_first(raw.is_null(), raw, where, above, "is empty; every row needs a time")
+    stamps = _read_stamps(raw, where, above)
+    days = stamps.cast(pl.Int32) if stamps.dtype == pl.Date else stamps.cast(pl.Int64) // MS_PER_DAY
+    far = (days < EARLIEST_TS_MS // MS_PER_DAY) | (days >= LATEST_TS_MS // MS_PER_DAY)
+    _refuse_first(far, raw, where, above, "is no time of a bar; they lie between 1678 and 2261")
+    return stamps
+
+
+def _read_stamps(raw: pl.Series, where: str, above: int) -> pl.Series:
     if raw.dtype == pl.Date:
         return raw
     if isinstance(raw.dtype, pl.Datetime):
-        return raw.dt.cast_time_unit("ms")
+        stamps = raw.dt.cast_time_unit("ms")
+        _refuse_first(stamps != raw, raw, where, above, "is not a whole millisecond")
+        return stamps
     if raw.dtype.is_integer():
-        return _from_epoch(raw.cast(pl.Int64), raw, where, above)
+        whole = raw.cast(pl.Int64, strict=False)
+        _refuse_first(whole.is_null(), raw, where, above, "is no epoch time")
+        return _from_epoch(whole, raw, where, above)
     if raw.dtype != pl.String:
-        raise DataError(f"{where}: column {name} is {raw.dtype}; a time is a whole number, ISO text, or a timestamp")
+        name, dtype = clip(raw.name), raw.dtype.base_type()
+        raise DataError(f"{where}: column {name} is {dtype}; a time is a whole number, ISO text, or a timestamp")
     text = raw.str.strip_chars()
     if text.str.contains(_WHOLE)[0]:
         whole = text.str.extract(r"^(\d+)(?:\.0*)?$").cast(pl.Int64, strict=False)
@@ -94,7 +109,7 @@ def to_dates(stamps: pl.Series, where: str, above: int = 0) -> pl.Series:
 
 
 def _from_epoch(whole: pl.Series, raw: pl.Series, where: str, above: int) -> pl.Series:
-    unit, floor, limit, ratio = next(entry for entry in _EPOCH_UNITS if int(whole[0]) < entry[2])
+    unit, floor, limit, ratio = next((one for one in _EPOCH_UNITS if int(whole[0]) < one[2]), _EPOCH_UNITS[-1])
     wrong = (whole >= limit) | (whole < floor)
     told = f"is no epoch time in {unit} like the first row's; a column has one unit, after 1973"
     _refuse_first(wrong, raw, where, above, told)
@@ -127,6 +142,8 @@ def _from_iso(text: pl.Series, raw: pl.Series, where: str, above: int) -> pl.Ser
     clock = parts.select(pl.concat_str("date", pl.lit(" "), "minute", "second"))["date"]
     local = clock.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ms", strict=False)
     _refuse_first(local.is_null(), raw, where, above, "is no time of day")
+    finer = parts["second"].str.contains(r"\.\d{3}\d*[1-9]")
+    _refuse_first(finer, raw, where, above, "is not a whole millisecond")
     return _shift_to_utc(local, parts["zone"]) if zoned[0] else local
 
 
@@ -139,4 +156,4 @@ def _shift_to_utc(local: pl.Series, zone: pl.Series) -> pl.Series:
 def _refuse_first(wrong: pl.Series, raw: pl.Series, where: str, above: int, told: str) -> None:
     if wrong.any():
         row = int(wrong.arg_max() or 0)
-        raise DataError(f"{where}: row {above + row + 1}: {raw.name} {raw[row]!s} {told}")
+        raise DataError(f"{where}: row {above + row + 1}: {clip(raw.name)} {clip(str(raw[row]))} {told}")

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from keel.data.bars import COLUMNS
 from keel.data.calendars import calendar_timezone
+from keel.data.importers.arrow_file import read_feather_table, read_parquet_table
 from keel.data.importers.columns import STANDARD_COLUMNS, refuse_missing
-from keel.data.importers.csv_file import damage_named, first_line, read_pieces, refuse_absent
+from keel.data.importers.csv_file import first_line, read_pieces
 from keel.data.importers.stamps import read_stamps, to_dates, to_utc_ms
 from keel.data.quality.known_sessions import known_sessions
 from keel.domain.errors import DataError
@@ -61,16 +62,14 @@ def read_raw(path: Path, layout: Layout) -> tuple[pl.DataFrame, str]:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    refuse_absent(path)
-    with damage_named(path):
-        if path.suffix in (".parquet", ".pq"):
-            return pl.read_parquet(path)
-        if path.suffix in (".feather", ".ipc", ".arrow"):
-            return pl.read_ipc(path)
-        first = first_line(path)
-        header = not (first and first[0][:1].isdigit())
-        names = first if header else [*_HEADLESS, *(str(place) for place in range(len(_HEADLESS) + 1, len(first) + 1))]
-        pieces = list(read_pieces(path, names[: len(first)], names[: len(first)], header=header))
+    if path.suffix in (".parquet", ".pq"):
+        return read_parquet_table(path)
+    if path.suffix in (".feather", ".ipc", ".arrow"):
+        return read_feather_table(path)
+    first = first_line(path)
+    header = not (first and first[0][:1].isdigit())
+    names = first if header else [*_HEADLESS, *(str(place) for place in range(len(_HEADLESS) + 1, len(first) + 1))]
+    pieces = list(read_pieces(path, names[: len(first)], names[: len(first)], header=header))
     if not pieces:
         raise DataError(f"{path}: there is a header but no row below it")
     return pl.concat(pieces)

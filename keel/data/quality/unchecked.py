@@ -23,7 +23,11 @@ def read_unchecked(path: Path, start_ms: int | None = None, end_ms: int | None =
     header = BarFile(path).header
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = cast(pl.DataFrame, pl.from_arrow(file.read())) if file.metadata.num_rows else header.table
+            table = (
+                cast(pl.DataFrame, pl.from_arrow(file.read(use_threads=False)))
+                if file.metadata.num_rows
+                else header.table
+            )
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: damaged: {reason}; delete it and import the bars again") from error
