@@ -110,9 +110,9 @@ class ImpactSection(Section):
     )
     half_life_bars: float = Field(
         5.0,
-        gt=0,
+        ge=0.001,
         le=1e6,
-        description="Time after which half of the own quantity is forgotten, bars; above 0, to 1e6.",
+        description="Time after which half of the own quantity is forgotten, bars; 0.001 to 1e6.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -38,18 +38,22 @@ def _known_timeframe(value: str) -> str:
 Timeframe = Annotated[str, AfterValidator(_known_timeframe)]
 """Length of a bar."""
 
+_MAX_RATE: Final = 1e12
+"""Largest rate between two currencies, and 1 over the smallest: no book overflows by changing money."""
 _SYMBOL: Final[TypeAdapter[str]] = TypeAdapter(Symbol)
 
 
 def _parse_rate(value: object) -> float | str:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 1 / _MAX_RATE <= value <= _MAX_RATE:
         return float(value)
     if not isinstance(value, str) or _is_number(value):
-        raise expected("a number above zero or the symbol of stored bars such as BTC/USDT")
+        raise expected(
+            f"a number from {1 / _MAX_RATE:g} to {_MAX_RATE:g} or the symbol of stored bars such as BTC/USDT"
+        )
     try:
         return _SYMBOL.validate_python(value)
     except ValidationError:
-        raise expected("a symbol such as BTC/USDT, or a number above zero") from None
+        raise expected(f"a symbol such as BTC/USDT, or a number from {1 / _MAX_RATE:g} to {_MAX_RATE:g}") from None
 
 
 def _is_number(text: str) -> bool:
@@ -170,9 +174,10 @@ class DataSection(Section):
 
     def _check_symbols(self) -> None:
         seen: dict[str, str] = {}
+        times = Counter(self.symbols)
         for symbol in self.symbols:
             other = seen.setdefault(symbol.replace("/", "-"), symbol)
-            if other == symbol and self.symbols.count(symbol) == 1:
+            if other == symbol and times[symbol] == 1:
                 continue
             what = "twice" if other == symbol else f"beside {clip(other)}, which is stored under the same name"
             raise broken_rule("symbols", f"{clip(symbol)} is listed {what}: list each symbol once")

@@ -6,10 +6,11 @@ import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from keel.config.section import clip
 from keel.config.yaml_tree import (
+    MAX_DEPTH,
     Document,
     KeyPath,
     looks_secret,
@@ -18,12 +19,17 @@ from keel.config.yaml_tree import (
     refuse_secret,
     show_path,
 )
-from keel.domain.errors import ConfigError
+from keel.domain.errors import ConfigError, reason_of
+
+MOST_LAYERS: Final = 20
+"""Files that may stand above one another in `extends`."""
+MOST_BYTES: Final = 1_000_000
+"""Size of a file; the largest shipped has some 20,000."""
 
 
 def read_layers(path: Path, overrides: Sequence[str]) -> Document:
     """Return a file over all it extends, with the overrides applied. Raises ConfigError with the place."""
-    return override_all(_read_file(path, str(path), ()), overrides)
+    return override_all(_read_file(path, str(path), (), {}), overrides)
 
 
 def override_all(document: Document, overrides: Sequence[str]) -> Document:
@@ -33,24 +39,41 @@ def override_all(document: Document, overrides: Sequence[str]) -> Document:
     return document
 
 
-def _read_file(path: Path, named_by: str, chain: tuple[Path, ...]) -> Document:
-    identity = path.resolve()
+def _read_file(path: Path, named_by: str, chain: tuple[Path, ...], known: dict[Path, Document]) -> Document:
+    """Read a file over what it extends; `known` are the files read so far, for several may extend one."""
+    identity = _identity(path, named_by)
+    if identity in known:
+        return known[identity]
     if identity in chain:
         circle = " -> ".join(clip(p.name) for p in (*chain[chain.index(identity) :], identity))
         raise ConfigError(f"{named_by}: extends goes in a circle: {circle}")
+    if len(chain) > MOST_LAYERS:
+        raise ConfigError(f"{named_by}: extends goes over more than {MOST_LAYERS} files: extend fewer")
     document = read_document(_read_text(path, named_by), str(path))
     bases = _bases(document)
     merged = Document(document.source, {}, {})
     for where, base in bases:
         below = Path(os.path.normpath(path.parent / base))
-        merged = _merge(merged, _read_file(below, f"{where}: extends {clip(base)}", (*chain, identity)))
-    return _merge(merged, document)
+        merged = _merge(merged, _read_file(below, f"{where}: extends {clip(base)}", (*chain, identity), known))
+    known[identity] = _merge(merged, document)
+    return known[identity]
+
+
+def _identity(path: Path, named_by: str) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL in the name
+        raise ConfigError(f"{named_by}: cannot be read: {reason_of(error)}") from None
 
 
 def _read_text(path: Path, named_by: str) -> str:
     where = named_by if named_by == str(path) else f"{named_by}: {path}"
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ConfigError(f"{where}: over {MOST_BYTES:,} bytes: a configuration is smaller")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{where}: no such file") from None
     except IsADirectoryError:
@@ -58,7 +81,7 @@ def _read_text(path: Path, named_by: str) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise ConfigError(f"{where}: cannot be read: {reason_of(error)}") from None
 
 
 def _bases(document: Document) -> list[tuple[str, str]]:
@@ -76,28 +99,27 @@ def _bases(document: Document) -> list[tuple[str, str]]:
 
 
 def _merge(base: Document, top: Document) -> Document:
-    values, places = copy.deepcopy(base.values), dict(base.places)
-    _lay(values, places, top.values, top.places, ())
-    return Document(top.source, values, places)
+    replaced: set[KeyPath] = set()
+    values = _laid(base.values, top.values, (), replaced)
+    kept = {
+        path: place
+        for path, place in base.places.items()
+        if not any(path[:end] in replaced for end in range(1, len(path) + 1))
+    }
+    return Document(top.source, values, kept | top.places)
 
 
-def _lay(
-    values: dict[str, Any],
-    places: dict[KeyPath, str],
-    new_values: dict[str, Any],
-    new_places: dict[KeyPath, str],
-    path: KeyPath,
-) -> None:
-    for key, new in new_values.items():
-        here = (*path, key)
-        old = values.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            places[here] = new_places[here]
-            _lay(old, places, new, new_places, here)
-            continue
-        _forget(places, here)
-        values[key] = copy.deepcopy(new)
-        places.update({p: place for p, place in new_places.items() if p[: len(here)] == here})
+def _laid(old: dict[str, Any], new: dict[str, Any], path: KeyPath, replaced: set[KeyPath]) -> dict[str, Any]:
+    """Return the new values over the old ones, and note which paths were replaced whole."""
+    values = dict(old)
+    for key, value in new.items():
+        below, here = values.get(key), (*path, key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            values[key] = _laid(below, value, here, replaced)
+        else:
+            replaced.add(here)
+            values[key] = value
+    return values
 
 
 def _forget(places: dict[KeyPath, str], path: KeyPath) -> None:
@@ -112,6 +134,8 @@ def _apply(document: Document, override: str) -> Document:
         raise refuse_secret("--set", name.strip())
     if not equals or not all(keys):
         raise ConfigError(f"--set {clip(name)}: write key=value, such as --set run.seed=8")
+    if len(keys) > MAX_DEPTH or not name.isprintable():
+        raise ConfigError(f"--set {clip(name)}: is no key: write key=value, such as --set run.seed=8")
     where = f"--set {clip('.'.join(keys))}"
     value = read_value(text, where)
     values, places = copy.deepcopy(document.values), dict(document.places)

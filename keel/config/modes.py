@@ -93,8 +93,9 @@ class BaseRun(Section):
             raise broken_rule("data.reference_timeframe", message)
 
     def _check_overrides(self) -> None:
+        known = set(self.data.symbols)
         for symbol in self.market.overrides:
-            if symbol not in self.data.symbols:
+            if symbol not in known:
                 message = f"{clip(symbol)} is not in data.symbols: add it there or remove its overrides"
                 raise broken_rule("market.overrides", message)
 

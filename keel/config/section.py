@@ -62,10 +62,13 @@ def _parse_decimal(value: object) -> Decimal:
 
 
 def _exact_in_float64(number: Decimal) -> Decimal:
-    exponent = int(number.normalize().as_tuple().exponent)
-    if len(number.normalize().as_tuple().digits) + max(exponent, 0) > _MAX_DIGITS or exponent < -_MAX_DIGITS:
+    if not number:
+        return Decimal(0)  # as written it may have any number of decimals
+    digits = "".join(map(str, number.as_tuple().digits))
+    exponent = int(number.as_tuple().exponent) + len(digits) - len(digits.rstrip("0"))
+    if len(digits.rstrip("0")) + max(exponent, 0) > _MAX_DIGITS or exponent < -_MAX_DIGITS:
         raise expected(f"a decimal of at most {_MAX_DIGITS} digits")
-    return abs(number)  # "-0" is zero
+    return number
 
 
 def _plain(number: Decimal) -> str:

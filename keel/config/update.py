@@ -99,7 +99,10 @@ class UpdateJob(Section):
             if "://" in self.source:
                 raise broken_rule("source", "expected a path or an address that begins with http:// or https://")
             return
-        parts = urlsplit(self.source)
+        try:
+            parts = urlsplit(self.source)
+        except ValueError:
+            raise broken_rule("source", "expected an address such as https://host/path") from None
         if not parts.hostname or parts.username or parts.password:
             raise broken_rule("source", "expected an address such as https://host/path, without user and password")
         if not self.symbols:

@@ -23,6 +23,8 @@ KeyPath = tuple[str | int, ...]
 
 MAX_VALUES: Final = 200_000
 """Most values a document may hold once its aliases are spelled out."""
+MAX_DEPTH: Final = 32
+"""Most keys and list positions above a value: what is deeper no section reads, and no writer can write back."""
 
 _SECRET: Final = re.compile(r"api[_-]?key|secret|passw|passphrase|token|private[_-]?key|credential", re.IGNORECASE)
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -101,8 +103,10 @@ def read_value(text: str, where: str) -> object:
 
 
 def _compose(text: str, place: Callable[[int], str], source: str) -> yaml.Node | None:
+    loader: _CoreLoader | None = None
     try:
-        node: yaml.Node | None = yaml.compose(text, Loader=_CoreLoader)
+        loader = _CoreLoader(text)
+        node: yaml.Node | None = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, place, source) from None
     except yaml.reader.ReaderError as error:
@@ -110,6 +114,9 @@ def _compose(text: str, place: Callable[[int], str], source: str) -> yaml.Node |
         raise ConfigError(f"{place(line)}: unprintable character U+{error.character:04X}: remove it") from None
     except RecursionError:
         raise ConfigError(f"{source}: nested too deeply to read") from None
+    except (ValueError, OverflowError):
+        line = 1 if loader is None else loader.line + 1
+        raise ConfigError(f"{place(line)}: not valid YAML: an escape or a version names nothing there is") from None
     return node
 
 
@@ -168,6 +175,8 @@ class _Builder:
         self.count += 1
         if self.count > MAX_VALUES:
             raise self._refuse(node, path[:1], f"more than {MAX_VALUES} values: a configuration is smaller")
+        if len(path) > MAX_DEPTH:
+            raise self._refuse(node, path[:1], f"nested more than {MAX_DEPTH} deep: a configuration is flatter")
         if id(node) in self.open_nodes:
             raise self._refuse(node, path, "an alias refers to the value it is part of")
 
@@ -185,7 +194,7 @@ class _Builder:
     def _key(self, node: yaml.Node, path: KeyPath) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise self._refuse(node, path, "a key must be plain text")
-        key = str(node.value)
+        key = self._text(node, path)
         if looks_secret(key):
             raise refuse_secret(self.place(_line(node)), key)
         if key == "<<":
@@ -203,10 +212,18 @@ class _Builder:
         read = _SCALARS.get(str(node.tag).removeprefix(_CORE))
         if read is None:
             raise self._refuse(node, path, "tags (a word after !) are not read: remove it")
+        if read is str:
+            return self._text(node, path)
         try:
             return read(node.value)
         except (ValueError, KeyError, OverflowError):
             raise self._refuse(node, path, f"expected a finite number, got {clip(node.value)}") from None
+
+    def _text(self, node: yaml.ScalarNode, path: KeyPath) -> str:
+        text = str(node.value)
+        if any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise self._refuse(node, path, "half a character (\\uD800 to \\uDFFF) is none: remove it")
+        return text
 
     def _refuse(self, node: yaml.Node, path: KeyPath, message: str) -> ConfigError:
         where = self.place(_line(node))
@@ -214,7 +231,9 @@ class _Builder:
 
 
 def _read_int(text: str) -> int:
-    return int(text.replace("_", ""), 0)
+    number = int(text.replace("_", ""), 0)
+    float(number)  # what no number field could take would not even be shown
+    return number
 
 
 def _read_float(text: str) -> float:

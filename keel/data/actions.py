@@ -135,7 +135,7 @@ def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
 
 
 def _text(column: pl.Series, where: str) -> pl.Series:
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+    if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
         raise DataError(f"{where}: column {column.name} is {column.dtype.base_type()}, not text or numbers")
     return column.cast(pl.String)
 

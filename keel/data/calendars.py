@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from keel.config.section import clip
 from keel.data.bars import EARLIEST_TS_MS, LATEST_TS_MS
-from keel.domain.errors import DataError
+from keel.domain.errors import DataError, reason_of
 from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
 
 _DAY_ONE = date(1970, 1, 1)
@@ -98,10 +99,9 @@ def _sessions_of_years(calendar: str, first_year: int, last_year: int) -> Sessio
         try:
             found = exchange_calendars.get_calendar(calendar, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
         except (CalendarError, ValueError) as error:
-            reason = " ".join(str(error).split())[:160]
             raise DataError(
-                f"calendar {calendar!r} for {first_year} .. {last_year}: {reason}; write {ROUND_THE_CLOCK} or an "
-                f"exchange_calendars name such as XNYS"
+                f"calendar {clip(repr(calendar))} for {first_year} .. {last_year}: {reason_of(error)}; write "
+                f"{ROUND_THE_CLOCK} or an exchange_calendars name such as XNYS"
             ) from error
         return Sessions(
             calendar=calendar,

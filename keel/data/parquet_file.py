@@ -28,7 +28,7 @@ from keel.data.bars import (
     in_column_order,
 )
 from keel.data.check import check_bars, check_schema
-from keel.domain.errors import DataError, UsageError
+from keel.domain.errors import DataError, UsageError, reason_of
 from keel.domain.instrument import InstrumentId
 from keel.domain.timeframe import timeframe_ms, utc_text
 
@@ -77,7 +77,7 @@ def write_file(path: Path, bars: StoredBars) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise DataError(
-            f"could not write {path}: {_reason(error)}; nothing stored before was touched: make room and try again"
+            f"could not write {path}: {reason_of(error)}; nothing stored before was touched: make room and try again"
         ) from error
     finally:
         _remove(beside)
@@ -166,7 +166,7 @@ class BarFile:
                 self._end_ms is None or spans[i][1] < self._end_ms
             )
             wanted = names if inside else list(dict.fromkeys(["open_ts_ms", *names]))
-            piece = _as_polars(file.read_row_group(i, columns=wanted, use_threads=False))
+            piece = as_polars(file.read_row_group(i, columns=wanted, use_threads=False))
             if not inside:
                 piece = _within(piece, self._start_ms, self._end_ms).select(names)
             if piece.height:
@@ -192,7 +192,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        told = f"damaged, or no Parquet file: {_reason(error)}; delete it and import the bars again"
+        told = f"damaged, or no Parquet file: {reason_of(error)}; delete it and import the bars again"
         raise DataError(f"{path}: {told}") from error
 
 
@@ -234,7 +234,10 @@ def _stored_bars(metadata: dict[str, str], table: pl.DataFrame) -> StoredBars:
 def _spans(file: pq.ParquetFile) -> list[tuple[int, int]]:
     """Return the first and last open of each row group, as wide as can be where the file does not tell."""
     at = file.schema_arrow.get_field_index("open_ts_ms")
-    told = [file.metadata.row_group(i).column(at).statistics for i in range(file.metadata.num_row_groups)]
+    columns = [file.metadata.row_group(i).column(at) for i in range(file.metadata.num_row_groups)]
+    if any(column.physical_type != "INT64" for column in columns):  # Arrow ends the process over their statistics
+        raise pa.ArrowInvalid("its column of times holds no times")
+    told = [column.statistics for column in columns]
     return [
         (one.min, one.max) if one is not None and one.has_min_max else (EARLIEST_TS_MS, LATEST_TS_MS) for one in told
     ]
@@ -269,8 +272,11 @@ def _schema(file: pq.ParquetFile, path: Path) -> pl.Schema:
     return pl.Schema({field.name: _POLARS_TYPES.get(str(field.type), pl.Unknown()) for field in file.schema_arrow})
 
 
-def _as_polars(table: pa.Table) -> pl.DataFrame:
-    return cast(pl.DataFrame, pl.from_arrow(table, rechunk=False))
+def as_polars(table: pa.Table) -> pl.DataFrame:
+    """Return an Arrow table as a polars one, without its metadata."""
+    # polars dies of what is no UTF-8 in it
+    plain = pa.Table.from_arrays(table.columns, names=table.column_names)
+    return cast(pl.DataFrame, pl.from_arrow(plain, rechunk=False))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -287,8 +293,3 @@ def _remove(beside: Path) -> None:
         beside.unlink(missing_ok=True)
     except OSError:  # its folder could not be made: there is nothing to remove
         return
-
-
-def _reason(error: BaseException) -> str:
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return " ".join(text.split())[:200]

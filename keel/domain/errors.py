@@ -48,3 +48,10 @@ class HaltTradingError(KeelError):
 
 class RetryableError(KeelError):
     """Report a passing fault: the same call may succeed later."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what a library's error says as one printable line of at most 160 characters."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    line = " ".join(text.split())[:160]
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)

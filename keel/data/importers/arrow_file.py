@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 
 from keel.data.importers.csv_file import damage_named, refuse_absent
+from keel.data.parquet_file import as_polars
 
 _BATCH_ROWS: Final = 1 << 17
 
@@ -47,4 +48,4 @@ def read_feather_table(path: Path) -> pl.DataFrame:
 
 def _as_polars(table: pa.Table) -> pl.DataFrame:
     table.validate(full=True)
-    return cast(pl.DataFrame, pl.from_arrow(table))
+    return as_polars(table)

@@ -87,6 +87,13 @@ def refuse_missing(columns: Sequence[str], mapping: Mapping[str, str], where: st
             )
 
 
+def refuse_no_numbers(column: pl.Series, where: str) -> None:
+    """Refuse a column that holds neither numbers nor text: a flag or a date would be read as one."""
+    if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Null)):
+        kind = column.dtype.base_type()
+        raise DataError(f"{where}: column {clip(column.name)} is {kind}, not numbers; map another one")
+
+
 def listed_columns(columns: Sequence[str]) -> str:
     """Return the names of a file's columns as a message tells them: the first 12, printable."""
     return (", ".join(map(clip, columns[:_LISTED])) or "none") + ", ..." * (len(columns) > _LISTED)
@@ -213,8 +220,7 @@ class _Made:
 
 
 def _number(raw: pl.Series, dtype: pl.DataType, where: str, above: int) -> pl.Series:
-    if not (raw.dtype.is_numeric() or raw.dtype in (pl.String, pl.Null)):
-        raise DataError(f"{where}: column {clip(raw.name)} is {raw.dtype.base_type()}, not numbers; map another one")
+    refuse_no_numbers(raw, where)
     text = raw.str.strip_chars() if raw.dtype == pl.String else raw
     number = text.cast(pl.Float64, strict=False)
     wrong = number.is_null()

@@ -16,7 +16,7 @@ from typing import IO, Final
 import polars as pl
 import pyarrow as pa
 
-from keel.domain.errors import DataError
+from keel.domain.errors import DataError, reason_of
 
 _PIECE_BYTES: Final = 1 << 23
 """Text held at once: some 10^5 rows."""
@@ -65,8 +65,8 @@ def damage_named(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read: it is not UTF-8 text; save it as such") from error
     except (*_DAMAGES, pl.exceptions.PanicException) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise DataError(f"{path}: cannot be read as {path.suffix or 'such a file'}: {reason}") from error
+        kind = path.suffix or "such a file"
+        raise DataError(f"{path}: cannot be read as {kind}: {reason_of(error)}") from error
 
 
 def member_name(path: Path) -> str:
@@ -123,7 +123,7 @@ def _refuse_other_width(block: bytes, columns: int, path: Path, above: int) -> N
 
 
 def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
-    members = [one for one in archive.infolist() if not one.is_dir()]
+    members = [one for one in archive.infolist() if not one.filename.endswith("/")]
     if len(members) != 1:
         raise DataError(f"{path}: holds {len(members)} files, not one; unzip it and import the right one")
     if members[0].flag_bits & 1:

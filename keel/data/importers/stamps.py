@@ -33,7 +33,7 @@ def read_stamps(raw: pl.Series, where: str, above: int = 0) -> pl.Series:
     stamps = _read_stamps(raw, where, above)
     days = stamps.cast(pl.Int32) if stamps.dtype == pl.Date else stamps.cast(pl.Int64) // MS_PER_DAY
     far = (days < EARLIEST_TS_MS // MS_PER_DAY) | (days >= LATEST_TS_MS // MS_PER_DAY)
-    _refuse_first(far, raw, where, above, "is no time of a bar; they lie between 1678 and 2261")
+    _refuse_first(far, raw.to_physical(), where, above, "is no time of a bar; they lie between 1678 and 2261")
     return stamps
 
 
@@ -42,7 +42,7 @@ def _read_stamps(raw: pl.Series, where: str, above: int) -> pl.Series:
         return raw
     if isinstance(raw.dtype, pl.Datetime):
         stamps = raw.dt.cast_time_unit("ms")
-        _refuse_first(stamps != raw, raw, where, above, "is not a whole millisecond")
+        _refuse_first(stamps != raw, raw.to_physical(), where, above, "is not a whole millisecond")
         return stamps
     if raw.dtype.is_integer():
         whole = raw.cast(pl.Int64, strict=False)

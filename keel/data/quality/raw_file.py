@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from keel.data.bars import COLUMNS
 from keel.data.calendars import calendar_timezone
 from keel.data.importers.arrow_file import read_feather_table, read_parquet_table
-from keel.data.importers.columns import STANDARD_COLUMNS, refuse_missing
+from keel.data.importers.columns import STANDARD_COLUMNS, refuse_missing, refuse_no_numbers
 from keel.data.importers.csv_file import first_line, read_pieces
 from keel.data.importers.stamps import read_stamps, to_dates, to_utc_ms
 from keel.data.quality.known_sessions import known_sessions
@@ -28,6 +28,8 @@ _TIMES: Final = ("timestamp", "time", "date", "datetime", "opentime", "ts", "tsm
 """Names of the time column, less underscores and capitals."""
 _HEADLESS: Final = ("timestamp", "open", "high", "low", "close", "volume")
 """The first columns of files without a header: Binance's klines and LEAN's trade bars agree on them."""
+_LONGEST: Final = 10_000
+"""Count from which a timeframe is none (`keel.domain.timeframe`)."""
 _COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})( \d{2}:\d{2})$"
 _NAMED: Final = re.compile(r".+-(\d+[mhdw])(?:-\d{4}-\d{2}(?:-\d{2})?)?")
 """A timeframe in a file's name, as freqtrade and Binance write it."""
@@ -57,7 +59,7 @@ def read_raw(path: Path, layout: Layout) -> tuple[pl.DataFrame, str]:
     refuse_missing(raw.columns, mapping, str(path))
     named = raw.select(pl.col(column).alias(name) for name, column in mapping.items())
     opens, closes, timeframe = _times(named["timestamp"], layout, path)
-    values = [_number(named[name]) for name in named.columns if name != "timestamp"]
+    values = [_number(named[name], str(path)) for name in named.columns if name != "timestamp"]
     return pl.DataFrame([opens.alias("open_ts_ms"), closes.alias("close_ts_ms"), *values]), timeframe
 
 
@@ -83,7 +85,8 @@ def _guessed(columns: list[str]) -> dict[str, str]:
     return found | ({"timestamp": times[0]} if times else {})
 
 
-def _number(column: pl.Series) -> pl.Series:
+def _number(column: pl.Series, where: str) -> pl.Series:
+    refuse_no_numbers(column, where)
     text = column.str.strip_chars() if column.dtype == pl.String else column
     return text.cast(pl.Float64, strict=False).cast(COLUMNS[column.name], strict=False)
 
@@ -119,7 +122,7 @@ def _timeframe(stamps: pl.Series, path: Path) -> str:
     steps = stamps.cast(pl.Datetime("ms")).cast(pl.Int64).diff().drop_nulls()
     step = steps.filter(steps > 0).mode(maintain_order=True)
     for unit, length in (("d", MS_PER_DAY), ("h", MS_PER_HOUR), ("m", MS_PER_MINUTE)):
-        if step.len() and int(step[0]) % length == 0:
+        if step.len() and int(step[0]) % length == 0 and int(step[0]) < _LONGEST * length:
             return f"{int(step[0]) // length}{unit}"
     raise DataError(f"{path}: the steps between its times tell no timeframe: state --timeframe")
 

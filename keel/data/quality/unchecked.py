@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from keel.data.bars import StoredBars
-from keel.data.parquet_file import BarFile
-from keel.domain.errors import DataError
+from keel.data.parquet_file import BarFile, as_polars
+from keel.domain.errors import DataError, reason_of
 
 
 def read_unchecked(path: Path, start_ms: int | None = None, end_ms: int | None = None) -> StoredBars:
@@ -23,14 +22,9 @@ def read_unchecked(path: Path, start_ms: int | None = None, end_ms: int | None =
     header = BarFile(path).header
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = (
-                cast(pl.DataFrame, pl.from_arrow(file.read(use_threads=False)))
-                if file.metadata.num_rows
-                else header.table
-            )
+            table = as_polars(file.read(use_threads=False)) if file.metadata.num_rows else header.table
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: damaged: {reason}; delete it and import the bars again") from error
+        raise DataError(f"{path}: damaged: {reason_of(error)}; delete it and import the bars again") from error
     opens = pl.col("open_ts_ms")
     bounds = [] if start_ms is None else [(opens >= start_ms) | opens.is_null()]
     bounds += [] if end_ms is None else [(opens < end_ms) | opens.is_null()]

@@ -87,15 +87,15 @@ DATA = [
     ("data.symbols=[A, B, A]", "data.symbols: A is listed twice: list each symbol once"),
     (
         "data.rates={EUR: 0}",
-        "data.rates.EUR: expected a number above zero or the symbol of stored bars such as BTC/USDT, got 0",
+        "data.rates.EUR: expected a number from 1e-12 to 1e+12 or the symbol of stored bars such as BTC/USDT, got 0",
     ),
     (
         "data.rates={EUR: '1.1'}",
-        "data.rates.EUR: expected a number above zero or the symbol of stored bars such as BTC/USDT, got '1.1'",
+        "data.rates.EUR: expected a number from 1e-12 to 1e+12 or the symbol of stored bars such as BTC/USDT, got '1.1'",
     ),
     (
         "data.rates={EUR: ../x}",
-        "data.rates.EUR: expected a symbol such as BTC/USDT, or a number above zero, got '../x'",
+        "data.rates.EUR: expected a symbol such as BTC/USDT, or a number from 1e-12 to 1e+12, got '../x'",
     ),
     ("data.rates={euro: 1}", "data.rates.euro: expected a currency such as USDT or USD, got 'euro'"),
     ("data.actions=''", "data.actions: expected the path of a file, got ''"),
