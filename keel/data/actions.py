@@ -170,6 +170,10 @@ def _records(rows: pl.DataFrame, bars: TradedBars, where: str) -> NDArray[Any]:
         raise DataError(f"{where}: row {row}: {told}")
     ts_ms = pl.col("ts_ms")
     rows = rows.filter(ts_ms > bars.first_open_ts_ms, ts_ms < bars.last_close_ts_ms).sort("ts_ms", "kind")
+    product = float(np.prod(rows.filter(pl.col("kind") == ActionKind.SPLIT)["value"].to_numpy()))
+    if not 1 / _MAX_SPLIT <= product <= _MAX_SPLIT:
+        told = f"the splits of {bars.symbol} make {product:g} of one together"
+        raise DataError(f"{where}: {told}, more than {_MAX_SPLIT:,} or the reverse: is one listed many times?")
     out = np.zeros(rows.height, dtype=ACTION)
     for name in ("ts_ms", "kind", "value"):
         out[name] = rows[name].to_numpy()

@@ -73,7 +73,7 @@ def resample_and_count(bars: StoredBars, timeframe: str) -> Resampled:
             f"{utc_text(int(closes[-1]))}; import more"
         )
     missing = np.maximum(frames.parts - (ends - frames.first_part), 0)[whole]
-    table = _aggregate(bars.table, frames, whole)
+    table = _aggregate(bars, frames, whole)
     made = replace(bars, timeframe=timeframe, feed=f"{bars.feed} from {bars.timeframe}", table=table)
     return Resampled(made, int((missing > 0).sum()), int(missing.sum()), int((~whole).sum()))
 
@@ -158,9 +158,21 @@ def _refuse_overlap(frames: _Frames, bars: StoredBars, timeframe: str) -> None:
         )
 
 
-def _aggregate(table: pl.DataFrame, frames: _Frames, whole: NDArray[np.bool_]) -> pl.DataFrame:
+def _sums(bars: StoredBars, name: str, frames: _Frames) -> NDArray[Any]:
+    parts = bars.table[name].to_numpy()
+    with np.errstate(over="ignore"):
+        sums = np.add.reduceat(parts.astype(np.float64, copy=False), frames.first_part)
+    most = np.finfo(np.float64).max if parts.dtype == np.float64 else 2.0**62
+    wrong = sums > most
+    if wrong.any():
+        told = f"{name} from {utc_text(int(frames.open_ts_ms[wrong.argmax()]))} on is too large to add up"
+        raise DataError(f"{bars.instrument_id} {bars.timeframe}: {told}")
+    return sums if parts.dtype == np.float64 else np.add.reduceat(parts, frames.first_part)
+
+
+def _aggregate(bars: StoredBars, frames: _Frames, whole: NDArray[np.bool_]) -> pl.DataFrame:
     # numpy adds up a bar's parts alike wherever they stand; so a bar is the same in any range it is made from
-    first = frames.first_part
+    table, first = bars.table, frames.first_part
     last = np.append(first[1:], table.height) - 1
     columns: dict[str, NDArray[Any]] = {
         "open_ts_ms": frames.open_ts_ms,
@@ -172,5 +184,5 @@ def _aggregate(table: pl.DataFrame, frames: _Frames, whole: NDArray[np.bool_]) -
     }
     for name in ("volume", "trade_count", "taker_buy_volume"):
         if name in table.columns:
-            columns[name] = np.add.reduceat(table[name].to_numpy(), first)
+            columns[name] = _sums(bars, name, frames)
     return in_column_order(pl.DataFrame({name: values[whole] for name, values in columns.items()}))

@@ -18,6 +18,7 @@ _EPOCH_UNITS: Final = (
     ("ns", 10**17, 2**63 - 1, 10**6),
 )
 """Unit, the numbers it spans, and its ratio to a millisecond. Sure for times after 1973-03."""
+_PER_MS: Final = {"ms": 1, "us": 1000, "ns": 10**6}
 _ISO: Final = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}:?\d{2}|)?)?$"
 _WHOLE: Final = r"^\d+(?:\.0*)?$"
 
@@ -41,9 +42,9 @@ def _read_stamps(raw: pl.Series, where: str, above: int) -> pl.Series:
     if raw.dtype == pl.Date:
         return raw
     if isinstance(raw.dtype, pl.Datetime):
-        stamps = raw.dt.cast_time_unit("ms")
-        _refuse_first(stamps != raw, raw.to_physical(), where, above, "is not a whole millisecond")
-        return stamps
+        finer = raw.to_physical() % _PER_MS[raw.dtype.time_unit] != 0
+        _refuse_first(finer, raw.to_physical(), where, above, "is not a whole millisecond")
+        return raw.dt.cast_time_unit("ms")
     if raw.dtype.is_integer():
         whole = raw.cast(pl.Int64, strict=False)
         _refuse_first(whole.is_null(), raw, where, above, "is no epoch time")

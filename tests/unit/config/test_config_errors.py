@@ -91,7 +91,8 @@ DATA = [
     ),
     (
         "data.rates={EUR: '1.1'}",
-        "data.rates.EUR: expected a number from 1e-12 to 1e+12 or the symbol of stored bars such as BTC/USDT, got '1.1'",
+        "data.rates.EUR: expected a number from 1e-12 to 1e+12 or the symbol of stored bars such as BTC/USDT, "
+        "got '1.1'",
     ),
     (
         "data.rates={EUR: ../x}",

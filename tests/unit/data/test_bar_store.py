@@ -246,7 +246,8 @@ from keel.data.store import BarStore
 from keel.domain.errors import DataError
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))  # the write fails half way, as on a full disk
 try:
-    BarStore(Path(sys.argv[2])).append(stored([1_609_459_200_000 + 3_600_000 * (i * i // 8 + i + 2) for i in range(3_000)]))
+    opens = [1_609_459_200_000 + 3_600_000 * (280 * i + i * i * 7_919 % 277 + 2) for i in range(3_000)]
+    BarStore(Path(sys.argv[2])).append(stored(opens))
 except DataError as error:
     print(error)
 """
