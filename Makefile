@@ -3,11 +3,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+FUZZ_MINUTES ?= 30
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports peers soak bench bench-costs bench-env clean
+.PHONY: help demo test check lint types imports peers soak fuzz bench bench-costs bench-env clean
 
 help:  ## Show what make can do.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -37,6 +38,9 @@ peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  
 soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
 	$(BIN)/python -m pytest -n 2 -m soak
 
+fuzz: $(VENV)/.fuzz  ## Fuzz the importers and the config, 30 minutes each (FUZZ_MINUTES=30) on two cores.
+	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES)
+
 bench: $(VENV)/.demo bench-env  ## Measure Keel beside its peers; one JSON object a line.
 	$(BIN)/python benchmarks/bench.py
 
@@ -65,6 +69,11 @@ $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "Installing what the tests need (a minute or two, once) ..."
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	@echo "Installing what fuzzing needs (a minute, once) ..."
+	$(INSTALL) --editable '.[fuzz]'
+	@touch $@
 
 # NautilusTrader's newest release needs Python 3.12; where there is none, the newest for 3.11 is measured.
 .venv-bench/nautilus_trader/.ready: PEER_PYTHON := $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null || echo $(PYTHON))

@@ -67,6 +67,7 @@ def assert_same_as_python_reads(
 
 
 def _epoch_ms(stamp: str) -> int:
+    stamp = re.sub(" +(?=[Z+-])", "", stamp)
     try:
         number = int(stamp.partition(".")[0])
     except ValueError:

@@ -19,8 +19,11 @@ _EPOCH_UNITS: Final = (
 )
 """Unit, the numbers it spans, and its ratio to a millisecond. Sure for times after 1973-03."""
 _PER_MS: Final = {"ms": 1, "us": 1000, "ns": 10**6}
-_ISO: Final = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}:?\d{2}|)?)?$"
-_WHOLE: Final = r"^\d+(?:\.0*)?$"
+_ISO: Final = (
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\.[0-9]{1,9})?)?"
+    r" *(Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9]|)?)?$"
+)
+_WHOLE: Final = r"^[0-9]+(?:\.0*)?$"
 
 
 def read_stamps(raw: pl.Series, where: str, above: int = 0) -> pl.Series:
@@ -54,7 +57,7 @@ def _read_stamps(raw: pl.Series, where: str, above: int) -> pl.Series:
         raise DataError(f"{where}: column {name} is {dtype}; a time is a whole number, ISO text, or a timestamp")
     text = raw.str.strip_chars()
     if text.str.contains(_WHOLE)[0]:
-        whole = text.str.extract(r"^(\d+)(?:\.0*)?$").cast(pl.Int64, strict=False)
+        whole = text.str.extract(r"^([0-9]+)(?:\.0*)?$").cast(pl.Int64, strict=False)
         _refuse_first(whole.is_null(), raw, where, above, "is no whole number like the first row's time")
         return _from_epoch(whole, raw, where, above)
     return _from_iso(text, raw, where, above)
@@ -143,7 +146,7 @@ def _from_iso(text: pl.Series, raw: pl.Series, where: str, above: int) -> pl.Ser
     clock = parts.select(pl.concat_str("date", pl.lit(" "), "minute", "second"))["date"]
     local = clock.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ms", strict=False)
     _refuse_first(local.is_null(), raw, where, above, "is no time of day")
-    finer = parts["second"].str.contains(r"\.\d{3}\d*[1-9]")
+    finer = parts["second"].str.contains(r"\.[0-9]{3}[0-9]*[1-9]")
     _refuse_first(finer, raw, where, above, "is not a whole millisecond")
     return _shift_to_utc(local, parts["zone"]) if zoned[0] else local
 

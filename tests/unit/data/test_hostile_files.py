@@ -88,6 +88,8 @@ def test_feather_file_cut_or_changed_anywhere_is_refused_or_read(tmp_path):
         ("1677-12-31", FAR),
         (str(2**63 - 1), "is no epoch time in ns like the first row's"),
         (str(2**63), "is no whole number like the first row's time"),
+        ("2021-01-01T00:00:00+99:99", "is no time Keel reads"),
+        ("2021-01-01T00:00:00+\u0661\u0660:00", "is no time Keel reads"),
         ("2021-01-01T00:00:00.0009Z", "is not a whole millisecond"),
     ],
 )
