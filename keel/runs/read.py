@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from keel.domain.errors import UsageError
+from keel.domain.errors import UsageError, reason_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,9 +57,8 @@ class FinishedRun:
             return pl.read_parquet(path, columns=list(columns) or None)
         except FileNotFoundError:
             raise UsageError(f"{path} is missing: {_MEND}") from None
-        except (OSError, pl.exceptions.PolarsError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"{path} is damaged ({reason}): {_MEND}") from error
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise UsageError(f"{path} is damaged ({reason_of(error)}): {_MEND}") from error
 
 
 def find_run(name: str, artifacts_dir: Path) -> Path:
@@ -112,8 +111,8 @@ def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path} is missing: {path.parent} is no backtest's folder, or a damaged one") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is damaged ({error}): {_MEND}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is damaged ({reason_of(error)}): {_MEND}") from error
     missing = [key for key in keys if key not in tree] if isinstance(tree, dict) else list(keys)
     if missing:
         raise UsageError(f"{path} is damaged (it has no {missing[0]}): {_MEND}")

@@ -13,6 +13,7 @@ from fuzz.oracle import taken_or_refused
 from fuzz.playing import play
 from keel.config.load import LoadedConfig, dump_yaml, load_config, load_update
 from keel.runs.hashing import config_hash
+from keel.runs.read import MANIFEST, METRICS, FinishedRun, read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = tuple(
@@ -124,12 +125,26 @@ def load_jobs(content: bytes) -> None:
         assert all(job.period in (None, "date", "month") and job.trading_calendar for job in jobs.jobs.values())
 
 
+def read_finished(content: bytes) -> None:
+    """Read bytes as the manifest and the metrics of a finished run, and as one of its tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (MANIFEST, METRICS, "equity.parquet"):
+            (Path(folder) / name).write_bytes(content)
+        run = taken_or_refused(lambda: read_run(Path(folder)), folder)
+        if run is not None:
+            assert run.run_id.__class__ is str
+            assert run.is_partial in (True, False)
+        table = FinishedRun(Path(folder), {}, {})
+        taken_or_refused(lambda: table.table("equity.parquet"), folder)
+
+
 WAYS: dict[str, Callable[[bytes], object]] = {
     "files": _load_together,
     "below": _load_below,
     "overrides": _load_overridden,
     "params": _load_params,
     "jobs": load_jobs,
+    "finished": read_finished,
 }
 """Everything that reads a configuration, by name."""
 _NAMES = tuple(WAYS)
@@ -165,6 +180,10 @@ def seeds() -> dict[str, bytes]:
     members = b"combination:Vote\n  params: {members: [{class: 'keel.strategies.rsi:Rsi'}], needed: 1}\n"
     found["params-1"] = as_bytes("params", members)
     found["jobs-0"] = as_bytes("jobs", (ROOT / "configs" / "update_bars.yaml").read_bytes())
+    manifest = dict.fromkeys(
+        ("run_id", "config", "config_hash", "data", "code", "versions", "status", "result_hash"), 1
+    )
+    found["finished-0"] = as_bytes("finished", json.dumps(manifest | {"period": [0.1], "strategy": {}}).encode())
     return found
 
 

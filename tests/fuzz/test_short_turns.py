@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from fuzz.rooms import ROOMS, Property
 
-QUICK = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 PROPERTIES = [pytest.param(one, id=f"{name}: {one.name}") for name, room in ROOMS.items() for one in room.properties]
 SEEDS = [
     pytest.param(room, seed, id=f"{name}: {kind}")

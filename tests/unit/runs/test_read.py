@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def test_folder_without_a_manifest_is_no_run(artifacts: Path) -> None:
     ("file", "content", "words"),
     [
         ("manifest.json", b"{", "is damaged"),
+        ("manifest.json", b"[" * 100_000, "is damaged"),
         ("manifest.json", b"[]", "has no run_id"),
         ("metrics.json", b"\xff", "is damaged"),
         ("metrics.json", b'{"status": "done"}', "has no period"),
@@ -81,6 +83,15 @@ def test_damaged_table_is_named(artifacts: Path, damage) -> None:
     damage(artifacts / "trend-1" / "equity.parquet")
     with pytest.raises(UsageError, match=r"trend-1/equity\.parquet is"):
         run.table("equity.parquet", "ts_ms")
+
+
+def test_table_changed_anywhere_is_named_or_read(artifacts: Path) -> None:
+    run, path = read_run(artifacts / "trend-1"), artifacts / "trend-1" / "equity.parquet"
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 11):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with suppress(UsageError):
+            run.table("equity.parquet")
 
 
 def test_column_that_is_not_there_is_a_damaged_table(artifacts: Path) -> None:
