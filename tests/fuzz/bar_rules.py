@@ -54,7 +54,11 @@ def assert_same_as_python_reads(
     """
     if re.search(r"\r(?!\n)", text):  # Python ends a row there
         return
-    rows = [row for row in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")) if row]
+    read = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        rows = [row for row in read if row]
+    except csv.Error:  # quotes where none belong: Python and polars differ in what they make of it
+        return
     names = rows.pop(0) if header else [str(place) for place in range(1, len(rows[0]) + 1)]
     assert len(rows) == bars.height, "rows were lost"
     places = [names.index(column) for column in columns]
