@@ -154,7 +154,8 @@ class DataSection(Section):
     )
     rates: dict[Currency, Rate] = Field(
         {},
-        description="Account currency per unit of each other currency: a number above 0, or the symbol of stored bars.",
+        description="Account currency per unit of each other currency: a number from 1e-12 to 1e12, or the "
+        "symbol of stored bars.",
     )
     provider: Provider | None = Field(
         None,

@@ -99,19 +99,24 @@ def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: no such file: mend data.actions, or set it to null")
     if path.suffix == ".parquet":
-        return read_parquet_table(path)
+        table = read_parquet_table(path)
+        _refuse_missing(table.columns, path)
+        return table
     names = first_line(path)
-    wanted = [name for name in _COLUMNS if name in names]
-    pieces = list(read_pieces(path, names, wanted or names, header=True))
-    return pl.concat(pieces) if pieces else pl.DataFrame(schema=dict.fromkeys(wanted or names, pl.String))
+    _refuse_missing(names, path)
+    pieces = list(read_pieces(path, names, _COLUMNS, header=True))
+    return pl.concat(pieces) if pieces else pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.String))
+
+
+def _refuse_missing(columns: Sequence[str], path: Path) -> None:
+    for name in _COLUMNS:
+        if name not in columns:
+            told = f"its columns are {listed_columns(columns)}: an actions file has {', '.join(_COLUMNS)}"
+            raise DataError(f"{path}: no column {name}; {told}")
 
 
 def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
     """Return row, time (Date or UTC), symbol, kind (a number) and value of every row."""
-    for name in _COLUMNS:
-        if name not in table.columns:
-            told = f"its columns are {listed_columns(table.columns)}: an actions file has {', '.join(_COLUMNS)}"
-            raise DataError(f"{where}: no column {name}; {told}")
     if table.height == 0:
         raise DataError(f"{where}: there is a header but no row below it: set data.actions to null")
     text = {name: _text(table[name], where).str.strip_chars() for name in ("symbol", "kind", "value")}
