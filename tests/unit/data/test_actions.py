@@ -188,7 +188,7 @@ def test_file_that_cannot_be_an_actions_file_is_refused(file, tmp_path):
     assert "no column kind; its columns are time, symbol, value" in refusal(file("1", header="time,symbol,value"))
     assert "there is a header but no row below it" in refusal(file())
     (tmp_path / "broken.parquet").write_text("no parquet")
-    assert "cannot be read as CSV or Parquet" in refusal(tmp_path / "broken.parquet")
+    assert "cannot be read as .parquet" in refusal(tmp_path / "broken.parquet")
 
 
 # what strategies see
