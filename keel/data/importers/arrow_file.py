@@ -48,4 +48,7 @@ def read_feather_table(path: Path) -> pl.DataFrame:
 
 def _as_polars(table: pa.Table) -> pl.DataFrame:
     table.validate(full=True)
-    return as_polars(table)
+    try:
+        return as_polars(table)
+    except KeyError:  # Arrow reads intervals of days, but has no class for them
+        raise pa.ArrowInvalid("a column is of a type that is not read") from None

@@ -80,6 +80,14 @@ def test_feather_file_cut_or_changed_anywhere_is_refused_or_read(tmp_path):
     assert refused > 100
 
 
+def test_feather_column_of_a_type_that_arrow_has_no_class_for_is_refused(tmp_path):
+    whole = (FIXTURES / "ACME_USDT-1h.feather").read_bytes()
+    path = tmp_path / "ACME_USDT-1h.feather"
+    path.write_bytes(whole.replace(b"\x00\x01\x0a\x00", b"\x00\x01\x0b\x00"))  # the times are called an interval
+    told = refusal(path, lambda: read_freqtrade(path, freqtrade_target(path, "testing", None, None)))
+    assert told == "cannot be read as .feather: a column is of a type that is not read"
+
+
 @pytest.mark.parametrize(
     ("stamp", "told"),
     [
