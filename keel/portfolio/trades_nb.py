@@ -74,7 +74,7 @@ _TRIP: Final = np.dtype(
 
 _FILLED: Final = int(EventKind.FILLED)
 _SPLIT: Final = int(EventKind.SPLIT)
-_COUNTED: Final = (EventKind.FILLED, EventKind.FUNDING, EventKind.BORROW, EventKind.DIVIDEND, EventKind.SPLIT)
+_COUNTED: Final = (_FILLED, _SPLIT, int(EventKind.FUNDING), int(EventKind.BORROW), int(EventKind.DIVIDEND))
 
 
 def round_trips(
@@ -91,11 +91,10 @@ def round_trips(
     `close_ts_ms` is `end_ts_ms`, and its `pnl` is the marked one. `qty_steps` are the instruments' quantity steps
     (none: 0, no grid), `mark_rates` account currency per unit of quote currency at the end (none: the last one seen).
     """
-    counted = events[np.isin(events["kind"], _COUNTED) & (events["instrument"] >= 0)]
     trips = np.zeros(len(mark_prices), dtype=_TRIP)
     trips["step"] = 0.0 if qty_steps is None else qty_steps
-    closed = np.empty(len(counted), dtype=TRADE)
-    count = _walk_nb(counted, trips, closed)
+    closed = np.empty(len(events), dtype=TRADE)
+    count = _walk_nb(events, trips, closed)
     if mark_rates is not None:
         trips["rate"] = mark_rates
     still_open = np.empty(int(np.count_nonzero(trips["side"])), dtype=TRADE)
@@ -108,12 +107,15 @@ def _walk_nb(events: Any, trips: Any, closed: Any) -> Any:
     count = 0
     for i in range(len(events)):
         event = events[i]
+        kind = event["kind"]
+        if event["instrument"] < 0 or kind not in _COUNTED:
+            continue
         trip = trips[event["instrument"]]
-        if event["kind"] == _FILLED:
+        if kind == _FILLED:
             count += _fill_nb(event, trip, closed[count])
         else:
             trip["carry"] += event["cash"]
-            if event["kind"] == _SPLIT:
+            if kind == _SPLIT:
                 count += _split_nb(event, trip, closed[count])
     return count
 
