@@ -18,6 +18,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "fastmath": False,
     "error_model": "numpy",
     "_nrt": False,
+    "nogil": True,
 }
 
 
