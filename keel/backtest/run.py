@@ -15,7 +15,7 @@ from keel.data.adjust import adjust_bars
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.domain.instrument import Instrument
 from keel.domain.orders import RunStatus, TimeInForce, TradingState
-from keel.runs.result import RunResult
+from keel.runs.result import Played, RunResult
 from keel.sim.engine import Simulator
 from keel.sim.parameters import LIMITS, run_records, slot_records
 from keel.strategies.panel import BarPanel
@@ -65,7 +65,19 @@ class BacktestInputs:
 
 
 def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> RunResult:
-    """Simulate the strategy and, at the same costs, buy and hold; return both.
+    """Simulate the strategy and, at the same costs, buy and hold; return both. Raises as `simulate` does."""
+    played, weights = simulate(inputs, keep_going)
+    rows = len(played.marks)
+    return RunResult(
+        **vars(played),
+        run_id=run_id,
+        benchmark=_buy_and_hold(inputs, rows),
+        signals=signal_report(inputs.strategy, weights[:rows], inputs.panel.until(rows - 1)),
+    )
+
+
+def simulate(inputs: BacktestInputs, keep_going: KeepGoing) -> tuple[Played, Weights]:
+    """Simulate the strategy alone; return the run and what was decided, shape (rows, N).
 
     Raises UsageError for a bad strategy; GateRefusedError or KeyboardInterrupt if stopped before the first bar, when
     there is no result yet.
@@ -79,21 +91,19 @@ def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> 
     if rows == 0:
         raise GateRefusedError("the kill switch was pulled before the first bar was played: there is no result to keep")
     halted = simulator.run_record["trading_state"] == TradingState.HALTED
-    return RunResult(
-        run_id=run_id,
+    played = Played(
         config=inputs.config,
         symbols=inputs.symbols,
         # A stop asked for after the last bar, or once the money is gone, changes nothing: the run had ended.
         status=stopped if stopped and not _ended(simulator, inputs) else _status(simulator, halted=halted),
         bars=inputs.bars,
         marks=simulator.marks,
-        benchmark=_buy_and_hold(inputs, rows),
         events=simulator.events,
         mark_rates=simulator.mark_rates,
-        signals=signal_report(inputs.strategy, weights[:rows], inputs.panel.until(rows - 1)),
         timeouts=int(simulator.run_record["timeouts"]),
         halted_ts_ms=int(simulator.run_record["halted_ts_ms"]) if halted else None,
     )
+    return played, weights
 
 
 def _simulator(inputs: BacktestInputs, run: NDArray[np.void], rows: int) -> Simulator:

@@ -36,10 +36,18 @@ _REFUSALS: Final = {
 }
 
 
+def of_kind(events: NDArray[np.void], kind: EventKind) -> NDArray[np.void]:
+    """Return the events of one kind, copied as bytes: numpy copies records with gaps field by field."""
+    chosen: NDArray[np.void] = events.view(f"V{events.itemsize}")[events["kind"] == kind].view(events.dtype)
+    return chosen
+
+
 def exposure(gross: NDArray[np.float64], equity: NDArray[np.float64]) -> float:
     """Return the mean of gross position value / equity over marks with positive equity, a fraction; NaN without any."""
     positive = equity > 0.0
-    return float(np.mean(gross[positive] / equity[positive])) if np.any(positive) else math.nan
+    if not positive.all():
+        gross, equity = gross[positive], equity[positive]
+    return float(np.mean(gross / equity)) if len(equity) else math.nan
 
 
 def time_in_market(gross: NDArray[np.float64], equity: NDArray[np.float64]) -> float:
@@ -63,14 +71,18 @@ def turnover(notional: float, equity: NDArray[np.float64], years: float) -> floa
     return notional / mean / years if mean > 0.0 and years > 0.0 else math.nan
 
 
+def costs_paid(fills: NDArray[np.void]) -> dict[str, float]:
+    """Return what each cost took, in account currency."""
+    return {name: float(np.sum(fills[field])) for name, field in COSTS.items()}
+
+
 def cost_summary(fills: NDArray[np.void]) -> dict[str, Any]:
     """Return what each cost took, `paid` in account currency and `bps` of traded notional, and their total.
 
     Fees are also told apart: of resting orders (`fees_maker`), of all others (`fees_taker`) and of liquidations, each
     with the `notional` it was paid on, which its own `bps` refer to. `bps` is NaN where nothing was traded.
     """
-    notional = traded_notional(fills)
-    paid = {name: float(np.sum(fills[field])) for name, field in COSTS.items()}
+    notional, paid = traded_notional(fills), costs_paid(fills)
     paid["total"] = sum(paid.values())
     costs = {name: {"paid": value, "bps": _in_bps(value, notional)} for name, value in paid.items()}
     liquidated = fills["reason"] == Reason.LIQUIDATION
@@ -102,8 +114,8 @@ def order_counts(events: NDArray[np.void]) -> dict[str, int]:
     """
     counts = np.bincount(events["kind"], minlength=len(EventKind))
     named = {kind.name.lower(): int(counts[kind]) for kind in _ORDER_KINDS}
-    fills = events[events["kind"] == EventKind.FILLED]
-    liquidations = int(np.count_nonzero(fills["reason"] == Reason.LIQUIDATION))
+    filled = events["kind"] == EventKind.FILLED
+    liquidations = int(np.count_nonzero(filled & (events["reason"] == Reason.LIQUIDATION)))
     return {**named, "partial": _partly_filled(events), "liquidations": liquidations}
 
 
@@ -121,13 +133,14 @@ def reasons(events: NDArray[np.void], *kinds: EventKind) -> dict[str, int]:
 
 
 def _partly_filled(events: NDArray[np.void]) -> int:
-    submitted = events[events["kind"] == EventKind.SUBMITTED]
-    fills = events[(events["kind"] == EventKind.FILLED) & (events["order_id"] >= 0)]
+    submitted = np.flatnonzero(events["kind"] == EventKind.SUBMITTED)
+    fills = np.flatnonzero((events["kind"] == EventKind.FILLED) & (events["order_id"] >= 0))
     if len(submitted) == 0 or len(fills) == 0:
         return 0
-    order_ids, first = np.unique(fills["order_id"], return_index=True)
-    by_id = np.argsort(submitted["order_id"], kind="stable")
-    known = submitted["order_id"][by_id]
+    order_ids, first = np.unique(events["order_id"][fills], return_index=True)
+    ids = events["order_id"][submitted]
+    by_id = np.argsort(ids, kind="stable")
+    known = ids[by_id]
     place = np.minimum(np.searchsorted(known, order_ids), len(known) - 1)
-    wanted = np.where(known[place] == order_ids, submitted["qty"][by_id][place], 0.0)
-    return int(np.count_nonzero(fills["qty"][first] < wanted * (1.0 - 1e-9)))
+    wanted = np.where(known[place] == order_ids, events["qty"][submitted][by_id][place], 0.0)
+    return int(np.count_nonzero(events["qty"][fills][first] < wanted * (1.0 - 1e-9)))

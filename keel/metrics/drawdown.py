@@ -1,4 +1,4 @@
-"""Falls from a peak, measured on every mark."""
+"""Falls from a peak, measured on every mark: figures of a drawdown series, which is computed once for all of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keel.domain.timeframe import MS_PER_DAY
+from keel.metrics.curve_nb import deepest_fall_nb
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,18 @@ def drawdown_series(equity: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def max_drawdown(equity: NDArray[np.float64]) -> float:
     """Return the deepest fall from a peak as a fraction, zero or negative; NaN for fewer than two marks."""
-    series = drawdown_series(equity)
-    depth = float(np.min(series)) if len(series) >= 2 else math.nan
+    depth = deepest_fall_nb(equity) if len(equity) >= 2 else math.nan
     return depth if math.isfinite(depth) else math.nan
 
 
-def deepest_drawdown(ts_ms: NDArray[np.int64], equity: NDArray[np.float64]) -> Drawdown | None:
-    """Return the deepest fall of an equity curve, or None where equity never fell."""
-    falls = worst_drawdowns(ts_ms, equity, 1)
+def deepest_drawdown(ts_ms: NDArray[np.int64], series: NDArray[np.float64]) -> Drawdown | None:
+    """Return the deepest fall of a drawdown series, or None where equity never fell."""
+    falls = worst_drawdowns(ts_ms, series, 1)
     return falls[0] if falls else None
 
 
-def worst_drawdowns(ts_ms: NDArray[np.int64], equity: NDArray[np.float64], most: int) -> list[Drawdown]:
-    """Return the `most` deepest falls, deepest first; of equally deep ones the earlier first."""
-    series = drawdown_series(equity)
+def worst_drawdowns(ts_ms: NDArray[np.int64], series: NDArray[np.float64], most: int) -> list[Drawdown]:
+    """Return the `most` deepest falls of a drawdown series, deepest first; of equally deep ones the earlier first."""
     if len(series) == 0 or math.isnan(series[0]):
         return []
     peaks = np.flatnonzero(series == 0.0)
@@ -66,23 +65,19 @@ def worst_drawdowns(ts_ms: NDArray[np.int64], equity: NDArray[np.float64], most:
     return [_fall(ts_ms, series, int(peaks[i]), int(ends[i])) for i in ranked]
 
 
-def time_under_water(equity: NDArray[np.float64]) -> float:
-    """Return the part of marks below the highest equity so far; NaN without marks."""
-    series = drawdown_series(equity)
+def time_under_water(series: NDArray[np.float64]) -> float:
+    """Return the part of marks below the highest equity so far, from a drawdown series; NaN without marks."""
     return float(np.count_nonzero(series < 0.0) / len(series)) if len(series) else math.nan
 
 
-def ulcer_index(equity: NDArray[np.float64]) -> float:
-    """Return the root mean square of the drawdown at every mark, a fraction (Martin 1987); NaN where undefined."""
-    series = drawdown_series(equity)
+def ulcer_index(series: NDArray[np.float64]) -> float:
+    """Return the root mean square of a drawdown series, a fraction (Martin 1987); NaN where undefined."""
     return math.sqrt(float(np.mean(np.square(series)))) if len(series) >= 2 and math.isfinite(series[0]) else math.nan
 
 
-def longest_drawdown_days(ts_ms: NDArray[np.int64], equity: NDArray[np.float64]) -> float:
+def longest_drawdown_days(ts_ms: NDArray[np.int64], series: NDArray[np.float64]) -> float:
     """Return the longest time spent below a peak, in days of 24 hours; 0 where equity never fell, NaN without marks."""
-    if len(equity) == 0:
-        return math.nan
-    at_peak = np.flatnonzero(drawdown_series(equity) == 0.0)
+    at_peak = np.flatnonzero(series == 0.0)
     if len(at_peak) == 0:
         return math.nan
     falls = np.diff(at_peak) > 1

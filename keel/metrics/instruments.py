@@ -21,34 +21,34 @@ def instrument_figures(
 
     `costs` is fees, spread, impact and rounding; `carry` what funding, borrow and dividends added to cash.
     """
-    n = len(symbols)
-    fills = events[events["kind"] == EventKind.FILLED]
-    sent = events[events["kind"] == EventKind.SUBMITTED]
+    n, instrument, kind = len(symbols), events["instrument"], events["kind"]
+    sent, refused = kind == EventKind.SUBMITTED, np.isin(kind, (EventKind.DENIED, EventKind.REJECTED))
+    fills = activity.of_kind(events, EventKind.FILLED)
     columns: dict[str, list[Any]] = {
-        "orders": _count(sent, n),
-        "buys": _count(sent[sent["side"] > 0], n),
-        "sells": _count(sent[sent["side"] < 0], n),
-        "refused": _count(events[np.isin(events["kind"], (EventKind.DENIED, EventKind.REJECTED))], n),
-        "fills": _count(fills, n),
-        "traded_notional": _sum(fills, fills["qty"] * fills["price"] * fills["rate"], n),
-        "costs": _sum(fills, sum((fills[field] for field in activity.COSTS.values()), np.zeros(len(fills))), n),
+        "orders": _count(instrument[sent], n),
+        "buys": _count(instrument[sent & (events["side"] > 0)], n),
+        "sells": _count(instrument[sent & (events["side"] < 0)], n),
+        "refused": _count(instrument[refused], n),
+        "fills": _count(fills["instrument"], n),
+        "traded_notional": _sum(fills["instrument"], fills["qty"] * fills["price"] * fills["rate"], n),
+        "costs": _sum(fills["instrument"], sum((fills[of] for of in activity.COSTS.values()), np.zeros(len(fills))), n),
         "carry": _carry(events, n),
-        "trades": _count(closed, n),
+        "trades": _count(closed["instrument"], n),
         "win_rate": [trades.win_rate(closed["pnl"][closed["instrument"] == i]) for i in range(n)],
-        "net_profit": _sum(closed, closed["pnl"], n),
-        "open_profit": _sum(still_open, still_open["pnl"], n),
+        "net_profit": _sum(closed["instrument"], closed["pnl"], n),
+        "open_profit": _sum(still_open["instrument"], still_open["pnl"], n),
     }
     return {symbol: {name: column[i] for name, column in columns.items()} for i, symbol in enumerate(symbols)}
 
 
 def _carry(events: NDArray[np.void], n: int) -> list[float]:
-    flows = events[np.isin(events["kind"], _CARRY) & (events["instrument"] >= 0)]
-    return _sum(flows, flows["cash"], n)
+    flows = np.isin(events["kind"], _CARRY) & (events["instrument"] >= 0)
+    return _sum(events["instrument"][flows], events["cash"][flows], n)
 
 
-def _count(records: NDArray[np.void], n: int) -> list[int]:
-    return [int(number) for number in np.bincount(records["instrument"], minlength=n)]
+def _count(instruments: NDArray[np.integer], n: int) -> list[int]:
+    return [int(number) for number in np.bincount(instruments, minlength=n)]
 
 
-def _sum(records: NDArray[np.void], values: NDArray[np.float64], n: int) -> list[float]:
-    return [float(total) for total in np.bincount(records["instrument"], values, minlength=n)]
+def _sum(instruments: NDArray[np.integer], values: NDArray[np.float64], n: int) -> list[float]:
+    return [float(total) for total in np.bincount(instruments, values, minlength=n)]

@@ -15,6 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from keel.metrics.curve_nb import day_ends_nb
+
 Floats = NDArray[np.float64]
 
 _ROUNDING: Final = 1e-12
@@ -28,7 +30,8 @@ def daily_rows(days: NDArray[np.integer]) -> NDArray[np.intp]:
     """
     if len(days) == 0:
         return np.zeros(0, dtype=np.intp)
-    ends = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
+    ends = np.empty(len(days), dtype=np.intp)
+    ends = ends[: day_ends_nb(days, ends)]
     return ends if ends[0] == 0 else np.append(0, ends)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +12,21 @@ from numpy.typing import NDArray
 from keel.domain.layout import BAR_PRESENT
 from keel.domain.orders import EventKind
 from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
-from keel.metrics import activity, distribution, drawdown, relative, returns, trades
+from keel.metrics import activity, distribution, drawdown, relative, trades
+from keel.metrics.activity import of_kind
+from keel.metrics.curve import Curve, curve_figures, headline_figures, iso_utc
 from keel.metrics.instruments import instrument_figures
 from keel.portfolio.trades_nb import round_trips
-from keel.runs.result import RunResult
+from keel.runs.result import Played, RunResult
+
+if TYPE_CHECKING:
+    from keel.config.modes import RunConfig
 
 _DAYS_OF_A_YEAR: Final = 365.25
 MOST_DRAWDOWNS: Final = 10
 """Drawdowns that are listed one by one."""
+_BLOCK: Final = 4096
+"""Rows looked at together for the last bar of an instrument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,24 @@ def periods_per_year(calendar: str, timeframe: str) -> float:
     return 365 if calendar == ROUND_THE_CLOCK else 252
 
 
-def run_trades(result: RunResult) -> Trades:
+def run_trades(played: Played) -> Trades:
     """Return the round trips of a run; open ones are marked at their instrument's last close."""
-    done = result.bars[: len(result.marks)]
-    end_ts_ms = int(result.marks["ts_ms"][-1]) if len(result.marks) else 0
-    rules = result.config.market.rules_for
-    steps = np.array([float(rules(symbol).step_size) for symbol in result.symbols])
-    return Trades(*round_trips(result.events, _last_closes(done), end_ts_ms, steps, result.mark_rates))
+    done = played.bars[: len(played.marks)]
+    end_ts_ms = int(played.marks["ts_ms"][-1]) if len(played.marks) else 0
+    rules = played.config.market.rules_for
+    steps = np.array([float(rules(symbol).step_size) for symbol in played.symbols])
+    return Trades(*round_trips(played.events, _last_closes(done), end_ts_ms, steps, played.mark_rates))
 
 
-def run_days(result: RunResult) -> NDArray[np.int32]:
+def run_days(played: Played) -> NDArray[np.int32]:
     """Return the trading day of each mark, in days since 1970-01-01."""
-    return np.ascontiguousarray(result.bars["day"][: len(result.marks), 0])
+    days: NDArray[np.int32] = played.bars["day"][: len(played.marks), 0]
+    return days
+
+
+def run_year(config: RunConfig) -> float:
+    """Return how many returns a year of a run of this config has."""
+    return periods_per_year(config.ratio_calendar, config.data.timeframe)
 
 
 def summarise(result: RunResult, run_trips: Trades | None = None) -> dict[str, Any]:
@@ -64,44 +76,58 @@ def summarise(result: RunResult, run_trips: Trades | None = None) -> dict[str, A
     `run_trades` twice. The tree depends on config, data and seed only, so equal runs give equal trees.
     """
     trips = run_trades(result) if run_trips is None else run_trips
-    days = run_days(result)
-    year = periods_per_year(result.config.ratio_calendar, result.config.data.timeframe)
+    year, curve = run_year(result.config), Curve(result.marks, run_days(result))
+    fills = of_kind(result.events, EventKind.FILLED)
     tree = {
         "status": result.status,
-        "period": _period(result, days, year),
-        **_curves(result, days, year),
-        **_activity(result),
+        "period": _period(result, curve, year),
+        **_curves(result, curve, fills, year),
+        **_activity(result, fills),
         "trades": trades.trade_summary(trips.closed, trips.still_open),
         "instruments": instrument_figures(result.events, trips.closed, trips.still_open, result.symbols),
     }
     return {name: _jsonable(branch) for name, branch in tree.items()}
 
 
-def _curves(result: RunResult, days: NDArray[np.integer], year: float) -> dict[str, Any]:
-    marks, held = result.marks, result.benchmark
-    fills = result.events[result.events["kind"] == EventKind.FILLED]
-    years = len(returns.daily_rows(days)[1:]) / year
-    ours, theirs = (daily_equity(each, days[: len(each)]) for each in (marks, held))
-    own, market = (returns.simple_returns(daily) for daily in (ours, theirs))
-    strategy = curve_figures(marks, days, year)
-    strategy["turnover"] = activity.turnover(activity.traded_notional(fills), marks["equity"], years)
-    benchmark = curve_figures(held, days[: len(held)], year)
+def headline(played: Played) -> dict[str, Any]:
+    """Return the branches and figures of `summarise` that a search compares trials by, and no others."""
+    year, curve = run_year(played.config), Curve(played.marks, run_days(played))
+    fills, closed = of_kind(played.events, EventKind.FILLED), run_trades(played).closed
+    tree = {
+        "period": {"trading_days": curve.trading_days, "periods_per_year": year},
+        "strategy": headline_figures(curve, year) | {"turnover": _turnover(curve, fills, year)},
+        "costs": {"total": {"paid": sum(activity.costs_paid(fills).values())}},
+        "trades": {
+            "closed": len(closed),
+            "win_rate": trades.win_rate(closed["pnl"]),
+            "profit_factor": trades.profit_factor(closed["pnl"]),
+        },
+    }
+    return {name: _jsonable(branch) for name, branch in tree.items()}
+
+
+def _turnover(curve: Curve, fills: NDArray[np.void], year: float) -> float:
+    return activity.turnover(activity.traded_notional(fills), curve.equity, curve.years(year))
+
+
+def _curves(result: RunResult, curve: Curve, fills: NDArray[np.void], year: float) -> dict[str, Any]:
+    held = Curve(result.benchmark, curve.days[: len(result.benchmark)])
+    strategy, benchmark = curve_figures(curve, year), curve_figures(held, year)
+    strategy["turnover"] = _turnover(curve, fills, year)
     # Its fills are not kept; what it bought and sold is what its cash changed by.
-    benchmark["turnover"] = activity.turnover(activity.cash_moved(held), held["equity"], years)
-    daily_days = days[returns.daily_rows(days)]
-    worst = drawdown.worst_drawdowns(_column(marks, "ts_ms"), _column(marks, "equity"), MOST_DRAWDOWNS)
+    benchmark["turnover"] = activity.turnover(activity.cash_moved(held.marks), held.equity, curve.years(year))
+    worst = drawdown.worst_drawdowns(curve.ts_ms, curve.drawdowns, MOST_DRAWDOWNS)
     return {
         "strategy": strategy,
         "benchmark": benchmark,
-        "relative": relative.relative_figures(own, market, year),
-        "periods": distribution.period_figures(daily_days, ours),
+        "relative": relative.relative_figures(curve.daily_returns, held.daily_returns, year),
+        "periods": distribution.period_figures(curve.days[curve.daily_rows], curve.daily_equity),
         "drawdowns": [_fall_row(fall) for fall in worst],
     }
 
 
-def _activity(result: RunResult) -> dict[str, Any]:
+def _activity(result: RunResult, fills: NDArray[np.void]) -> dict[str, Any]:
     events = result.events
-    fills = events[events["kind"] == EventKind.FILLED]
     return {
         "costs": {"currency": result.config.account.currency, **activity.cost_summary(fills)},
         "cashflows": activity.cashflow_summary(events),
@@ -111,59 +137,6 @@ def _activity(result: RunResult) -> dict[str, Any]:
         "cancellations": activity.reasons(events, EventKind.CANCELED, EventKind.EXPIRED),
         "reasons": activity.order_reasons(events),
         "clipped": _without_none(activity.reasons(events, EventKind.SUBMITTED)),
-    }
-
-
-def daily_equity(marks: NDArray[np.void], days: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the equity that ratios are computed from: the first mark of MARK records, then the last of each day."""
-    return np.ascontiguousarray(marks["equity"][returns.daily_rows(days)])
-
-
-def curve_figures(marks: NDArray[np.void], days: NDArray[np.integer], year: float) -> dict[str, Any]:
-    """Return the figures of one equity curve (MARK array) whose marks fall on these trading days.
-
-    Ratios come from daily equity (that of each bar, where bars are longer) with `year` returns a year, drawdowns and
-    exposure from every mark.
-    """
-    equity, ts_ms = _column(marks, "equity"), _column(marks, "ts_ms")
-    daily = daily_equity(marks, days)
-    daily_returns = returns.simple_returns(daily)
-    growth = returns.cagr(daily, year)
-    deepest = drawdown.max_drawdown(equity)
-    return {
-        "start_equity": float(equity[0]) if len(equity) else math.nan,
-        "end_equity": float(equity[-1]) if len(equity) else math.nan,
-        "total_return": returns.total_return(equity),
-        "cagr": growth,
-        "annual_volatility": returns.annual_volatility(daily_returns, year),
-        "sharpe": returns.sharpe(daily_returns, year),
-        "sortino": returns.sortino(daily_returns, year),
-        "probabilistic_sharpe": distribution.probabilistic_sharpe(daily_returns),
-        "calmar": returns.calmar(growth, deepest),
-        "max_drawdown": deepest,
-        **_fall_figures(drawdown.deepest_drawdown(ts_ms, equity)),
-        "longest_drawdown_days": drawdown.longest_drawdown_days(ts_ms, equity),
-        "time_under_water": drawdown.time_under_water(equity),
-        "ulcer_index": drawdown.ulcer_index(equity),
-        "value_at_risk": distribution.value_at_risk(daily_returns),
-        "expected_shortfall": distribution.expected_shortfall(daily_returns),
-        "tail_ratio": distribution.tail_ratio(daily_returns),
-        "skewness": distribution.skewness(daily_returns),
-        "kurtosis": distribution.kurtosis(daily_returns),
-        "exposure": activity.exposure(marks["gross"], equity),
-        "time_in_market": activity.time_in_market(marks["gross"], equity),
-    }
-
-
-def _fall_figures(fall: drawdown.Drawdown | None) -> dict[str, Any]:
-    if fall is None:
-        return {"max_drawdown_days": 0.0, "max_drawdown_peak": None, "max_drawdown_trough": None,
-                "max_drawdown_recovered": None}  # fmt: skip
-    return {
-        "max_drawdown_days": fall.days,
-        "max_drawdown_peak": iso_utc(fall.peak_ts_ms),
-        "max_drawdown_trough": iso_utc(fall.trough_ts_ms),
-        "max_drawdown_recovered": fall.recovered,
     }
 
 
@@ -178,14 +151,14 @@ def _fall_row(fall: drawdown.Drawdown) -> dict[str, Any]:
     }
 
 
-def _period(result: RunResult, days: NDArray[np.integer], year: float) -> dict[str, Any]:
+def _period(result: RunResult, curve: Curve, year: float) -> dict[str, Any]:
     done = len(result.marks)
     start, end = _bounds(result)
     return {
         "start": iso_utc(start) if done else None,
         "end": iso_utc(end) if done else None,
         "days": (end - start) / MS_PER_DAY,
-        "trading_days": len(np.unique(days)),
+        "trading_days": curve.trading_days,
         "bars": done,
         "bars_planned": len(result.bars),
         "timeframe": result.config.data.timeframe,
@@ -207,19 +180,19 @@ def _bounds(result: RunResult) -> tuple[int, int]:
 def _last_closes(bars: NDArray[np.void]) -> NDArray[np.float64]:
     closes = np.zeros(bars.shape[1])
     for i in range(bars.shape[1]):
-        present = np.flatnonzero(bars["flags"][:, i] & BAR_PRESENT)
-        if len(present):
-            closes[i] = bars["close"][present[-1], i]
+        row = _last_present(bars["flags"][:, i])
+        closes[i] = bars["close"][row, i] if row >= 0 else 0.0
     return closes
 
 
-def iso_utc(ts_ms: int) -> str:
-    """Return a time as ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _column(marks: NDArray[np.void], name: str) -> NDArray[Any]:
-    return np.ascontiguousarray(marks[name])
+def _last_present(flags: NDArray[np.integer]) -> int:
+    """Return the last row that has a bar, -1 where none has: from the end, where it most often is."""
+    for stop in range(len(flags), 0, -_BLOCK):
+        start = max(stop - _BLOCK, 0)
+        there = np.flatnonzero(flags[start:stop] & BAR_PRESENT)
+        if len(there):
+            return start + int(there[-1])
+    return -1
 
 
 def _without_none(counts: dict[str, int]) -> dict[str, int]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from keel.domain.orders import OrderType
 from keel.metrics import distribution, drawdown, relative, returns
-from keel.metrics.summary import Trades, daily_equity, periods_per_year, run_days
+from keel.metrics.curve import Curve
+from keel.metrics.summary import Trades, periods_per_year, run_days
 from keel.report.downsample import extreme_rows
 from keel.report.packing import Column, pack, price_unit, times
 from keel.report.prices import exit_names, price_data
@@ -94,9 +95,7 @@ def rolling_points(result: RunResult) -> dict[str, Any]:
     year = periods_per_year(result.config.market.calendar, result.config.data.timeframe)
     done = min(len(result.marks), len(result.benchmark))
     days = run_days(result)[:done]
-    ours, theirs = (
-        returns.simple_returns(daily_equity(marks[:done], days)) for marks in (result.marks, result.benchmark)
-    )
+    ours, theirs = (Curve(marks[:done], days).daily_returns for marks in (result.marks, result.benchmark))
     window = max(_LEAST_WINDOW, round(min(year / 2, len(ours) / 4)))
     if min(len(ours), len(theirs)) < 2 * window:
         return {"window": window, "curves": None}
@@ -116,9 +115,7 @@ def daily_histogram(result: RunResult) -> dict[str, Any]:
     """Return `edges`, and the `strategy` and `benchmark` counts of daily returns between them."""
     days = run_days(result)
     done = min(len(result.marks), len(result.benchmark))
-    ours, theirs = (
-        returns.simple_returns(daily_equity(marks[:done], days[:done])) for marks in (result.marks, result.benchmark)
-    )
+    ours, theirs = (Curve(marks[:done], days[:done]).daily_returns for marks in (result.marks, result.benchmark))
     both = histogram(np.concatenate([ours, theirs]), DAILY_BINS)
     edges = np.array(both["edges"])
     if len(edges) == 0:
@@ -156,5 +153,5 @@ def _falls(result: RunResult) -> list[dict[str, float]]:
     ts_ms, equity = (np.ascontiguousarray(marks[name]) for name in ("ts_ms", "equity"))
     return [
         {"peak": fall.peak_ts_ms, "trough": fall.trough_ts_ms, "end": fall.end_ts_ms, "depth": fall.depth}
-        for fall in drawdown.worst_drawdowns(ts_ms, equity, SHADED_DRAWDOWNS)
+        for fall in drawdown.worst_drawdowns(ts_ms, drawdown.drawdown_series(equity), SHADED_DRAWDOWNS)
     ]

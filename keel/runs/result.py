@@ -12,27 +12,35 @@ if TYPE_CHECKING:
     from keel.config.modes import RunConfig
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """Hold the arrays of one run, finished or cut short.
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """Hold the arrays of one run as the simulator left them, finished or cut short.
 
     `status` is done, interrupted, kill_switch, halted or bankrupt. `bars` is BAR of shape (rows, instruments);
-    `marks` (venue book) and `benchmark` (equal-weight buy and hold at the same costs) are MARK of the rows done;
-    `events` is EVENT in chronological order; `signals` counts buy, sell and hold,
-    in all, `by_instrument` and, of a combination, `by_member`; `timeouts` counts lost responses;
-    `halted_ts_ms` is when risk halted the run, if it did; `mark_rates` (N,) is account currency per unit of each quote
-    currency at the end.
+    `marks` (venue book) is MARK of the rows done; `events` is EVENT in chronological order; `timeouts` counts lost
+    responses; `halted_ts_ms` is when risk halted the run, if it did; `mark_rates` (N,) is account currency per unit of
+    each quote currency at the end.
     """
 
-    run_id: str
     config: RunConfig
     symbols: tuple[str, ...]
     status: str
     bars: NDArray[np.void]
     marks: NDArray[np.void]
-    benchmark: NDArray[np.void]
     events: NDArray[np.void]
     mark_rates: NDArray[np.float64]
-    signals: dict[str, Any]
     timeouts: int
     halted_ts_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult(Played):
+    """Hold a run and what it is read beside.
+
+    `benchmark` (equal-weight buy and hold at the same costs) is MARK of the rows done; `signals` counts buy, sell and
+    hold, in all, `by_instrument` and, of a combination, `by_member`.
+    """
+
+    run_id: str
+    benchmark: NDArray[np.void]
+    signals: dict[str, Any]

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from keel.backtest.decisions import KeepGoing
-from keel.backtest.run import BacktestInputs, run_backtest
+from keel.backtest.run import BacktestInputs, simulate
 from keel.backtest.search.windows import Rows, within
 from keel.domain.errors import ConfigError, UsageError
-from keel.metrics.summary import summarise
+from keel.metrics.summary import headline
 from keel.runs.manifest import DataRecord, iso_utc
-from keel.runs.result import RunResult
+from keel.runs.result import Played
 
 METRICS: Final = (
     "sharpe",
@@ -68,31 +68,31 @@ def run_trial(task: Task, wire: Wire, keep_going: KeepGoing) -> Outcome:
     started, clock = iso_utc(datetime.now(UTC)), time.perf_counter()
     try:
         inputs, records = wire(task.overrides)
-        result = run_backtest(inputs if task.rows is None else within(inputs, task.rows), "trial", keep_going)
+        played, _ = simulate(inputs if task.rows is None else within(inputs, task.rows), keep_going)
     except UsageError as error:
         status = "skipped" if isinstance(error, ConfigError) else "failed"
         return Outcome(task, status, started, time.perf_counter() - clock, str(error))
-    return outcome_of(task, result, started, time.perf_counter() - clock, records)
+    return outcome_of(task, played, started, time.perf_counter() - clock, records)
 
 
 def outcome_of(
-    task: Task, result: RunResult, started: str, duration_s: float, records: tuple[DataRecord, ...] = ()
+    task: Task, played: Played, started: str, duration_s: float, records: tuple[DataRecord, ...] = ()
 ) -> Outcome:
     """Return what a finished run is as a trial; `records` are its bars where they are not those of its study."""
     return Outcome(
         task,
-        result.status,
+        played.status,
         started,
         duration_s,
-        figures=figures_of(summarise(result)),
-        first_ts_ms=_first_ts_ms(result),
-        last_ts_ms=int(result.marks["ts_ms"][-1]),
+        figures=figures_of(headline(played)),
+        first_ts_ms=_first_ts_ms(played),
+        last_ts_ms=int(played.marks["ts_ms"][-1]),
         data=records,
     )
 
 
 def figures_of(summary: dict[str, Any]) -> Figures:
-    """Return the numbers that trials are compared by from what `summarise` returns."""
+    """Return the numbers that trials are compared by from what `headline` or `summarise` returns."""
     trades, costs = summary["trades"], summary["costs"]
     return {
         **{name: summary["strategy"][name] for name in METRICS},
@@ -105,5 +105,5 @@ def figures_of(summary: dict[str, Any]) -> Figures:
     }
 
 
-def _first_ts_ms(result: RunResult) -> int:
-    return int(result.bars["open_ts_ms"][0].min())
+def _first_ts_ms(played: Played) -> int:
+    return int(played.bars["open_ts_ms"][0].min())

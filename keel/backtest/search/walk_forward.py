@@ -15,7 +15,8 @@ from typing import Any
 from keel.backtest.search.crew import Crew, Stop
 from keel.backtest.search.study import Study, Tried, best_of
 from keel.backtest.search.windows import Window
-from keel.metrics.summary import curve_figures, iso_utc, periods_per_year, run_days
+from keel.metrics.curve import Curve, headline_figures, iso_utc
+from keel.metrics.summary import run_days, run_year
 from keel.runs.result import RunResult
 
 
@@ -57,7 +58,7 @@ def step_rows(choices: Sequence[Choice], result: RunResult, metric: str) -> list
 
     `result` is the stitched run, whose first row is the first test's.
     """
-    year = periods_per_year(result.config.ratio_calendar, result.config.data.timeframe)
+    year = run_year(result.config)
     days, first, rows = run_days(result), choices[0].window.test[0], []
     for number, choice in enumerate(choices):
         start, stop = (row - first for row in choice.window.test)
@@ -65,7 +66,7 @@ def step_rows(choices: Sequence[Choice], result: RunResult, metric: str) -> list
         part = slice(max(start - 1, 0), min(stop, len(result.marks)))
         if start >= len(result.marks):
             break
-        figures = curve_figures(result.marks[part], days[part], year)
+        figures = headline_figures(Curve(result.marks[part], days[part]), year)
         rows.append(
             {
                 "step": number,

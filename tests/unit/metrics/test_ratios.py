@@ -110,6 +110,15 @@ def test_growth_beyond_float_range_is_undefined():
     assert math.isnan(returns.cagr(np.array([1e-5, 1e9]), 365))
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 40)), min_size=1, max_size=30))
+def test_daily_rows_are_the_first_and_those_before_a_change_of_day(spells):
+    gaps, marks = zip(*spells, strict=True)
+    days = np.repeat(np.cumsum(gaps, dtype=np.int32), marks)
+    ends = [i for i in range(len(days)) if i + 1 == len(days) or days[i + 1] != days[i]]
+    assert returns.daily_rows(days).tolist() == sorted({0, *ends})
+
+
 def test_daily_rows_are_the_first_mark_and_the_last_mark_of_each_day():
     assert returns.daily_rows(np.array([5, 5, 5, 6, 6, 8])).tolist() == [0, 2, 4, 5]
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from keel.backtest.search.trial import METRICS
 from keel.domain.orders import EventKind
-from keel.metrics.summary import periods_per_year, run_trades, summarise
+from keel.metrics.summary import headline, periods_per_year, run_trades, summarise
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +155,22 @@ def test_million_marks_are_summarised_in_a_third_of_a_second(make_run):
         summarise(long_run)
         taken.append(time.process_time() - started)
     assert min(taken) < 0.3
+
+
+@pytest.mark.parametrize("rows", [1, 2, 40, 3000])
+def test_headline_is_a_part_of_the_whole_tree_to_the_last_bit(make_run, rows):
+    run = make_run(rows=rows, symbols=("AAA", "BBB"))
+    whole = summarise(run)
+    for name, branch in headline(run).items():
+        for key, value in branch.items():
+            assert value == (whole[name][key] if key != "total" else {"paid": whole[name][key]["paid"]}), (name, key)
+    assert headline(run)["strategy"].keys() >= set(METRICS)
+
+
+def test_open_trade_is_marked_at_the_last_bar_there_is(make_run):
+    run = make_run(rows=9000)
+    at = int(np.flatnonzero(run.marks["gross"])[0])
+    cut = dataclasses.replace(run, marks=run.marks[:9000], events=run.events[run.events["row"] <= at], bars=run.bars)
+    run.bars["flags"][at + 1 :] = 0
+    assert run_trades(cut).still_open["close_ts_ms"][0] == run.marks["ts_ms"][-1]
+    assert run_trades(cut).still_open["exit_price"][0] == run.bars["close"][at, 0]
