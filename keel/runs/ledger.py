@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -146,13 +146,12 @@ class TrialLedger:
             connection.execute(insert_or(BARS).on_conflict_do_nothing(), rows)
         return named
 
-    def record(self, study: str, trial: Trial) -> None:
-        """Enter one finished trial: a process killed right after has not lost it."""
+    def record(self, study: str, *trials: Trial) -> None:
+        """Enter finished trials at once: a process killed right after has lost none of them."""
 
-        headline = {name: trial.figures.get(name) for name in ("sharpe", "total_return", "max_drawdown")}
-        row = asdict(trial) | {"study": study, "parameters": dict(trial.parameters), "figures": dict(trial.figures)}
+        rows = [_row(study, trial) for trial in trials]
         with _errors_named(self.path), self._engine.begin() as connection:
-            connection.execute(insert(TRIAL).values(row | headline))
+            connection.execute(insert(TRIAL), rows)
 
     def trials(self, *, study: str | None = None, set_hash: str | None = None) -> list[dict[str, Any]]:
         """Return trials, oldest first, as mappings of every column: of a study, on these bars, or all."""
@@ -204,6 +203,13 @@ def setup_hash(resolved: Mapping[str, Any]) -> str:
         if dropped is not None:
             shaping[name] = {key: value for key, value in section.items() if key not in dropped} if dropped else section
     return config_hash(shaping)
+
+
+def _row(study: str, trial: Trial) -> dict[str, Any]:
+    columns = {column.name: getattr(trial, column.name) for column in fields(trial)}
+    headline = {name: trial.figures.get(name) for name in ("sharpe", "total_return", "max_drawdown")}
+    given = {"study": study, "parameters": dict(trial.parameters), "figures": dict(trial.figures)}
+    return columns | given | headline
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ Wanted = tuple[tuple[str, ...], Rows | None]
 
 SMALLER_IS_BETTER: Final = ("annual_volatility",)
 """Metrics of which less is better; of every other one more is."""
+_WAIT_S: Final = 0.1
+"""How long finished trials wait to be entered in the ledger together: the most that a killed search loses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Study:
         self._refused = _Identity(None, None, base["run"]["seed"], base["run"]["stream"])
         self._recorded = {row["key"]: row for row in ledger.trials(study=name)}
         self._tried: dict[str, Tried] = {}
+        self._unrecorded: list[Trial] = []
+        self._recorded_s = 0.0
         self._identities: dict[tuple[str, ...], _Identity | ConfigError] = {}
 
     @property
@@ -97,11 +102,14 @@ class Study:
         if new and not ready and not self._tried:
             reason = self._identity(new[0].overrides)
             raise UsageError(f"none of the {len(new)} trials can run; the first: {reason}")
-        for task in new:
-            if isinstance(refused := self._identity(task.overrides), ConfigError):
-                self._enter(Outcome(task, "skipped", iso_utc(datetime.now(UTC)), reason=str(refused)))
-        for outcome in work(crew, ready, stop):
-            self._enter(outcome)
+        try:
+            for task in new:
+                if isinstance(refused := self._identity(task.overrides), ConfigError):
+                    self._enter(Outcome(task, "skipped", iso_utc(datetime.now(UTC)), reason=str(refused)))
+            for outcome in work(crew, ready, lambda: self._look(stop)):
+                self._enter(outcome)
+        finally:
+            self._record()
         keys = [Task(0, *each).key for each in wanted]
         return [self._tried[key] for key in keys] if all(key in self._tried for key in keys) else None
 
@@ -129,6 +137,18 @@ class Study:
         """Enter a trial that was run elsewhere, unless it is on record."""
         if outcome.task.key not in self._recorded:
             self._enter(outcome)
+            self._record()
+
+    def _look(self, stop: Stop) -> str | None:
+        """Ask `stop`, as a crew does every few milliseconds, and record what has waited long enough."""
+        if self._unrecorded and time.monotonic() - self._recorded_s > _WAIT_S:
+            self._record()
+        return stop()
+
+    def _record(self) -> None:
+        trials, self._unrecorded, self._recorded_s = self._unrecorded, [], time.monotonic()
+        if trials:
+            self._ledger.record(self.name, *trials)
 
     def _enter(self, outcome: Outcome) -> None:
         task = outcome.task
@@ -150,7 +170,7 @@ class Study:
             last_ts_ms=outcome.last_ts_ms,
             figures=tried.figures,
         )
-        self._ledger.record(self.name, trial)
+        self._unrecorded.append(trial)
         self._tried[task.key] = tried
 
 
