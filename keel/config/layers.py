@@ -138,7 +138,8 @@ def _apply(document: Document, override: str) -> Document:
         raise ConfigError(f"--set {clip(name)}: is no key: write key=value, such as --set run.seed=8")
     where = f"--set {clip('.'.join(keys))}"
     value = read_value(text, where)
-    values, places = copy.deepcopy(document.values), dict(document.places)
+    # Only what lies on the way to the key is copied: a search overrides one document thousands of times.
+    values, places = dict(document.values), dict(document.places)
     section = _open_section(values, places, keys, where)
     _forget(places, tuple(keys))
     section[keys[-1]] = value
@@ -156,5 +157,6 @@ def _open_section(values: dict[str, Any], places: dict[KeyPath, str], keys: list
         if not isinstance(below, dict):
             shown = show_path(tuple(keys[:depth]))
             raise ConfigError(f"{where}: {shown} has no keys below it: set it whole, as in --set {shown}=value")
+        section[key] = below = dict(below)
         section = below
     return section

@@ -16,9 +16,13 @@ from keel.config.layers import override_all, read_layers
 from keel.config.modes import MODELS, RunConfig
 from keel.config.problems import explain
 from keel.config.section import clip
+from keel.config.strategy import StrategySection
 from keel.config.update import UpdateConfig
 from keel.config.yaml_tree import Document
 from keel.domain.errors import ConfigError
+
+_OF_THE_STRATEGY: Final = re.compile(r"\s*strategy\s*\.")
+"""How an override of a key of the strategy begins."""
 
 SCRIPTS: Final = {"sim": "script_backtest.py"}
 """The entry script of each mode that this version runs."""
@@ -51,7 +55,21 @@ def vary(loaded: LoadedConfig, overrides: Sequence[str]) -> LoadedConfig:
 
     Raises ConfigError as `load_config` does.
     """
-    return _check(override_all(loaded.document, overrides), loaded.path, loaded.config.mode)
+    document = override_all(loaded.document, overrides)
+    if all(_OF_THE_STRATEGY.match(override) for override in overrides):
+        return _with_strategy(loaded, document)
+    return _check(document, loaded.path, loaded.config.mode)
+
+
+def _with_strategy(loaded: LoadedConfig, document: Document) -> LoadedConfig:
+    """Check the strategy's section alone: no rule joins it to another, and the others are as they were."""
+    try:
+        strategy = StrategySection.model_validate(document.values["strategy"])
+    except ValidationError:
+        return _check(document, loaded.path, loaded.config.mode)
+    config = loaded.config.model_copy(update={"strategy": strategy})
+    resolved = loaded.resolved | {"strategy": strategy.model_dump(mode="json", by_alias=True)}
+    return LoadedConfig(config, loaded.path, resolved, document)
 
 
 def _check(document: Document, path: Path, expect_mode: str | None) -> LoadedConfig:
