@@ -18,11 +18,12 @@ import typer
 from keel.app.console import Watch, compile_if_cold, progress_bar
 from keel.app.doctor import gate_run
 from keel.app.endings import INTERRUPTED_EXIT_CODE
-from keel.app.search_wiring import EnterTrials, check_trial
+from keel.app.search_wiring import EnterTrials, check_trial, fits_threads
 from keel.app.wire_data import MarketData, read_market_data
 from keel.backtest.search.crew import Alone, Crew, Growing, Processes, Stop
 from keel.backtest.search.mapped import Mapped, save_mapped
 from keel.backtest.search.study import Study
+from keel.backtest.search.threads import Threads
 from keel.config.load import LoadedConfig
 from keel.data.provide import ensure_bars
 from keel.data.store import BarStore
@@ -174,6 +175,8 @@ def _crew(
         return OnRay(EnterTrials(loaded, data), address, options.jobs), data
     if jobs == 1:
         return Alone(EnterTrials(loaded, data)), data
+    if fits_threads(loaded, options.request["param"]):
+        return Threads(EnterTrials(loaded, data), jobs), data
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keel-")))
     mapped = save_mapped(data, folder)
     shared = mapped.load()

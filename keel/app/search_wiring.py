@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ _NOT_OF_THE_BARS: Final = (
 """Sections that do not say what is read: trials that differ in these alone share one copy of the bars."""
 
 
+_OWN: Final = "keel.strategies."
+"""Where the classes of Keel's own strategies lie."""
 _QUIET: Final = logging.NullHandler()
 """Keeps a process without logs from printing warnings."""
 
@@ -67,6 +70,31 @@ class EnterTrials:
             return wire_backtest(varied.config, varied.document, data)[0], ()
 
         return wire
+
+
+def fits_threads(loaded: LoadedConfig, params: Sequence[str]) -> bool:
+    """Say whether trials may run beside each other in one process: on the same bars, decided by Keel's own strategies.
+
+    Those are compiled and keep nothing outside themselves. Of a user's we know neither: it gets a process of its own.
+    `params` are the `KEY=VALUES` that the trials vary.
+    """
+    sections = {param.partition("=")[0].partition(".")[0].strip() for param in params}
+    classes = list(_classes(loaded.document.values["strategy"]))
+    own = all(path.startswith(_OWN) for path in classes) and not any("class" in param for param in params)
+    return own and sections <= set(_NOT_OF_THE_BARS)
+
+
+def _classes(written: object) -> Iterator[str]:
+    """Yield the classes that a section names, those of the members of a combination, too."""
+    if isinstance(written, dict):
+        for key, value in written.items():
+            if key == "class":
+                yield str(value)
+            else:
+                yield from _classes(value)
+    elif isinstance(written, list):
+        for value in written:
+            yield from _classes(value)
 
 
 def check_trial(loaded: LoadedConfig, overrides: tuple[str, ...]) -> dict[str, Any]:

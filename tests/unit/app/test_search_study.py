@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_search import StopAfter, alone, go_on, load, read, study_of, with_bars
+from made_search import CROSSOVER, StopAfter, alone, go_on, load, read, study_of, with_bars
 
-from keel.app.search_wiring import EnterTrials
+from keel.app.search_wiring import EnterTrials, fits_threads
 from keel.app.wiring import wire_backtest
 from keel.backtest.run import run_backtest
-from keel.backtest.search.crew import Growing, Processes, work
+from keel.backtest.search.crew import Alone, Growing, Processes, work
 from keel.backtest.search.mapped import own_arrays, save_mapped
 from keel.backtest.search.proposals import propose
 from keel.backtest.search.space import read_space
 from keel.backtest.search.study import best_of, explore
+from keel.backtest.search.threads import Threads
 from keel.backtest.search.trial import Task
 from keel.config.load import vary
 from keel.domain.errors import UsageError
 from keel.metrics.summary import summarise
 from keel.runs.ledger import TrialLedger
 
+COMBINATION = "keel.strategies.combination:Weighted"
 GRID = read_space(["strategy.params.short=3,5,20", "strategy.params.long=10,20"])
 
 
@@ -119,6 +122,64 @@ def test_processes_share_one_copy_of_the_bars_and_give_the_same(tmp_path, ledger
     finally:
         crew.close()
     assert two.tried == one.tried
+
+
+def test_threads_give_the_same_and_each_trial_once(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    space = read_space(["strategy.params.short=2:9:1", "strategy.params.long=10:40:2"])
+    one = swept(loaded, ledger, data, alone(loaded, data), space, name="one")
+    crew = Threads(EnterTrials(loaded, data), 3)
+    try:
+        two = swept(loaded, ledger, data, crew, space, name="two")
+    finally:
+        crew.close()
+    assert two.tried == one.tried
+    assert [row["number"] for row in sorted(ledger.trials(study="two"), key=lambda row: row["number"])] == [*range(128)]
+
+
+def test_threads_end_in_the_middle_of_a_trial(tmp_path):
+    loaded = load(tmp_path)
+    crew = Threads(EnterTrials(loaded, with_bars(read(loaded), lambda bars: None)), 1)
+    for i in range(30):
+        crew.send(Task(i, (f"strategy.params.short={i % 18 + 2}",)))
+    crew.close()
+    assert len(crew.collect(go_on)) < 30
+
+
+@pytest.mark.parametrize(
+    ("strategy", "params", "varied", "fits"),
+    [
+        (CROSSOVER, "{}", ["strategy.params.short=3,5", "fees.taker_bps=1,2", "use_seasonality=true,false"], True),
+        (CROSSOVER, "{}", ["strategy.class=made_search:Above,made_search:Peeker"], False),
+        (CROSSOVER, "{}", ["strategy={class: made_search:Above}"], False),
+        (CROSSOVER, "{}", ["data.end=2021-07-01,2022-01-01"], False),
+        ("made_search:Above", "{}", ["strategy.params.bars=3,5"], False),
+        (COMBINATION, f"{{members: [{{class: '{CROSSOVER}'}}]}}", ["fees.taker_bps=1,2"], True),
+        (COMBINATION, "{members: [{class: 'made_search:Above'}]}", ["fees.taker_bps=1,2"], False),
+        (COMBINATION, f"{{members: [{{class: '{CROSSOVER}'}}]}}", ["strategy.params.members=[{class: a:B}]"], False),
+    ],
+)
+def test_only_trials_of_own_strategies_on_the_same_bars_share_a_process(tmp_path, strategy, params, varied, fits):
+    assert fits_threads(load(tmp_path, strategy, params), varied) is fits
+
+
+def test_finished_trials_are_recorded_while_another_takes_its_time(tmp_path, ledger):
+    loaded = load(tmp_path)
+    data = read(loaded)
+    study = study_of(loaded, ledger, data)
+    on_record = []
+
+    class Slow(Alone):
+        def collect(self, stop):
+            if study.tried:
+                time.sleep(0.15)
+                stop()
+                on_record.append((len(study.tried), len(ledger.trials(study="study"))))
+            return super().collect(stop)
+
+    assert explore(study, GRID, propose(GRID, "grid", None, 1), "sharpe", Slow(EnterTrials(loaded, data)), go_on)
+    assert on_record[-1] == (5, 5)
 
 
 def test_crew_grows_only_once_work_takes_long(tmp_path):
