@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -98,8 +99,14 @@ def read_document(text: str, source: str) -> Document:
 
 def read_value(text: str, where: str) -> object:
     """Return the value of an override, parsed as YAML. Raises ConfigError that begins with `where`."""
-    node = _compose(text, lambda _: where, where)
+    node = _compose_value(text, where)
     return None if node is None else _Builder(lambda _: where).build(node, ())
+
+
+@lru_cache(maxsize=1024)
+def _compose_value(text: str, where: str) -> yaml.Node | None:
+    """Compose the value of an override; the trials of a search repeat a few values again and again."""
+    return _compose(text, lambda _: where, where)
 
 
 def _compose(text: str, place: Callable[[int], str], source: str) -> yaml.Node | None:
