@@ -109,13 +109,15 @@ def count_signals(weights: Weights, present: NDArray[np.bool_]) -> dict[str, int
 
 def signal_report(strategy: Strategy, weights: Weights, bars: BarPanel) -> dict[str, Any]:
     """Count the signals of all instruments, of each by its symbol and, of a combination, of each member by its name."""
-    report: dict[str, Any] = count_signals(weights, bars.present)
-    report["by_instrument"] = {
-        symbol: count_signals(weights[:, [i]], bars.present[:, [i]]) for i, symbol in enumerate(bars.symbols)
+    present = bars.present
+    each = {
+        symbol: count_signals(weights[:, i : i + 1], present[:, i : i + 1]) for i, symbol in enumerate(bars.symbols)
     }
+    report: dict[str, Any] = {name: sum(one[name] for one in each.values()) for name in ("buy", "sell", "hold")}
+    report["by_instrument"] = each
     if isinstance(strategy, Combination):
         members = strategy.member_weights(bars)
-        report["by_member"] = {name: count_signals(own, bars.present) for name, own in members.items()}
+        report["by_member"] = {name: count_signals(own, present) for name, own in members.items()}
     return report
 
 
