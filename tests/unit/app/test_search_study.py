@@ -138,13 +138,19 @@ def test_threads_give_the_same_and_each_trial_once(tmp_path, ledger):
     assert [row["number"] for row in sorted(ledger.trials(study="two"), key=lambda row: row["number"])] == [*range(128)]
 
 
-def test_threads_end_in_the_middle_of_a_trial(tmp_path):
-    loaded = load(tmp_path)
-    crew = Threads(EnterTrials(loaded, with_bars(read(loaded), lambda bars: None)), 1)
-    for i in range(30):
+def test_threads_that_are_closed_begin_no_further_trial(tmp_path):
+    loaded, begun = load(tmp_path), []
+    data = read(loaded)
+
+    def enter():
+        wire = EnterTrials(loaded, data)()
+        return lambda overrides: (begun.append(overrides), wire(overrides))[1]
+
+    crew = Threads(enter, 1)
+    for i in range(300):
         crew.send(Task(i, (f"strategy.params.short={i % 18 + 2}",)))
     crew.close()
-    assert len(crew.collect(go_on)) < 30
+    assert len(begun) < 300
 
 
 @pytest.mark.parametrize(
