@@ -8,7 +8,7 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports peers soak fuzz bench bench-costs bench-env clean
+.PHONY: help demo test check lint types imports peers soak mutation fuzz bench bench-costs bench-env clean
 
 help:  ## Show what make can do.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  
 
 soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
 	$(BIN)/python -m pytest -n 2 -m soak
+
+mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list those that no test finds (about half an hour).
+	$(BIN)/python tests/mutation/run.py
 
 fuzz: $(VENV)/.fuzz  ## Fuzz the importers and the config, 30 minutes each (FUZZ_MINUTES=30) on two cores.
 	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES)

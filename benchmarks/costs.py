@@ -163,7 +163,7 @@ def _resting(inputs: BacktestInputs, n: int) -> Simulator:
 def _about_to_place(inputs: BacktestInputs, n: int) -> tuple[Simulator, NDArray[np.void], OrderDesk]:
     simulator = _simulator(inputs)
     simulator.advance()
-    desk = OrderDesk(inputs.symbols, simulator.live_orders)
+    desk = OrderDesk(inputs.symbols, simulator.live_orders, simulator.heard)
     for _ in range(n):
         desk.place(0, OrderSide.BUY, 0.01, Ticket.of({"limit": 5_000.0}))
     requests = desk.requests()

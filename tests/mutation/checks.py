@@ -1,0 +1,161 @@
+"""What faults are tried against: existing tests as plain calls, and a fixed sample of parity cases.
+
+pytest collects the tests and Keel calls them: a call costs a hundredth of what pytest makes of it. Properties are
+called with inputs that hypothesis drew once; parity cases are compared with outcomes of the reference kept from then.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from parity import kernel_adapter
+from parity.case import Case
+from parity.reference import Outcome
+from parity.sample import sampled_outcomes
+from parity.test_parity import disagreement
+
+from .interpreter import ROOT
+from .storage import kept, state_of
+
+FOLDERS = (
+    "tests/tables",
+    "tests/parity/test_corners.py",
+    "tests/parity/test_corners_requests.py",
+    "tests/unit/domain/test_grid.py",
+    "tests/unit/domain/test_rng.py",
+    "tests/unit/portfolio",
+    "tests/unit/sim/test_conservation.py",
+    "tests/unit/sim/test_engine.py",
+)
+LEFT_OUT = {"test_busy_run_looks_up_within_the_50_ms_of_rule_18"}
+"""Tests of wall time: interpreted code is not what they measure."""
+EXAMPLES_A_CHECK = 10
+MOST_MARKETS = 30
+"""Of the inputs of properties that play whole markets: parity cases tell more in less time."""
+
+
+@dataclass
+class Check:
+    """Hold one thing that can find a fault: `run` raises where it does."""
+
+    name: str
+    run: Callable[[], None]
+    cost_s: float = 0.0
+    """Processor time it takes where there is no fault."""
+    covers: frozenset[int] = frozenset()
+    """The numbers of the statements it runs."""
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.items: list[pytest.Item] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.items = list(session.items)
+
+
+def collected_tests() -> list[pytest.Function]:
+    """Return the existing tests that need no fixture; their modules are loaded."""
+    collector = _Collector()
+    paths = [str(ROOT / folder) for folder in FOLDERS]
+    options = ["--collect-only", "-qq", "-p", "no:cacheprovider", "-W", "ignore", f"--rootdir={ROOT}"]
+    with redirect_stdout(io.StringIO()) as said:
+        code = pytest.main([*options, f"--config-file={ROOT / 'pyproject.toml'}", *paths], [collector])
+    if code != pytest.ExitCode.OK:
+        raise SystemExit(f"error: pytest cannot collect the tests:\n{said.getvalue()}")
+    found = [item for item in collector.items if isinstance(item, pytest.Function)]
+    return [item for item in found if item.originalname not in LEFT_OUT and _needs_no_fixture(item)]
+
+
+def _arguments(item: pytest.Function) -> dict[str, Any]:
+    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
+
+
+def _needs_no_fixture(item: pytest.Function) -> bool:
+    return set(item.fixturenames) <= set(_arguments(item))
+
+
+def checks_of(items: list[pytest.Function]) -> Iterator[Check]:
+    """Return the tests as checks, those of properties a few inputs at a time."""
+    for item in items:
+        arguments = _arguments(item)
+        name = item.nodeid.removeprefix("tests/")
+        if not hasattr(item.obj, "hypothesis"):
+            yield Check(name, lambda call=item.obj, given=arguments: call(**given))
+            continue
+        drawn = _drawn(item.obj, arguments)
+        drawn = drawn[:MOST_MARKETS] if "market" in drawn[0] else drawn
+        for start in range(0, len(drawn), EXAMPLES_A_CHECK):
+            some = drawn[start : start + EXAMPLES_A_CHECK]
+            inner = item.obj.hypothesis.inner_test
+            yield Check(
+                f"{name} inputs {start}-{start + len(some) - 1}", lambda call=inner, given=some: _all(call, given)
+            )
+
+
+def _all(call: Callable[..., None], given: list[dict[str, Any]]) -> None:
+    for arguments in given:
+        call(**arguments)
+
+
+def _drawn(prop: Any, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the inputs that hypothesis draws for a property, always the same."""
+    drawn: list[dict[str, Any]] = []
+    inner, usual = prop.hypothesis.inner_test, prop._hypothesis_internal_use_settings
+
+    def keep(*args: Any, **given: Any) -> None:
+        drawn.append(inspect.signature(inner).bind(*args, **given).arguments)
+
+    prop.hypothesis.inner_test = keep
+    prop._hypothesis_internal_use_settings = settings(
+        usual,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        prop(**arguments)
+    finally:
+        prop.hypothesis.inner_test = inner
+        prop._hypothesis_internal_use_settings = usual
+    return drawn
+
+
+def parity_checks() -> Iterator[Check]:
+    """Return the sampled parity cases, each in one form of the simulator."""
+    for number, (case, outcome) in enumerate(_kept_outcomes()):
+        form = _form(case, number)
+        yield Check(f"parity case {number} {form.__name__}", lambda c=case, o=outcome, f=form: _compare(c, o, f))
+
+
+def _form(case: Case, number: int) -> Callable[[Case], Outcome]:
+    """Return how to play a case: at once, the cheapest, but for one in five, and where there are requests."""
+    if number % 5 == 0:
+        return kernel_adapter.run_in_a_small_room
+    if number % 5 == 1 or kernel_adapter.has_requests(case):
+        return kernel_adapter.run_in_steps
+    return kernel_adapter.run_at_once
+
+
+def _kept_outcomes() -> tuple[tuple[Case, Outcome], ...]:
+    file = kept(f"cases-{state_of('tests/parity', 'keel/domain')}.pickle")
+    if not file.exists():
+        file.write_bytes(pickle.dumps(sampled_outcomes()))
+    outcomes: tuple[tuple[Case, Outcome], ...] = pickle.loads(file.read_bytes())  # noqa: S301 - our own file
+    return outcomes
+
+
+def _compare(case: Case, outcome: Outcome, form: Callable[[Case], Outcome]) -> None:
+    told = disagreement(outcome, form(case))
+    if told:
+        raise AssertionError(told)
