@@ -87,3 +87,58 @@ def test_normal_quantile_at_known_points(u: float, z: float):
 def test_normal_quantile_is_odd_around_one_half(n: int):
     u = n / 2**52
     assert normal_quantile_nb(u) == -normal_quantile_nb(1.0 - u)
+
+
+# Wichura (1988), PPND16: numerator and denominator of the central part, the near and the far tail, lowest power first.
+CENTRAL = (
+    "3.3871328727963666080 133.14166789178437745 1971.5909503065514427 13731.693765509461125 "
+    "45921.953931549871457 67265.770927008700853 33430.575583588128105 2509.0809287301226727",
+    "1 42.313330701600911252 687.18700749205790830 5394.1960214247511077 "
+    "21213.794301586595867 39307.895800092710610 28729.085735721942674 5226.4952788528545610",
+)
+NEAR_TAIL = (
+    "1.42343711074968357734 4.63033784615654529590 5.76949722146069140550 3.64784832476320460504 "
+    "1.27045825245236838258 0.241780725177450611770 0.0227238449892691845833 7.74545014278341407640e-4",
+    "1 2.05319162663775882187 1.67638483018380384940 0.689767334985100004550 "
+    "0.148103976427480074590 0.0151986665636164571966 5.47593808499534494600e-4 1.05075007164441684324e-9",
+)
+FAR_TAIL = (
+    "6.65790464350110377720 5.46378491116411436990 1.78482653991729133580 0.296560571828504891230 "
+    "0.0265321895265761230930 1.24266094738807843860e-3 2.71155556874348757815e-5 2.01033439929228813265e-7",
+    "1 0.599832206555887937690 0.136929880922735805310 0.0148753612908506148525 "
+    "7.86869131145613259100e-4 1.84631831751005468180e-5 1.42151175831644588870e-7 2.04426310338993978564e-15",
+)
+
+
+def ratio(coefficients: tuple[str, str], r: float) -> float:
+    sums = []
+    for powers in coefficients:
+        total = 0.0
+        for coefficient in reversed(powers.split()):
+            total = total * r + float(coefficient)
+        sums.append(total)
+    return sums[0] / sums[1]
+
+
+def ppnd16(u: float) -> float:
+    """Return the quantile by the published algorithm, step by step."""
+    q = u - 0.5
+    if abs(q) <= 0.425:
+        return q * ratio(CENTRAL, 0.180625 - q * q)
+    r = math.sqrt(-math.log(min(u, 1.0 - u)))
+    tail = ratio(NEAR_TAIL, r - 1.6) if r <= 5.0 else ratio(FAR_TAIL, r - 5.0)
+    return math.copysign(tail, q)
+
+
+SEAMS = [0.075, 0.074, 0.0725, 0.0705, 0.926, 0.929, *(math.exp(-25.0 + n / 40) for n in range(-24, 25))]
+"""Where one part of the algorithm passes into the next: |u - 1/2| = 0.425, and sqrt(-ln u) = 5."""
+
+
+@pytest.mark.parametrize("u", [*SEAMS, 2.0**-53, 1e-15, 1e-14, 1e-13, 1e-12, 0.01, 0.3, 0.6, 0.9, 0.99, 1 - 2.0**-52])
+def test_normal_quantile_is_the_published_algorithm_to_the_last_bit(u: float):
+    assert normal_quantile_nb(u) == ppnd16(u)
+
+
+def test_both_seams_of_the_normal_quantile_are_met_exactly():
+    assert 0.075 - 0.5 == -0.425
+    assert math.sqrt(-math.log(math.exp(-25.0))) == 5.0
