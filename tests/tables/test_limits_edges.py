@@ -264,3 +264,41 @@ def test_order_that_only_closes_names_no_limit():
         cash=0.0,
         max_gross_weight=0.5,
     )
+
+
+def test_largest_position_counts_what_we_believe_is_held():
+    """Rule 17: 6 may be held: 5 are, to our knowledge; the venue has none."""
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        """,
+        """
+        60  SUBMITTED  A  buy 1  MAX_POSITION
+        60  ACCEPTED   A  buy 1
+        60  FILLED     A  buy 1 @ 100
+        """,
+        "0  buy 3 A",
+        venue_qty=0,
+        local_qty=5,
+        max_position_notional=600.0,
+    )
+
+
+def test_largest_position_counts_less_than_a_unit_that_is_held():
+    """Rule 17: 0.9 may be held and 0.5 are: 0.4 more."""
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        """,
+        """
+        60  SUBMITTED  A  buy 0.4  MAX_POSITION
+        60  ACCEPTED   A  buy 0.4
+        60  FILLED     A  buy 0.4 @ 100
+        """,
+        "0  buy 3 A",
+        venue_qty=0.5,
+        local_qty=0.5,
+        max_position_notional=90.0,
+    )

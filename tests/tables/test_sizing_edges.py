@@ -280,3 +280,37 @@ def test_nothing_left_of_a_short_is_nothing_and_has_no_price():
     (split,) = played.simulator.events
     assert str(split["qty"]) == "0.0"
     assert played.simulator.account_view().average_price == [0]
+
+
+def test_short_target_is_denied_where_we_believe_in_no_position():
+    """Rule 7: the venue holds 5; we do not know."""
+    check_table(
+        """
+        100 100 100 100 9   -0.5
+        100 100 100 100 9   .
+        """,
+        """
+        60  DENIED  A  sell 5  NOT_SHORTABLE
+        """,
+        venue_qty=5,
+        local_qty=0,
+    )
+
+
+def test_short_target_closes_what_we_believe_is_held():
+    """Rule 7: the venue holds nothing and refuses; the target stays pursued, for its opening leg."""
+    check_table(
+        """
+        100 100 100 100 9   -0.5
+        100 100 100 100 9   .
+        """,
+        """
+        60   SUBMITTED  A  sell 5
+        60   REJECTED   A  sell 5  INSUFFICIENT_POSITION
+        120  SUBMITTED  A  sell 5
+        120  CANCELED   A  sell 5  END_OF_RUN
+        """,
+        venue_qty=0,
+        local_qty=5,
+        cash=500.0,
+    )
