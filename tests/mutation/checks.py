@@ -34,6 +34,7 @@ FOLDERS = (
     "tests/unit/portfolio",
     "tests/unit/sim/test_conservation.py",
     "tests/unit/sim/test_engine.py",
+    "tests/unit/sim/test_room.py",
 )
 LEFT_OUT = {"test_busy_run_looks_up_within_the_50_ms_of_rule_18"}
 """Tests of wall time: interpreted code is not what they measure."""

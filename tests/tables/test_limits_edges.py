@@ -302,3 +302,29 @@ def test_largest_position_counts_less_than_a_unit_that_is_held():
         local_qty=0.5,
         max_position_notional=90.0,
     )
+
+
+def test_target_that_waits_for_funds_is_tried_once_a_decision():
+    """Rule 17: two tokens. The sale of A takes one; B waits for its money while there is one; C takes that. B is not
+    tried again, and so not denied for the rate.
+    """
+    check_table(
+        """
+        100 100 100 100 9   0  | 1000 1000 1000 1000 9   1  | 100 100 100 100 9   0.05
+        100 100 100 100 0   .  | 1000 1000 1000 1000 0   .  | 100 100 100 100 0   .
+        """,
+        """
+        60   SUBMITTED  A  sell 9
+        60   SUBMITTED  C  buy 0.5
+        60   ACCEPTED   A  sell 9
+        60   ACCEPTED   C  buy 0.5
+        120  CANCELED   A  sell 9    END_OF_RUN
+        120  CANCELED   C  buy 0.5  END_OF_RUN
+        """,
+        B={"step": "1"},
+        A={"venue_qty": 9, "local_qty": 9},
+        cash=100.0,
+        max_participation=1.0,
+        max_orders_per_minute=2.0,
+        every_bar=1,
+    )
