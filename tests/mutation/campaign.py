@@ -23,7 +23,7 @@ REFERENCE_SIDE = ("parity", "tables")
 """Packages of tests that call compiled functions only to work out what to expect: they keep faultless ones."""
 SLOWER = 30.0
 """A check that takes this many times its usual processor time is over."""
-LEAST_LIMIT_S = 1.0
+LEAST_LIMIT_S = 0.5
 LAST_LIMIT_S = 300.0
 """Wall time after which a fault's process is ended from outside."""
 MEMORY_BYTES = 3 << 30

@@ -70,6 +70,18 @@ def run_in_a_small_room(case: Case) -> Outcome:
     return _outcome(simulator)
 
 
+def run_in_soiled_memory(case: Case) -> Outcome:
+    """Simulate where orders and events lay before, with something in every field that they left."""
+    simulator = _simulator(case, order_room=1024)
+    for left in (simulator._orders, simulator._tape):
+        left.view(np.uint8)[:] = 1
+    if has_requests(case):
+        return _stepped(case, simulator)
+    simulator.run(_targets(case))
+    simulator.finish()
+    return _outcome(simulator)
+
+
 def _stepped(case: Case, simulator: Simulator) -> Outcome:
     for row, weights in zip(case.rows, _targets(case), strict=True):
         if not simulator.advance():
