@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from parity import kernel_adapter
+from parity.agreement import disagreement
 from parity.case import Case
 from parity.reference import Outcome
 from parity.sample import sampled_outcomes
-from parity.test_parity import disagreement
+
+from keel.sim.engine import Simulator
 
 from .interpreter import ROOT
 from .storage import kept, state_of
@@ -136,17 +138,18 @@ def _drawn(prop: Any, arguments: dict[str, Any]) -> list[dict[str, Any]]:
 def parity_checks() -> Iterator[Check]:
     """Return the sampled parity cases, each in one form of the simulator."""
     for number, (case, outcome) in enumerate(_kept_outcomes()):
-        form = _form(case, number)
-        yield Check(f"parity case {number} {form.__name__}", lambda c=case, o=outcome, f=form: _compare(c, o, f))
+        arrays = kernel_adapter.Arrays.of(case)
+        form = _form(arrays, number)
+        yield Check(f"parity case {number} {form.__name__}", lambda a=arrays, o=outcome, f=form: _compare(a, o, f))
 
 
-def _form(case: Case, number: int) -> Callable[[Case], Outcome]:
+def _form(arrays: kernel_adapter.Arrays, number: int) -> Callable[[kernel_adapter.Arrays], Simulator]:
     """Return how to play a case: at once, the cheapest, but for three in five, and where there are requests."""
     if number % 5 == 0:
         return kernel_adapter.run_in_a_small_room
     if number % 5 == 2:
         return kernel_adapter.run_in_soiled_memory
-    if number % 5 == 1 or kernel_adapter.has_requests(case):
+    if number % 5 == 1 or arrays.asks:
         return kernel_adapter.run_in_steps
     return kernel_adapter.run_at_once
 
@@ -159,7 +162,9 @@ def _kept_outcomes() -> tuple[tuple[Case, Outcome], ...]:
     return outcomes
 
 
-def _compare(case: Case, outcome: Outcome, form: Callable[[Case], Outcome]) -> None:
-    told = disagreement(outcome, form(case))
+def _compare(
+    arrays: kernel_adapter.Arrays, outcome: Outcome, form: Callable[[kernel_adapter.Arrays], Simulator]
+) -> None:
+    told = disagreement(outcome, kernel_adapter.outcome_of(form(arrays)))
     if told:
         raise AssertionError(told)

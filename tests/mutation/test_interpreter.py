@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from parity.agreement import disagreement
 from parity.case import Case
-from parity.case_strategies import cases
-from parity.kernel_adapter import has_requests, run_at_once, run_in_a_small_room, run_in_steps
-from parity.reference import Outcome
-from parity.test_parity import disagreement
+from parity.drawing import check_cases
+from parity.kernel_adapter import Arrays, forms_of, outcome_of, run_at_once, run_in_a_small_room, run_in_steps
 from tables import test_fees_by_tier, test_partners, test_splits, test_stops, test_trailing_stops
 
 from keel.domain.grid_nb import grid_ceil_nb, grid_floor_nb
@@ -21,16 +19,11 @@ from keel.domain.orders import EventKind, OrderStatus
 from keel.domain.rng_nb import normal_quantile_nb, uniforms_nb
 from keel.portfolio import trades_nb
 from keel.sim import engine
+from keel.sim.engine import Simulator
 
 from .interpreter import STAND_INS, Interpreter, divide, interpreted, parsed_sources
 
-FIXED = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+SEQUENCE = 300
 TABLES = [
     test
     for module in (test_fees_by_tier, test_partners, test_splits, test_stops, test_trailing_stops)
@@ -45,23 +38,22 @@ def interpreter() -> Interpreter:
 
 
 @pytest.mark.parametrize("form", [run_at_once, run_in_steps, run_in_a_small_room])
-def test_interpreted_kernel_gives_the_same_bits_as_the_compiled_one(interpreter, form: Callable[[Case], Outcome]):
+def test_interpreted_kernel_gives_the_same_bits_as_the_compiled_one(interpreter, form: Callable[[Arrays], Simulator]):
     played = 0
 
-    @settings(FIXED, max_examples=40)
-    @given(cases())
     def compare(case: Case) -> None:
         nonlocal played
-        if form is run_at_once and has_requests(case):
+        arrays = Arrays.of(case)
+        if form not in forms_of(arrays):
             return
-        compiled = form(case)
+        compiled = outcome_of(form(arrays))
         with interpreted(interpreter):
-            found = form(case)
+            found = outcome_of(form(arrays))
         told = disagreement(compiled, found)
         assert not told, told.replace("reference", "compiled")
         played += len(compiled.events) > 0
 
-    compare()
+    check_cases(compare, SEQUENCE, 40)
     assert played > 10
 
 

@@ -12,6 +12,7 @@ from keel.domain.orders import ActionKind
 
 from .case import Action, Bar, Tier
 from .case_timelines import Timeline
+from .packed import among
 
 RATIOS = [2.0, 0.5, 0.01, 3.0, 0.1, 1.5]
 MOST_ACTIONS = 4
@@ -64,7 +65,7 @@ def _scaled(bar: Bar, ratio: float) -> Bar:
 @st.composite
 def rates(draw: st.DrawFn, rows: int, level: float) -> tuple[float, ...]:
     """Draw a currency's rate, row by row, about a level; a level of 1 may be the account's own currency."""
-    wild = draw(st.sampled_from([0, 1, 5]), label="rate moves") if level != 1 else 0
+    wild = draw(among(0, 1, 5), label="rate moves") if level != 1 else 0
     return tuple(level * (100 + wild * (k * 7 % 11 - 5) / 5) / 100 for k in range(rows))
 
 
@@ -73,20 +74,20 @@ def extra_fees(draw: st.DrawFn) -> dict[str, Any]:
     """Draw an instrument's maker fee, regulators' fees, fee currency and borrow rate (rules 15, 25)."""
     regulated = draw(st.integers(0, 3), label="regulated at 3") == 3
     return {
-        "maker_bps": draw(st.sampled_from([0.0, 5.0, 20.0]), label="maker bps"),
+        "maker_bps": draw(among(0.0, 5.0, 20.0), label="maker bps"),
         "fee_in_base": draw(st.integers(0, 3), label="fee in base at 3") == 3,
         "sell_fee_rate": 0.003 if regulated else 0.0,
-        "sell_fee_per_unit": draw(st.sampled_from([0.0, 0.01, 10.0])) if regulated else 0.0,
-        "sell_fee_per_unit_max": draw(st.sampled_from([5.0, 1e6])) if regulated else 0.0,
-        "borrow_rate": draw(st.sampled_from([0.0, 0.05, 3.0]), label="borrow rate"),
+        "sell_fee_per_unit": draw(among(0.0, 0.01, 10.0)) if regulated else 0.0,
+        "sell_fee_per_unit_max": draw(among(5.0, 1e6)) if regulated else 0.0,
+        "borrow_rate": draw(among(0.0, 0.05, 3.0), label="borrow rate"),
     }
 
 
 @st.composite
 def tiers(draw: st.DrawFn, cash: float) -> tuple[Tier, ...]:
     """Draw fee tiers that a busy account crosses (rule 15)."""
-    count = draw(st.sampled_from([0, 0, 2, 3]), label="tiers")
-    discount = draw(st.sampled_from([0.0, 0.25]), label="tier discount") if count else 0.0
+    count = draw(among(0, 0, 2, 3), label="tiers")
+    discount = draw(among(0.0, 0.25), label="tier discount") if count else 0.0
     steps = [(0.0, 40.0, 20.0), (0.3, 30.0, 10.0), (2.0, 10.0, 0.0)]
     return tuple(Tier(volume * cash, taker, maker, discount) for volume, taker, maker in steps[:count])
 
@@ -97,9 +98,9 @@ def margins(draw: st.DrawFn, margin: bool, initial: float) -> dict[str, Any]:
     if not margin:
         return {}
     return {
-        "interest_rate": draw(st.sampled_from([0.0, 0.1, 2.0]), label="interest rate"),
-        "maintenance_margin": draw(st.sampled_from([0.0, 0.5, 0.9]), label="maintenance margin") * initial,
-        "liquidation_fee_rate": draw(st.sampled_from([0.0, 0.01]), label="liquidation fee"),
+        "interest_rate": draw(among(0.0, 0.1, 2.0), label="interest rate"),
+        "maintenance_margin": draw(among(0.0, 0.5, 0.9), label="maintenance margin") * initial,
+        "liquidation_fee_rate": draw(among(0.0, 0.01), label="liquidation fee"),
     }
 
 
@@ -108,7 +109,7 @@ def exits(draw: st.DrawFn, swing: float) -> dict[str, Any]:
     """Draw stop-losses and take-profits of targets' orders (rule 24); `swing` is a bar's move as a fraction."""
     if draw(st.booleans(), label="no exits"):
         return {}
-    kinds = st.sampled_from([EXIT_FRACTION, EXIT_TRUE_RANGE, EXIT_NONE])
+    kinds = among(EXIT_FRACTION, EXIT_TRUE_RANGE, EXIT_NONE)
     stop, take = draw(kinds, label="stop kind"), draw(kinds, label="take kind")
     return {
         "stop_kind": stop,
@@ -116,12 +117,12 @@ def exits(draw: st.DrawFn, swing: float) -> dict[str, Any]:
         "take_kind": take,
         "stop_distance": _distance(draw, stop, swing),
         "take_distance": _distance(draw, take, swing),
-        "atr_bars": draw(st.sampled_from([3, 1, 14]), label="atr bars"),
+        "atr_bars": draw(among(3, 1, 14), label="atr bars"),
     }
 
 
 def _distance(draw: st.DrawFn, kind: int, swing: float) -> float:
     if kind == EXIT_NONE:
         return 0.0
-    size = draw(st.sampled_from([2.0, 1.0, 5.0, 0.5, 1000.0]), label="exit distance")
+    size = draw(among(2.0, 1.0, 5.0, 0.5, 1000.0), label="exit distance")
     return size * swing if kind == EXIT_FRACTION else size

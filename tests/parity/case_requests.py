@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keel.domain.orders import OrderType, RequestKind, TimeInForce
 
 from .case import Bar, Request
+from .packed import among, packed
 
 TAGS_AN_ORDER = 3
 """An order and its two legs."""
@@ -21,6 +22,12 @@ FIRST_PAIR = -2
 STOP_LOSS_TAG, TAKE_PROFIT_TAG = 1, 2
 SIZES = [0.1, 0.05, 0.3, 0.02, 0.8, 0.001, 2.0]
 """Parts of what the account can afford."""
+NEW_SIZES = [0.0, 0.5, 0.1, 2.0, 0.01, 0.02, 0.001]
+"""Parts of an order that an amend leaves of it; 0 leaves its quantity alone."""
+SPANS = [0, 1, 2, 1, 3, 1, 6]
+"""How far a pair's prices are apart: near enough for one bar to reach both."""
+FAR = 40
+"""Takes a price out of a bar's reach, and an amend out of what the account can afford."""
 LIVES = [TimeInForce.GTC, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD, TimeInForce.IOC]
 LIVES_AND_FOK = [*LIVES, TimeInForce.FOK]
 FRACTIONS = [0.01, 0.001, 0.1]
@@ -62,19 +69,14 @@ class Book:
         return TAGS_AN_ORDER * len(self.placed)
 
 
-SHAPES = st.builds(
-    Shape,
-    what=st.integers(0, 11),
-    instrument=st.integers(0, 3),
-    side=st.integers(0, 2),
-    type=st.integers(0, 6),
-    life=st.integers(0, 6),
-    size=st.integers(0, 6),
-    offset=st.integers(-4, 4),
-    other_offset=st.integers(1, 6),
-    flags=st.integers(0, 15),
-    back=st.integers(0, 5),
+SHAPES = st.lists(
+    st.tuples(
+        packed((0, 11), (0, 3), (0, 2), (0, 6), (0, 6), (0, 6)),
+        packed((-4, 4), (1, 6), (0, 15), (0, 5)),
+    ).map(lambda parts: Shape(*parts[0], *parts[1])),
+    max_size=MOST_AT_ONCE,
 )
+"""What is asked for at one row."""
 
 
 @st.composite
@@ -82,11 +84,11 @@ def requests_by_row(
     draw: st.DrawFn, quotes: Sequence[Sequence[Quoted]], closes: Sequence[int], bar_ms: int
 ) -> list[tuple[Request, ...]]:
     """Draw each row's requests; `quotes` holds for each row what is seen of each instrument."""
-    often = draw(st.sampled_from([2, 1, 4]), label="requests every n rows")
+    often = draw(among(2, 1, 4), label="requests every n rows")
     book = Book([])
     table = []
     for k, (seen, close) in enumerate(zip(quotes, closes, strict=True)):
-        shapes = draw(st.lists(SHAPES, max_size=MOST_AT_ONCE)) if k % often == 0 else []
+        shapes = draw(SHAPES) if k % often == 0 else []
         asked = [request for shape in shapes for request in _requests(book, shape, seen, close, bar_ms)]
         table.append(tuple(asked))
     return table
@@ -97,9 +99,9 @@ def _requests(book: Book, shape: Shape, seen: Sequence[Quoted], close: int, bar_
         return _about_an_earlier_one(book, shape, seen)
     i = shape.instrument % len(seen)
     order = _order(book.next_tag(), shape, i, seen[i], close, bar_ms)
-    if shape.what == 6:
+    if shape.what in (5, 6):
         return _pair(book, shape, order, seen[i])
-    if shape.what in (3, 5, 7):
+    if shape.what in (3, 7):
         order = _bracket(order, shape, seen[i])
     book.placed.append(order)
     return [order]
@@ -133,21 +135,23 @@ def _pair(book: Book, shape: Shape, order: Request, seen: Quoted) -> list[Reques
     """Build two orders of which one cancels the other: an exit with profit or loss, or two ways in."""
     pair = FIRST_PAIR - book.pairs
     book.pairs += 1
-    side, span = order.side, shape.other_offset * seen.move
+    side, span = order.side, SPANS[shape.other_offset] * seen.move
+    triggers = shape.flags % 3 == 1
     profit = replace(
         order,
         pair=pair,
-        type=OrderType.TAKE_PROFIT if shape.flags == 1 else OrderType.LIMIT,
-        limit_price=0.0 if shape.flags == 1 else max(seen.price - side * span, seen.move),
-        trigger_price=max(seen.price - side * span, seen.move) if shape.flags == 1 else 0.0,
+        type=OrderType.TAKE_PROFIT if triggers else OrderType.LIMIT,
+        limit_price=0.0 if triggers else max(seen.price - side * span, seen.move),
+        trigger_price=max(seen.price - side * span, seen.move) if triggers else 0.0,
         trail=0.0,
         trail_rate=0.0,
     )
     loss_type = [OrderType.STOP, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP][shape.back % 4]
-    trigger = max(seen.price + side * span, seen.move)
+    late = shape.flags % 5 == 4 and loss_type != OrderType.TRAILING_STOP
+    near = max(seen.price + side * span, seen.move)
+    trigger = max(seen.price + side * span * FAR, seen.move) if late else near
     loss = replace(
         profit,
-        tag=order.tag + TAGS_AN_ORDER,
         side=-side if shape.flags == 2 else side,
         qty=order.qty * (0.5 if shape.flags == 4 else 1.0),
         type=loss_type,
@@ -155,10 +159,15 @@ def _pair(book: Book, shape: Shape, order: Request, seen: Quoted) -> list[Reques
         trigger_price=0.0 if loss_type == OrderType.TRAILING_STOP else trigger,
         trail=span if loss_type == OrderType.TRAILING_STOP else 0.0,
     )
-    both = [profit, loss] if shape.offset % 2 else [loss, replace(profit)]
+    both = [profit, loss] if shape.offset % 2 else [loss, profit]
     both = [replace(one, tag=order.tag + n * TAGS_AN_ORDER) for n, one in enumerate(both)]
     book.placed += both
-    return both
+    return [*both, *(_brought_near(one, near) for one in both if late and one.type == loss_type)]
+
+
+def _brought_near(loss: Request, trigger: float) -> Request:
+    """Amend a stop to a trigger that the bar may reach; its partner has been looked at by then."""
+    return Request(RequestKind.AMEND, loss.instrument, loss.tag, side=loss.side, trigger_price=trigger)
 
 
 def _bracket(order: Request, shape: Shape, seen: Quoted) -> Request:
@@ -177,13 +186,16 @@ def _bracket(order: Request, shape: Shape, seen: Quoted) -> Request:
 
 def _about_an_earlier_one(book: Book, shape: Shape, seen: Sequence[Quoted]) -> list[Request]:
     """Cancel or amend a recent order, or one of its legs."""
-    order = book.placed[-1 - shape.back % len(book.placed)]
+    waiting = [o for o in book.placed if o.type != OrderType.MARKET]
+    placed = waiting if waiting and shape.flags % 2 else book.placed
+    order = placed[-1 - shape.back % len(placed)]
     leg = shape.flags % 3 if order.stop_loss or order.take_profit else 0
     quoted = seen[order.instrument]
     target = Request(kind=RequestKind.CANCEL, instrument=order.instrument, tag=order.tag + leg)
     if shape.what == 8:
         return [target]
-    price = max(quoted.price + shape.offset * quoted.move, quoted.move)
+    far = FAR if shape.flags % 4 == 3 else 1
+    price = max(quoted.price + shape.offset * far * quoted.move, quoted.move)
     limit = leg == TAKE_PROFIT_TAG or (leg == 0 and order.limit_price > 0)
     trigger = (leg == STOP_LOSS_TAG and order.stop_loss > 0) or (leg == 0 and order.trigger_price > 0)
     return [
@@ -191,7 +203,7 @@ def _about_an_earlier_one(book: Book, shape: Shape, seen: Sequence[Quoted]) -> l
             target,
             kind=RequestKind.AMEND,
             side=order.side,
-            qty=order.qty * [0.0, 0.5, 0.1, 2.0][shape.size % 4] if leg == 0 else 0.0,
+            qty=order.qty * NEW_SIZES[shape.size] if leg == 0 else 0.0,
             limit_price=price if limit and shape.flags != 5 else 0.0,
             trigger_price=price if trigger and shape.flags != 6 else 0.0,
         )

@@ -17,6 +17,7 @@ from .case import Bar, Case, Row, Rules, Seasonality, Step
 from .case_money import actions, after_splits, exits, extra_fees, margins, rates, tiers
 from .case_requests import quotes_by_row, requests_by_row
 from .case_timelines import Timeline, timelines
+from .packed import among, packed
 
 NAN = float("nan")
 UINT32 = st.integers(0, 2**32 - 1)
@@ -34,7 +35,7 @@ LEVELS = [10_000, 300, 7, 3_000_000]
 SWINGS = [100, 10, 1000]
 """A bar moves by up to about 1/100 (1/10, 1/1000) of the starting price."""
 VOLUMES = [200, 200, 50, 50, 50, 20, 5, 2, 10_000, 0, NAN]
-"""A bar's volume in tenths of a typical order."""
+"""A bar's volume in tenths of a typical order, or of a small part of one where the market is thin."""
 
 LIVES = [TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.DAY, TimeInForce.FOK]
 """What a target's order may be; it has no time of expiry."""
@@ -63,10 +64,10 @@ class Asset:
 def cases(draw: st.DrawFn) -> Case:
     """Draw one simulation of 1 to 4 instruments over 1 to 40 rows."""
     timeline = draw(timelines())
-    price_model = draw(st.sampled_from(list(PriceModel)), label="price_model")
+    price_model = draw(among(*PriceModel), label="price_model")
     margin = draw(st.booleans(), label="margin account")
-    lots = draw(st.sampled_from([1000, 50, 100_000, 10**9]), label="lots")
-    count = draw(st.sampled_from([1, 2, 3, 1, 2, 4]), label="instruments")
+    lots = draw(among(1000, 50, 100_000, 10**9), label="lots")
+    count = draw(among(1, 2, 3, 1, 2, 4), label="instruments")
     first = draw(assets(timeline, price_model, margin, None, lots))
     cash = first.typical_qty * _first_price(first) * first.rates[0]
     others = [draw(assets(timeline, price_model, margin, cash, lots)) for _ in range(count - 1)]
@@ -95,7 +96,7 @@ def cases(draw: st.DrawFn) -> Case:
 def rows_of(draw: st.DrawFn, timeline: Timeline, everyone: tuple[Asset, ...], margin: bool) -> tuple[Row, ...]:
     """Draw what the strategy wants at each row: targets, requests, or both."""
     slots, count = timeline.slots, len(everyone)
-    wants = draw(st.sampled_from(["targets", "targets", "requests", "both", "requests"]), label="wants")
+    wants = draw(among("targets", "targets", "requests", "both", "requests"), label="wants")
     targets = [(None,) * count] * len(slots)
     if wants != "requests":
         targets = draw(target_weights(len(slots), count, margin))
@@ -141,31 +142,32 @@ def assets(
     draw: st.DrawFn, timeline: Timeline, price_model: PriceModel, margin: bool, cash: float | None, lots: int
 ) -> Asset:
     """Draw one instrument: a price walk in whole units, its volumes, its venue rules."""
-    unit = draw(st.sampled_from(PRICE_UNITS), label="price unit")
-    level = draw(st.sampled_from(LEVELS), label="price level")
-    step = draw(st.sampled_from(STEPS), label="step")
-    swing = max(1, level // draw(st.sampled_from(SWINGS), label="swing"))
+    unit = draw(among(*PRICE_UNITS), label="price unit")
+    level = draw(among(*LEVELS), label="price level")
+    step = draw(among(*STEPS), label="step")
+    swing = max(1, level // draw(among(*SWINGS), label="swing"))
     smallest = step.mantissa / step.scale if step.mantissa else 0.37
-    currency = draw(st.sampled_from([1.0, 1.0, 1.0, 0.5, 150.0]), label="currency")
+    currency = draw(among(1.0, 1.0, 1.0, 0.5, 150.0), label="currency")
     typical = lots * smallest if cash is None else cash / (level * unit * currency)
     if typical / smallest > MOST_STEPS:
         step = Step()
-    bars = draw(price_walks(timeline, unit, level, swing, typical))
+    liquidity = draw(among(1.0, 1.0, 0.05), label="liquidity")
+    bars = draw(price_walks(timeline, unit, level, swing, typical * liquidity))
     happens = draw(actions(timeline, level * unit))
     bars = after_splits(timeline, bars, happens)
     fine = draw(finer_bars(bars, unit)) if price_model == PriceModel.REFERENCE else ()
-    small = draw(st.sampled_from([0.0, 0.0, 0.0, 0.2]), label="minimum order in typical orders")
+    small = draw(among(0.0, 0.0, 0.0, 0.2), label="minimum order in typical orders")
     rules = Rules(
         stable_hash=draw(UINT32, label="hash"),
-        tick=draw(st.sampled_from(TICKS[unit]), label="tick"),
+        tick=draw(among(*TICKS[unit]), label="tick"),
         step=step,
         min_qty=typical * small if draw(st.booleans(), label="min qty") else 0.0,
         min_notional=typical * small * level * unit if draw(st.booleans(), label="min notional") else 0.0,
-        shortable=margin and draw(st.sampled_from([True, True, False]), label="shortable"),
+        shortable=margin and draw(st.integers(0, 2), label="not shortable at 2") < 2,
         can_flip=draw(st.booleans(), label="can flip"),
-        taker_bps=draw(st.sampled_from([0.0, 10.0, 7.5, 50.0]), label="taker bps"),
-        discount=draw(st.sampled_from([0.0, 0.25]), label="discount"),
-        min_fee=draw(st.sampled_from([0.0, 0.0, 0.001, 0.02]), label="min fee") * typical * level * unit * currency,
+        taker_bps=draw(among(0.0, 10.0, 7.5, 50.0), label="taker bps"),
+        discount=draw(among(0.0, 0.25), label="discount"),
+        min_fee=draw(among(0.0, 0.0, 0.001, 0.02), label="min fee") * typical * level * unit * currency,
         fine=fine,
         actions=happens,
         **draw(extra_fees()),
@@ -176,12 +178,12 @@ def assets(
 
 @st.composite
 def price_walks(
-    draw: st.DrawFn, timeline: Timeline, unit: float, level: int, swing: int, typical: float
+    draw: st.DrawFn, timeline: Timeline, unit: float, level: int, swing: int, volume_unit: float
 ) -> tuple[Bar | None, ...]:
     """Draw an instrument's bars: gaps, flat bars, missing bars, bars that open late."""
     bars: list[Bar | None] = []
     last = level
-    moves = st.tuples(st.integers(0, 11), st.integers(-4, 4), st.integers(-8, 8), st.integers(0, 8), st.integers(0, 10))
+    moves = packed((0, 11), (-4, 4), (-8, 8), (0, 8), (0, 10))
     for slot in timeline.slots:
         shape, gap, move, wicks, volume = draw(moves)
         if shape == MISSING:
@@ -195,7 +197,7 @@ def price_walks(
         opens_at = slot.open_ts_ms + ((slot.close_ts_ms - slot.open_ts_ms) // 3 if shape == LATE else 0)
         ohlc = (opening * unit, high * unit, low * unit, last * unit)
         minute = timeline.minute_of_week(opens_at)
-        bars.append(Bar(opens_at, slot.close_ts_ms, *ohlc, typical * VOLUMES[volume] / 10, minute))
+        bars.append(Bar(opens_at, slot.close_ts_ms, *ohlc, volume_unit * VOLUMES[volume] / 10, minute))
     return tuple(bars)
 
 
@@ -206,7 +208,7 @@ def finer_bars(draw: st.DrawFn, bars: tuple[Bar | None, ...], unit: float) -> tu
     for bar in bars:
         if bar is None:
             continue
-        present, shift = draw(st.tuples(st.integers(0, 15), st.integers(-2, 2)))
+        present, shift = draw(packed((0, 15), (-2, 2)))
         quarter = (bar.close_ts_ms - bar.open_ts_ms) // 4
         corners = [bar.open, bar.high, bar.low, (bar.low + bar.high) / 2, bar.close]
         for part in range(4):
@@ -222,10 +224,10 @@ def finer_bars(draw: st.DrawFn, bars: tuple[Bar | None, ...], unit: float) -> tu
 @st.composite
 def target_weights(draw: st.DrawFn, rows: int, count: int, margin: bool) -> list[tuple[float | None, ...]]:
     """Draw what the strategy wants: to hold, flip, scale, rotate between instruments, or anything at all."""
-    style = draw(st.sampled_from(["flip", "hold", "scale", "rotate", "free", "flip"]), label="style")
-    size = draw(st.sampled_from([10, 20, 5, 45, 2] if margin else [10, 12, 5, 9, 2]), label="size in tenths")
+    style = draw(among("flip", "hold", "scale", "rotate", "free", "flip"), label="style")
+    size = draw(among(*((10, 20, 5, 45, 2) if margin else (10, 12, 5, 9, 2))), label="size in tenths")
     period = draw(st.integers(1, 6), label="period")
-    silence = draw(st.sampled_from([0, 0, 2, 3]), label="every n-th target is none")
+    silence = draw(among(0, 0, 2, 3), label="every n-th target is none")
     free = st.tuples(*[st.integers(-size, size + 3)] * count)
     table = []
     for k in range(rows):
@@ -257,51 +259,49 @@ def accounts(draw: st.DrawFn, margin: bool) -> dict[str, Any]:
     return {
         "seed": draw(UINT32, label="seed"),
         "stream": draw(UINT32, label="stream"),
-        "initial_margin": draw(st.sampled_from([1.0, 0.5, 0.25]), label="initial_margin") if margin else 1.0,
-        "allocation": draw(st.sampled_from([1.0, 1.0, 1.0, 0.9, 0.3]), label="allocation"),
-        "reserve_rate": draw(st.sampled_from([0.0, 0.0, 0.01, 0.1]), label="reserve_rate"),
+        "initial_margin": draw(among(1.0, 0.5, 0.25), label="initial_margin") if margin else 1.0,
+        "allocation": draw(among(1.0, 1.0, 1.0, 0.9, 0.3), label="allocation"),
+        "reserve_rate": draw(among(0.0, 0.0, 0.01, 0.1), label="reserve_rate"),
         "every_bar": draw(st.booleans(), label="every_bar"),
-        "time_in_force": draw(st.sampled_from(LIVES), label="time_in_force"),
+        "time_in_force": draw(among(*LIVES), label="time_in_force"),
         "limit_touch": draw(st.booleans(), label="limit touch"),
     }
 
 
 def seasonalities() -> st.SearchStrategy[Seasonality]:
     """Draw hour-of-week multipliers."""
-    return st.builds(Seasonality, depth=st.sampled_from([0, 0, 0, 20, 45]), stride=st.integers(1, 4))
+    return st.builds(Seasonality, depth=among(0, 0, 0, 20, 45), stride=st.integers(1, 4))
 
 
 @st.composite
 def costs(draw: st.DrawFn) -> dict[str, Any]:
     """Draw spread, impact and participation (rules 11, 12); impact needs participation."""
-    participation = draw(st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0]), label="max_participation")
+    participation = draw(among(0.0, 0.1, 0.1, 0.5, 1.0), label="max_participation")
     return {
-        "half_spread_bps": draw(st.sampled_from([0.0, 1.0, 25.0, 2000.0]), label="half_spread_bps"),
+        "half_spread_bps": draw(among(0.0, 1.0, 25.0, 2000.0), label="half_spread_bps"),
         "spread_seasonality": draw(seasonalities()),
         "max_participation": participation,
-        "impact_coefficient": draw(st.sampled_from([0.0, 0.7, 0.7, 10.0])) if participation > 0 else 0.0,
-        "impact_exponent": draw(st.sampled_from([0.5, 0.5, 0.6, 0.25, 1.0]), label="impact_exponent"),
-        "impact_half_life_bars": draw(st.sampled_from([5.0, 0.5, 40.0]), label="impact_half_life_bars"),
+        "impact_coefficient": draw(among(0.0, 0.7, 0.7, 10.0)) if participation > 0 else 0.0,
+        "impact_exponent": draw(among(0.5, 0.5, 0.6, 0.25, 1.0), label="impact_exponent"),
+        "impact_half_life_bars": draw(among(5.0, 0.5, 40.0), label="impact_half_life_bars"),
         "vol_short_bars": draw(st.integers(2, 5), label="vol_short_bars"),
-        "vol_long_bars": draw(st.sampled_from([6, 20, 60]), label="vol_long_bars"),
+        "vol_long_bars": draw(among(6, 20, 60), label="vol_long_bars"),
     }
 
 
 @st.composite
 def latencies(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
     """Draw latencies from 0 to several bars, and timeouts near the response time (rule 13)."""
-    response = draw(st.sampled_from([0.0, 50.0, bar_ms / 3, float(bar_ms), bar_ms * 1.5]), label="response_ms")
+    response = draw(among(0.0, 50.0, bar_ms / 3, float(bar_ms), bar_ms * 1.5), label="response_ms")
     around = [0, 0, 0, int(response) + 15, int(response * 1.1) + 1, int(response * 0.7) + 1]
     return {
-        "entry_ms": draw(
-            st.sampled_from([0.0, 250.0, 250.0, bar_ms / 2, float(bar_ms), bar_ms * 2.5]), label="entry_ms"
-        ),
+        "entry_ms": draw(among(0.0, 250.0, 250.0, bar_ms / 2, float(bar_ms), bar_ms * 2.5), label="entry_ms"),
         "response_ms": response,
-        "jitter_ms": draw(st.sampled_from([0.0, 0.0, 20.0, bar_ms / 10]), label="jitter_ms"),
-        "jitter_sigma": draw(st.sampled_from([0.5, 1.0]), label="jitter_sigma"),
-        "spike_probability": draw(st.sampled_from([0.0, 0.001, 0.3]), label="spike_probability"),
-        "spike_multiplier": draw(st.sampled_from([1.0, 3.0, 10.0]), label="spike_multiplier"),
-        "timeout_ms": draw(st.sampled_from(around), label="timeout_ms"),
+        "jitter_ms": draw(among(0.0, 0.0, 20.0, bar_ms / 10, bar_ms / 3), label="jitter_ms"),
+        "jitter_sigma": draw(among(0.5, 1.0), label="jitter_sigma"),
+        "spike_probability": draw(among(0.0, 0.001, 0.3), label="spike_probability"),
+        "spike_multiplier": draw(among(1.0, 3.0, 10.0), label="spike_multiplier"),
+        "timeout_ms": draw(among(*around), label="timeout_ms"),
         "retries": draw(st.integers(0, 3), label="retries"),
         "latency_seasonality": draw(seasonalities()),
     }
@@ -309,23 +309,25 @@ def latencies(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
 
 @st.composite
 def limits(draw: st.DrawFn, cash: float) -> dict[str, Any]:
-    """Draw risk limits, most of them off (rule 17)."""
+    """Draw risk limits, all of them off or most of them (rule 17)."""
+    if not draw(st.booleans(), label="limits"):
+        return {}
 
     def limit(name: str, *values: float) -> float:
-        return draw(st.sampled_from([0.0] * 3 * len(values) + list(values)), label=name)
+        return draw(among(*[0.0] * 3 * len(values), *values), label=name)
 
     return {
         "kill_switch": draw(st.integers(0, 24), label="kill switch at 24") == 24,
         "max_order_weight": limit("max_order_weight", 0.003, 0.05, 0.4),
         "max_position_weight": limit("max_position_weight", 0.1, 0.8),
-        "max_gross_weight": draw(st.sampled_from([0.0, 0.0, 0.2, 0.9]), label="max_gross_weight"),
-        "max_daily_loss": draw(st.sampled_from([0.0, 0.0, 0.002, 0.02]), label="max_daily_loss"),
+        "max_gross_weight": draw(among(0.0, 0.0, 0.2, 0.9), label="max_gross_weight"),
+        "max_daily_loss": draw(among(0.0, 0.0, 0.002, 0.02), label="max_daily_loss"),
         "max_drawdown": limit("max_drawdown", 0.01, 0.2),
         "max_order_notional": limit("max_order_notional", 0.05, 0.4) * cash,
         "max_position_notional": limit("max_position_notional", 0.1, 0.8) * cash,
         "max_daily_loss_notional": limit("max_daily_loss_notional", 0.002, 0.02) * cash,
-        "max_orders_per_minute": draw(st.sampled_from([0.0, 0.0, 0.0, 1.5, 3.0]), label="max_orders_per_minute"),
-        "close_order_reserve": draw(st.sampled_from([0.0, 0.0, 1.0, 2.0]), label="close_order_reserve"),
+        "max_orders_per_minute": draw(among(0.0, 0.0, 3.0, 1.5, 6.0), label="max_orders_per_minute"),
+        "close_order_reserve": draw(among(0.0, 0.0, 1.0, 2.0), label="close_order_reserve"),
     }
 
 
@@ -338,5 +340,5 @@ def squeezes(draw: st.DrawFn, bar_ms: int) -> dict[str, Any]:
         ["max_order_weight", "max_position_weight", "max_gross_weight", "max_order_notional", "max_position_notional"],
         0.0,
     )
-    entry_ms = draw(st.sampled_from([1.0, 0.6, 2.0]), label="entry latency in bars") * bar_ms
+    entry_ms = draw(among(1.0, 0.6, 2.0), label="entry latency in bars") * bar_ms
     return {**sizes_off, "reserve_rate": 0.0, "allocation": 1.0, "entry_ms": entry_ms, "kill_switch": False}

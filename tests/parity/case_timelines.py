@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from .packed import among
+
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -46,8 +48,8 @@ def timelines() -> st.SearchStrategy[Timeline]:
 def round_the_clock(draw: st.DrawFn) -> Timeline:
     """Draw contiguous bars around a midnight, with a bar of everybody missing now and then."""
     n = draw(st.integers(1, 40), label="rows")
-    bar_ms = draw(st.sampled_from([HOUR_MS, MINUTE_MS, 4 * HOUR_MS, 20_000]), label="bar_ms")
-    offset_ms = draw(st.sampled_from([0, 0, 0, HOUR_MS - 100]), label="offset_ms")
+    bar_ms = draw(among(HOUR_MS, MINUTE_MS, 4 * HOUR_MS, 20_000), label="bar_ms")
+    offset_ms = draw(among(0, 0, 0, HOUR_MS - 100), label="offset_ms")
     before_midnight = draw(st.integers(0, 12), label="bars before midnight")
     weekday = draw(st.integers(0, 6), label="weekday")
     outages = draw(st.sets(st.integers(1, 40), max_size=2), label="rows after an outage")
@@ -66,9 +68,9 @@ def round_the_clock(draw: st.DrawFn) -> Timeline:
 def sessions(draw: st.DrawFn) -> Timeline:
     """Draw an exchange's days of one or more bars, half days included, in a zone west of UTC."""
     n = draw(st.integers(1, 40), label="rows")
-    per_day = draw(st.sampled_from([1, 1, 3]), label="bars a day")
+    per_day = draw(among(1, 1, 3), label="bars a day")
     half_days = draw(st.sets(st.integers(0, 10), max_size=2), label="half days")
-    zone_ms = draw(st.sampled_from([-5 * HOUR_MS, 0]), label="zone_ms")
+    zone_ms = draw(among(-5 * HOUR_MS, 0), label="zone_ms")
     full_ms = 13 * HOUR_MS // 2 // per_day
     slots = []
     for row in range(n):

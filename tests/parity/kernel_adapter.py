@@ -6,11 +6,12 @@ Derived parameters (fee rates, variance weights, impact decay) are worked out he
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from keel.domain.layout import ACTION, BAR, BAR_ENDS_DAY, BAR_PRESENT, REQUEST, RUN, SLOT, VENUE
+from keel.domain.layout import ACTION, BAR, BAR_ENDS_DAY, BAR_PRESENT, EVENT, MARK, REQUEST, RUN, SLOT, VENUE
 from keel.domain.orders import EventKind, OrderType, Reason, TradingState
 from keel.sim.engine import Simulator
 
@@ -39,60 +40,72 @@ SLOT_SAME_NAME = (
     *("shortable", "can_flip", "min_qty", "min_notional", "min_fee", "fee_in_base", "sell_fee_rate"),
     *("sell_fee_per_unit", "sell_fee_per_unit_max", "borrow_rate"),
 )
+EVENT_FIELDS = EVENT.names or ()
+MARK_FIELDS = MARK.names or ()
 REQUEST_FIELDS = [name for name in REQUEST.names or () if name]
 
 
-def has_requests(case: Case) -> bool:
-    """Say whether a strategy asks for more than targets; only the step form can take that."""
-    return any(row.requests for row in case.rows)
+@dataclass(frozen=True)
+class Arrays:
+    """Hold a case as the compiled simulator reads it, and what is decided at each row."""
+
+    inputs: tuple[np.ndarray, ...]
+    targets: np.ndarray
+    requests: list[np.ndarray]
+
+    @classmethod
+    def of(cls, case: Case) -> Arrays:
+        inputs = (_bars(case), _run(case), _slots(case), _fine(case), _actions(case), _rates(case))
+        return cls(inputs, _targets(case), [_requests(row) for row in case.rows])
+
+    @property
+    def asks(self) -> bool:
+        """Say whether a strategy asks for more than targets; only the step form can take that."""
+        return any(len(asked) for asked in self.requests)
 
 
-def run_at_once(case: Case) -> Outcome:
+def run_at_once(arrays: Arrays) -> Simulator:
     """Simulate in the long form: one call for all rows."""
-    simulator = _simulator(case)
-    simulator.run(_targets(case))
-    simulator.finish()
-    return _outcome(simulator)
+    return _played(arrays, Simulator(*arrays.inputs))
 
 
-def run_in_steps(case: Case) -> Outcome:
+def run_in_steps(arrays: Arrays) -> Simulator:
     """Simulate in the step form: the venue's side of a row, then a decision."""
-    return _stepped(case, _simulator(case))
+    return _stepped(arrays, Simulator(*arrays.inputs))
 
 
-def run_in_a_small_room(case: Case) -> Outcome:
+def run_in_a_small_room(arrays: Arrays) -> Simulator:
     """Simulate with hardly any memory to begin with, so that every array has to grow."""
-    simulator = _simulator(case, order_room=2, tape_room=16)
-    if has_requests(case):
-        return _stepped(case, simulator)
-    simulator.run(_targets(case))
+    simulator = Simulator(*arrays.inputs, order_room=2, tape_room=16)
+    return _stepped(arrays, simulator) if arrays.asks else _played(arrays, simulator)
+
+
+def forms_of(arrays: Arrays) -> list[Callable[[Arrays], Simulator]]:
+    """Return every form of the kernel that can play a case."""
+    return [run_in_steps, run_in_a_small_room] if arrays.asks else [run_at_once, run_in_steps, run_in_a_small_room]
+
+
+def _played(arrays: Arrays, simulator: Simulator) -> Simulator:
+    simulator.run(arrays.targets)
     simulator.finish()
-    return _outcome(simulator)
+    return simulator
 
 
-def run_in_soiled_memory(case: Case) -> Outcome:
+def run_in_soiled_memory(arrays: Arrays) -> Simulator:
     """Simulate where orders and events lay before, with something in every field that they left."""
-    simulator = _simulator(case, order_room=1024)
+    simulator = Simulator(*arrays.inputs, order_room=1024)
     for left in (simulator._orders, simulator._tape):
         left.view(np.uint8)[:] = 1
-    if has_requests(case):
-        return _stepped(case, simulator)
-    simulator.run(_targets(case))
-    simulator.finish()
-    return _outcome(simulator)
+    return _stepped(arrays, simulator) if arrays.asks else _played(arrays, simulator)
 
 
-def _stepped(case: Case, simulator: Simulator) -> Outcome:
-    for row, weights in zip(case.rows, _targets(case), strict=True):
+def _stepped(arrays: Arrays, simulator: Simulator) -> Simulator:
+    for weights, asked in zip(arrays.targets, arrays.requests, strict=True):
         if not simulator.advance():
             break
-        simulator.decide(weights, _requests(row))
+        simulator.decide(weights, asked)
     simulator.finish()
-    return _outcome(simulator)
-
-
-def _simulator(case: Case, **rooms: int) -> Simulator:
-    return Simulator(_bars(case), _run(case), _slots(case), _fine(case), _actions(case), _rates(case), **rooms)
+    return simulator
 
 
 def _requests(row: Row) -> np.ndarray:
@@ -184,7 +197,8 @@ def _targets(case: Case) -> np.ndarray:
     return np.array([[np.nan if w is None else w for w in row.targets] for row in case.rows], dtype=np.float64)
 
 
-def _outcome(simulator: Simulator) -> Outcome:
+def outcome_of(simulator: Simulator) -> Outcome:
+    """Return what a simulation left behind, in the terms of the reference."""
     run, view = simulator.run_record, simulator.account_view()
     return Outcome(
         events=list(_events(simulator.events)),
@@ -195,6 +209,15 @@ def _outcome(simulator: Simulator) -> Outcome:
         venue_cash=float(run["cash"][VENUE]),
         local=Book(view.cash, view.position_qty.tolist(), view.average_price.tolist()),
     )
+
+
+def bytes_of(simulator: Simulator) -> list[bytes]:
+    """Return all that an `Outcome` holds, byte for byte: what two forms of the kernel have to agree in."""
+    run, view, tape = simulator.run_record, simulator.account_view(), simulator.events
+    columns = [tape[name] for name in EVENT_FIELDS] + [simulator.marks[name] for name in MARK_FIELDS]
+    ends = [run[name] for name in ("status", "timeouts", "trading_state", "cash")]
+    books = [view.position_qty, view.average_price]
+    return [column.tobytes() for column in (*columns, *ends, *books)]
 
 
 def _events(tape: np.ndarray) -> Iterator[Event]:

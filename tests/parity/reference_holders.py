@@ -26,8 +26,7 @@ def tell_account(state: State, kind: EventKind, instrument: int, ts: int, **figu
 def charge_for_days(state: State) -> None:
     """Take borrow for short positions, then interest on borrowed cash, at the first row of a day."""
     before, venue = state.row_before, state.venue
-    if before is None:
-        return
+    assert before is not None
     days, ts = state.row.day - before.day, before.close_ts_ms
     for i, (market, rules) in enumerate(zip(state.markets, state.case.instruments, strict=True)):
         q = venue.qty[i]

@@ -8,10 +8,10 @@ import pytest
 
 from keel.domain.orders import EventKind, PriceModel, Reason
 
+from .agreement import check_all_forms
 from .case import Bar, Case, Row, Rules, Step
 from .case_timelines import HOUR_MS, MONDAY_MS
 from .reference import Outcome, simulate
-from .test_parity import check_all_forms
 
 WHOLE = Step(1.0, 1.0)
 CENT = Step(1.0, 100.0)

@@ -9,11 +9,11 @@ import pytest
 
 from keel.domain.orders import ActionKind, EventKind, OrderType, PriceModel, Reason, RequestKind, TimeInForce
 
+from .agreement import check_all_forms
 from .case import Action, Bar, Case, Request, Row, Rules, Step, Tier
 from .case_timelines import HOUR_MS, MONDAY_MS
 from .reference import Outcome, simulate
 from .reference_state import Event
-from .test_parity import check_all_forms
 
 WHOLE = Step(1.0, 1.0)
 CENT = Step(1.0, 100.0)

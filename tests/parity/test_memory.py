@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-
+from .agreement import disagreement
 from .case import Case
-from .case_strategies import cases
-from .kernel_adapter import has_requests, run_at_once, run_in_soiled_memory, run_in_steps
-from .test_parity import TOGETHER, disagreement
+from .drawing import check_cases
+from .kernel_adapter import Arrays, forms_of, outcome_of, run_in_soiled_memory
+
+SEQUENCE = 200
+CASES = 150
 
 
-@settings(max_examples=150, **TOGETHER)
-@given(cases())
-def test_kernel_sets_every_field_it_reads_of_a_new_order_and_event(case: Case):
-    clean = run_in_steps(case) if has_requests(case) else run_at_once(case)
-    told = disagreement(clean, run_in_soiled_memory(case))
+def test_kernel_sets_every_field_it_reads_of_a_new_order_and_event():
+    check_cases(compare_memories, SEQUENCE, CASES)
+
+
+def compare_memories(case: Case) -> None:
+    arrays = Arrays.of(case)
+    clean, soiled = forms_of(arrays)[0](arrays), run_in_soiled_memory(arrays)
+    told = disagreement(outcome_of(clean), outcome_of(soiled))
     assert not told, told.replace("reference", "clean memory")
