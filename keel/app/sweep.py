@@ -46,7 +46,7 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key for all trials; may be given many times."),
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes at work; default: one a core.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Trials to run at once; default: one a core.")]
 Resume = Annotated[str | None, typer.Option(metavar="NAME", help="Go on with a search that was stopped.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print trials, best and warnings as JSON instead of tables.")]
 

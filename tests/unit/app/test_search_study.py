@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from keel.backtest.search.space import read_space
 from keel.backtest.search.study import best_of, explore
 from keel.backtest.search.threads import Threads
 from keel.backtest.search.trial import Task
-from keel.config.load import vary
-from keel.domain.errors import UsageError
+from keel.config.load import load_config, vary
+from keel.domain.errors import ConfigError, UsageError
 from keel.metrics.summary import summarise
 from keel.runs.ledger import TrialLedger
 
@@ -228,3 +229,26 @@ def test_best_is_the_first_of_equals_and_nothing_where_no_score_is_defined(tmp_p
         one.figures["annual_volatility"] for one in study.tried if one.figures
     )
     assert best_of(study.tried[4:], "sharpe") is None
+
+
+@pytest.mark.parametrize(
+    "overrides", [(), ("strategy.params.short=4",), ("strategy.params={long: 30}", "strategy.params.short=7")]
+)
+def test_checking_the_strategy_alone_gives_what_checking_all_gives(tmp_path, overrides):
+    loaded = load(tmp_path, more="fees: {taker_bps: 3}\n")
+    before = copy.deepcopy(loaded.document.values)
+    varied, whole = vary(loaded, overrides), load_config(loaded.path, overrides)
+    assert (varied.config, varied.resolved, varied.document) == (whole.config, whole.resolved, whole.document)
+    assert list(varied.resolved) == list(whole.resolved)
+    assert loaded.document.values == before
+
+
+@pytest.mark.parametrize("override", ["strategy.parms.short=4", "strategy.class=7", "strategy.params=3"])
+def test_refusal_of_a_strategy_section_is_told_as_that_of_a_file(tmp_path, override):
+    loaded = load(tmp_path)
+    told = []
+    for read_again in (lambda: vary(loaded, (override,)), lambda: load_config(loaded.path, (override,))):
+        with pytest.raises(ConfigError) as refused:
+            read_again()
+        told.append(str(refused.value))
+    assert told[0] == told[1]
