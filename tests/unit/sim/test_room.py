@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_markets import make_bars, make_run, make_slots
+from made_markets import Market, make_bars, make_run, make_slots, make_targets
 
 from keel.domain.layout import ACTION, BAR, EVENT, MARK, ORDER
 from keel.domain.orders import ActionKind, OrderStatus, RunStatus
@@ -14,9 +14,18 @@ PLENTY = 64
 
 
 def status_after_a_row(
-    n: int, *, order_room: int = PLENTY, tape_room: int = PLENTY, actions: int = 0, live: int = 0
+    n: int,
+    *,
+    order_room: int = PLENTY,
+    tape_room: int = PLENTY,
+    actions: int = 0,
+    live: int = 0,
+    told: tuple[int, int, int] = (0, 0, 0),
 ) -> RunStatus:
-    """Ask the kernel for one row of `n` instruments with `live` orders, and return what became of the run."""
+    """Ask the kernel for one row of `n` instruments with `live` orders, and return what became of the run.
+
+    `told` is how many events have been delivered, drained and written.
+    """
     bars = make_bars(np.random.default_rng(1), 1, n)
     run, slots, orders = make_run(), make_slots(n), np.zeros(order_room, ORDER)
     run["cash"] = run["equity"] = 1000.0
@@ -26,11 +35,11 @@ def status_after_a_row(
     slots["action_end"][0] = actions
     paid = np.zeros(actions, ACTION)
     paid["kind"] = ActionKind.FUNDING
+    run["tape_head"], run["tape_drained"], run["tape_tail"] = told
+    tape = np.zeros(tape_room, EVENT)
+    tape["delivered"] = 1
     none = np.zeros((0, n))
-    kernel_nb.play_nb(
-        *(bars, np.zeros(0, BAR), paid, none, none, np.zeros(1, MARK), run, slots, orders, np.zeros(tape_room, EVENT)),
-        1,
-    )
+    kernel_nb.play_nb(bars, np.zeros(0, BAR), paid, none, none, np.zeros(1, MARK), run, slots, orders, tape, 1)
     status = RunStatus(int(run["status"][0]))
     assert run["row"][0] == (1 if status is RunStatus.RUNNING else 0)
     return status
@@ -47,3 +56,26 @@ def test_row_needs_room_for_every_event_it_may_write(n: int, actions: int, live:
     """Nine an order, five an instrument, one for interest and one an action: sixteen in all three."""
     assert status_after_a_row(n, tape_room=16, actions=actions, live=live) is RunStatus.RUNNING
     assert status_after_a_row(n, tape_room=16, actions=actions + 1, live=live) is RunStatus.NO_ROOM
+
+
+@pytest.mark.parametrize("told", [(24, 30, 40), (30, 24, 40), (40, 24, 40), (24, 24, 40)])
+def test_events_take_room_until_they_are_delivered_and_drained(told: tuple[int, int, int]):
+    """Of 32 places 16 are taken from the 24th event on; one more is one too many."""
+    assert status_after_a_row(3, tape_room=32, told=told) is RunStatus.RUNNING
+    delivered, drained, written = told
+    one_more = (delivered - (delivered == 24), drained - (drained == 24), written)
+    assert status_after_a_row(3, tape_room=32, told=one_more) is RunStatus.NO_ROOM
+
+
+def test_what_is_told_leaves_the_ring_and_what_is_final_the_orders():
+    rng = np.random.default_rng(5)
+    market = Market(make_bars(rng, 400, 2), make_targets(rng, 400, 2), make_run(), make_slots(2))
+    stepped, at_once = market.simulator(tape_room=64), market.simulator(tape_room=64)
+    for weights in market.targets:
+        stepped.advance()
+        stepped.decide(weights)
+    at_once.run(market.targets)
+    for simulator in (stepped, at_once):
+        assert len(simulator.events) > 300
+        assert len(simulator._tape) <= 128
+        assert simulator.run_record["n_orders"] <= 4
