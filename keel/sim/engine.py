@@ -62,7 +62,7 @@ class Simulator:
         self._orders = np.zeros(order_room, ORDER)
         # The ring is indexed by masking, which needs a power of two.
         self._tape = np.zeros(1 << (tape_room - 1).bit_length(), EVENT)
-        self._marks = np.zeros(len(bars), MARK)
+        self._marks = np.empty(len(bars), MARK)  # each row that is shown has been written whole
         self._log = EventLog()
         self._decided = True
         self._next = first_row
