@@ -136,17 +136,25 @@ def test_limits_rest_under_both_ideas_of_a_fill(touch: bool):
     assert any(e.maker and case.limit_touch == touch for case, _, e in everything())
 
 
-def test_take_profits_give_way_to_stops_in_one_bar():
-    """Of a pair of legs the stop is triggered in a bar that went through the take-profit's limit as well."""
+@pytest.mark.parametrize("profit", [OrderType.LIMIT, OrderType.TAKE_PROFIT], ids=lambda t: t.name)
+def test_profits_give_way_to_stops_in_one_bar(profit: OrderType):
+    """Of a pair the stop is triggered in a bar that went through the price of the other order as well."""
     found = 0
     for case, out, e in everything():
-        if e.kind != EventKind.TRIGGERED or case.price_model == PriceModel.REFERENCE:
+        if e.kind != EventKind.TRIGGERED or e.type == profit or case.price_model == PriceModel.REFERENCE:
             continue
         bar = case.rows[e.row].bars[e.instrument]
-        partner = next((o for o in out.events if o.order_id == e.order_id + 1 and o.kind == EventKind.SUBMITTED), None)
-        if bar is not None and partner is not None and partner.type == OrderType.LIMIT and partner.price > 0:
-            found += bar.high > partner.price if partner.side < 0 else bar.low < partner.price
+        for partner in neighbours(out, e):
+            level = partner.price or partner.reference_price
+            if bar is not None and partner.type == profit and partner.side == e.side:
+                found += bar.high > level if partner.side < 0 else bar.low < level
     assert found > 0
+
+
+def neighbours(out: Outcome, e: Event) -> list[Event]:
+    """Return the orders sent next to another that end because of its fill: its partner."""
+    linked = {o.order_id for o in out.events if o.reason == Reason.LINKED_FILL and abs(o.order_id - e.order_id) == 1}
+    return [o for o in out.events if o.kind == EventKind.SUBMITTED and o.order_id in linked]
 
 
 def test_amends_are_followed_by_fills():
