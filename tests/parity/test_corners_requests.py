@@ -200,6 +200,22 @@ def test_liquidation_closes_where_equity_meets_the_margin():
     assert outcome.marks[-1].gross == 0.0
 
 
+def test_without_a_position_there_is_nothing_to_liquidate():
+    """Bought and sold again for a fee of 600 each: nothing is held, 200 are owed, and the run ends; no venue acts."""
+    rest = ask(0, 1, 1.0, type=OrderType.LIMIT, limit_price=50.0)
+    case = case_of(
+        [FLAT] * 3,
+        {0: [rest, ask(3, 1, 5.0)], 1: [ask(6, -1, 5.0)]},
+        replace(RULES, min_fee=600.0),
+        initial_cash=1000.0,
+        initial_margin=0.1,
+        maintenance_margin=0.05,
+    )
+    outcome = play(case)
+    assert [(e.order_id, e.reason) for e in events(outcome, EventKind.CANCELED)] == [(0, Reason.END_OF_RUN)]
+    assert outcome.marks[-1].cash == -200.0
+
+
 def test_a_buy_keeps_its_fee_in_base_units():
     rules = Rules(1, tick=CENT, taker_bps=100.0, fee_in_base=True)
     case = case_of([FLAT, FLAT], {0: [ask(0, 1, 10.0)]}, rules, margin_account=False)
