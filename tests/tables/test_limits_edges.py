@@ -101,7 +101,7 @@ def test_local_book_below_nothing_limits_as_one_of_nothing():
 
 
 def test_local_book_below_nothing_makes_no_target():
-    """Rule 6: half of nothing is nothing, and nothing is held of B."""
+    """Rule 6: half of nothing is nothing, and nothing is held of B: nothing that the kill switch could deny."""
     check_table(
         """
         100 100 100 100 9   .  | 100 100 100 100 9   .
@@ -113,6 +113,7 @@ def test_local_book_below_nothing_makes_no_target():
         60   FILLED     A  buy 10 @ 100
         """,
         "0  buy 10 A",
+        kill_switch_from=1,
         response_ms=1e9,
         **SHORT_OF_TEN,
         B={"venue_qty": 0, "local_qty": 0},

@@ -56,21 +56,21 @@ def test_live_order_of_a_millionth_too_much_is_cancelled():
 
 
 def test_live_order_of_exactly_the_most_there_may_be_stays():
-    """Rule 6b: |live| is 1000000001 and |d| × (1 + 1e-9) as much: not above it. One too many cannot be sold short."""
+    """Rule 6b: |live| is |d| × (1 + 1e-9) to the last bit: not above it. The 0.1 too many cannot be sold short."""
+    assert 1e8 * (1.0 + 1e-9) == 100000000.10000001
     check_table(
         """
         1 1 1 1 9   .
-        1 1 1 1 9   0.001
+        1 1 1 1 9   0.0001
         1 1 1 1 9   .
         """,
         """
-        60   SUBMITTED  A  buy 1000000001
-        60   ACCEPTED   A  buy 1000000001
-        180  CANCELED   A  buy 1000000001  END_OF_RUN
+        60   SUBMITTED  A  buy 100000000.10000001
+        60   ACCEPTED   A  buy 100000000.10000001
+        180  CANCELED   A  buy 100000000.10000001  END_OF_RUN
         """,
-        "0  buy 1000000001 A limit 0.5",
+        "0  buy 100000000.10000001 A limit 0.5",
         tick="0.01",
-        step="1",
         cash=1e12,
     )
 

@@ -103,6 +103,28 @@ def test_buy_that_trails_is_taken_to_cost_its_own_trigger():
     )
 
 
+def test_best_price_below_one_is_one():
+    """Rule 7: best 0.5, trigger 0.6: 600 of the 1000 are not free. 1000 at 0.45 are 450."""
+    check_table(
+        """
+        0.5 0.5 0.5 0.5 9   .
+        0.5 0.5 0.5 0.5 9   .
+        """,
+        """
+        60   SUBMITTED  A  buy 1000
+        60   SUBMITTED  A  buy 1000 @ 0.45
+        60   ACCEPTED   A  buy 1000
+        60   REJECTED   A  buy 1000  INSUFFICIENT_FUNDS
+        120  CANCELED   A  buy 1000  END_OF_RUN
+        """,
+        """
+        0  buy 1000 A trail 0.1
+        0  buy 1000 A limit 0.45
+        """,
+        tick="0.01",
+    )
+
+
 def test_best_price_moves_by_less_than_one_too():
     """Rules 7, 10: at 99.5 the trigger is 109.5: of 1000 452.5 are free for 5 at 90.2, 451."""
     check_table(

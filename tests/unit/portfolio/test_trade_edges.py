@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
 from keel.domain.layout import EVENT
 from keel.domain.orders import EventKind
-from keel.portfolio.trades_nb import TRADE, round_trips
+from keel.portfolio.trades_nb import round_trips
 
 END_TS_MS = 99_000
 
@@ -29,14 +32,23 @@ def split(qty: float, cash: float = 0.0, instrument: int = 0) -> np.ndarray:
 def played(*events: np.ndarray, step: float = 0.0, marks: tuple[float, ...] = (100.0, 100.0)):
     told = np.concatenate(events)
     told["ts_ms"] = 1000 * np.arange(len(told))
-    soil_memory(len(told))
-    return round_trips(told, np.array(marks), END_TS_MS, np.full(len(marks), step))
+    with soiled_memory():
+        return round_trips(told, np.array(marks), END_TS_MS, np.full(len(marks), step))
 
 
-def soil_memory(n: int) -> None:
-    """Leave ones where numpy will put its next small arrays, so that a field nobody wrote shows."""
-    for trades in range(n + 1):
-        np.full(TRADE.itemsize * trades, 0xFF, np.uint8)
+@contextmanager
+def soiled_memory() -> Iterator[None]:
+    """Let memory that nobody has written to hold ones, so that a field left out shows."""
+    empty = np.empty
+
+    def soiled(n: int, dtype: np.dtype) -> np.ndarray:
+        return np.full(n * dtype.itemsize, 1, np.uint8).view(dtype)
+
+    np.empty = soiled
+    try:
+        yield
+    finally:
+        np.empty = empty
 
 
 def test_a_ten_millionth_of_the_peak_is_still_a_position():
@@ -113,12 +125,15 @@ def test_a_second_trade_starts_from_nothing():
 
 
 def test_every_open_trade_is_listed_with_its_instrument():
-    closed, still_open = played(fill(1, 1.0, 100.0), fill(-1, 2.0, 90.0, instrument=1))
+    closed, still_open = played(
+        *(fill(1, 1.0, 100.0), fill(-1, 2.0, 90.0, instrument=1), fill(1, 3.0, 80.0, instrument=2)),
+        marks=(100.0, 100.0, 100.0),
+    )
     assert len(closed) == 0
-    assert still_open["instrument"].tolist() == [0, 1]
-    assert still_open["side"].tolist() == [1, -1]
-    assert still_open["close_ts_ms"].tolist() == [END_TS_MS] * 2
-    assert still_open["exit_type"].tolist() == still_open["exit_reason"].tolist() == [0, 0]
+    assert still_open["instrument"].tolist() == [0, 1, 2]
+    assert still_open["side"].tolist() == [1, -1, 1]
+    assert still_open["close_ts_ms"].tolist() == [END_TS_MS] * 3
+    assert still_open["exit_type"].tolist() == still_open["exit_reason"].tolist() == [0, 0, 0]
 
 
 def test_closed_trades_say_which_instrument_they_were_in():
