@@ -20,15 +20,17 @@ def liquidate_nb(bars, run, slots, orders, tape, row):
     margin = run.maintenance_margin
     first_equity, first_margin = run.cash[VENUE], 0.0
     worst_equity, worst_margin = run.cash[VENUE], 0.0
+    held = False
     for i in range(len(slots)):
         qty = slots[i].qty[VENUE]
         if qty != 0.0:
+            held = True
             start, end = _range_nb(slots[i], bars[row, i], qty)
             first_equity = first_equity + qty * start * slots[i].rate
             first_margin = first_margin + abs(qty) * start * slots[i].rate
             worst_equity = worst_equity + qty * end * slots[i].rate
             worst_margin = worst_margin + abs(qty) * end * slots[i].rate
-    if worst_equity >= margin * worst_margin:
+    if not held or worst_equity >= margin * worst_margin:
         return
     part = 0.0
     first_excess = first_equity - margin * first_margin
