@@ -101,3 +101,30 @@ def test_gross_counts_a_closing_order_as_not_yet_filled():
         cash=500.0,
         max_gross_weight=1.0,
     )
+
+
+def test_order_cut_to_what_it_closes_brings_money_to_those_after_it():
+    """Rule 17: as before, and C waits for what the close of A brings; 60 s later that is nothing."""
+    check_table(
+        """
+        100 100 100 100 9   .    | 100 100 100 100 9   .  | 100 100 100 100 9   .
+        200 200 200 200 9   0.5  | 100 100 100 100 9   .  | 100 100 100 100 9   0.5
+        200 200 200 200 9   .    | 100 100 100 100 9   .  | 100 100 100 100 9   .
+        """,
+        """
+        60   SUBMITTED  B  buy 10 @ 50
+        60   ACCEPTED   B  buy 10
+        120  SUBMITTED  A  buy 5     BUYING_POWER
+        120  ACCEPTED   A  buy 5
+        120  FILLED     A  buy 5 @ 200
+        180  DENIED     A  buy 1.25  BUYING_POWER
+        180  DENIED     C  buy 2.5   BUYING_POWER
+        180  CANCELED   B  buy 10    END_OF_RUN
+        """,
+        "0  buy 10 B limit 50",
+        A={"venue_qty": -5, "local_qty": -5},
+        cash=1500.0,
+        can_flip=1,
+        tick="1",
+        **MARGIN,
+    )
