@@ -60,3 +60,32 @@ def test_each_leg_is_cancelled_by_its_own_name():
         tick="1",
         max_participation=1.0,
     )
+
+
+def test_cancel_of_a_leg_that_comes_with_its_parent_takes_effect_in_the_same_row():
+    """Rules 4, 6, 13, 24: the order takes 80 s and arrives at 140 s. In the hour after, a cancel takes none, but cannot
+    come before the order.
+    """
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        """,
+        """
+        60   SUBMITTED  A  buy 5   order 0
+        60   SUBMITTED  A  sell 5  order 1
+        140  ACCEPTED   A  buy 5   order 0
+        140  ACCEPTED   A  sell 5  order 1
+        140  CANCELED   A  sell 5  order 1  CLIENT_REQUEST
+        180  CANCELED   A  buy 5   order 0  END_OF_RUN
+        """,
+        """
+        0  buy 5 A limit 90 stop-loss 80 as x
+        1  cancel x.stop-loss
+        """,
+        tick="1",
+        entry_ms=40_000,
+        minute_of_week=[58, 59, 60],
+        latency_by_hour={0: 2.0, 1: 0.0},
+    )
