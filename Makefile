@@ -38,7 +38,7 @@ peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  
 soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
 	$(BIN)/python -m pytest -n 2 -m soak
 
-mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list those that no test finds (about half an hour).
+mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list those that no test finds (10 minutes).
 	$(BIN)/python tests/mutation/run.py
 
 fuzz: $(VENV)/.fuzz  ## Fuzz the importers and the config, 30 minutes each (FUZZ_MINUTES=30) on two cores.

@@ -56,24 +56,24 @@ def _read(file: Path) -> dict[str, tuple[str, str]]:
 
 def harmless_faults(faults: list[Fault]) -> dict[Key, str]:
     """Return the reason of each of the faults that does no harm: by its form, or because it is listed."""
-    anywhere, by_function = _listed()
+    anywhere, by_function = listed()
     reasons = {}
     for fault in faults:
-        listed = by_function.get(fault.key) or anywhere.get(fault.piece)
-        if reason := listed or fault.harmless:
+        reason = by_function.get(fault.key) or anywhere.get(fault.piece)
+        if reason := reason or fault.harmless:
             reasons[fault.key] = reason
     return reasons
 
 
 def listed_without_fault(faults: list[Fault]) -> list[str]:
     """Return the entries of the list that no fault answers to any more."""
-    anywhere, by_function = _listed()
+    anywhere, by_function = listed()
     keys, pieces = {fault.key for fault in faults}, {fault.piece for fault in faults}
     gone = [" | ".join(key) for key in by_function if key not in keys]
     return gone + [piece for piece in anywhere if piece not in pieces]
 
 
-def _listed() -> tuple[dict[str, str], dict[Key, str]]:
+def listed() -> tuple[dict[str, str], dict[Key, str]]:
     """Return the reasons of the list: by changed expression, wherever it stands, and by place and change."""
     written = yaml.safe_load(LISTED.read_text(encoding="utf-8"))
     anywhere = {piece: group["why"] for group in written.pop("anywhere") for piece in group["faults"]}

@@ -9,6 +9,7 @@ from tables.test_stops import test_stop_is_triggered_inside_the_bar as a_table
 
 from .faults import DROPPED, FLIPPED, NUDGED, SIGN, Module
 from .interpreter import Interpreter, interpreted, parsed_sources
+from .ledger import listed
 
 SOURCE = '''
 """A module."""
@@ -122,3 +123,10 @@ def test_a_fault_put_into_the_interpreter_is_found_by_a_table(function: str, bef
         interpreter.replace(name, module.functions[function])
         with pytest.raises(AssertionError):
             a_table()
+
+
+def test_every_fault_that_is_listed_as_harmless_has_its_reason():
+    anywhere, by_function = listed()
+    assert len(by_function) > 100
+    assert all(len(reason.split()) > 3 for reason in (*anywhere.values(), *by_function.values()))
+    assert all(" -> " in change for change in (*anywhere, *(change for _, _, change in by_function)))

@@ -84,3 +84,31 @@ def test_liquidation_counts_for_the_fee_tier_in_account_currency():
         cash=200.0,
         **MARGIN,
     )
+
+
+def test_liquidation_is_no_fill_of_an_order_on_its_way():
+    """Rules 14, 26: the order for B is on its way when A is closed. It is live to us afterwards: its cancel is sent."""
+    check_table(
+        """
+        1000 1000 1000 1000 9  .  | 100 100 100 100 9  .
+        1000 1000  900  900 9  .  | 100 100 100 100 9  .
+        900  900   900  900 9  .  | 100 100 100 100 9  .
+        900  900   900  900 9  .  | 100 100 100 100 9  .
+        900  900   900  900 9  .  | 100 100 100 100 9  .
+        """,
+        """
+        60   SUBMITTED  B  buy 0.1 @ 50
+        120  FILLED     A  sell 1 @ 17600/19  LIQUIDATION
+        150  ACCEPTED   B  buy 0.1
+        270  CANCELED   B  buy 0.1  CLIENT_REQUEST
+        """,
+        """
+        0  buy 0.1 B limit 50 as b
+        2  cancel b
+        """,
+        A={"venue_qty": 1, "local_qty": 1},
+        B={"tick": "1"},
+        entry_ms=90_000,
+        cash=-880.0,
+        **MARGIN,
+    )
