@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keel.domain.orders import PriceModel
+from keel.domain.orders import PriceModel, RunStatus
 
 from .candles import check_table
 
@@ -112,3 +112,35 @@ def test_liquidation_is_no_fill_of_an_order_on_its_way():
         cash=-880.0,
         **MARGIN,
     )
+
+
+def test_account_that_has_lost_all_and_holds_nothing_is_not_liquidated():
+    """Rules 14, 16, 26: 10 bought at 100 with 101 are stopped out at 85: −49, and no position. The order for B ends
+    with the run.
+    """
+    played = check_table(
+        """
+        100 100 100 100 9  .  | 100 100 100 100 9  .
+        100 100  80  80 9  .  | 100 100 100 100 9  .
+        """,
+        """
+        60   SUBMITTED  A  buy 10   order 0
+        60   SUBMITTED  A  sell 10  order 1
+        60   SUBMITTED  B  buy 0.1  order 2
+        60   ACCEPTED   A  buy 10   order 0
+        60   ACCEPTED   A  sell 10  order 1
+        60   FILLED     A  buy 10 @ 100
+        60   ACCEPTED   B  buy 0.1  order 2
+        105  TRIGGERED  A  sell 10 @ 85
+        105  FILLED     A  sell 10 @ 85
+        120  CANCELED   B  buy 0.1  END_OF_RUN
+        """,
+        """
+        0  buy 10 A stop-loss 85
+        0  buy 0.1 B limit 50
+        """,
+        tick="1",
+        cash=101.0,
+        **MARGIN,
+    )
+    assert played.status == RunStatus.BANKRUPT
