@@ -33,6 +33,10 @@ class TimeUp(BaseException):
     """Tell that a check has used up its processor time; nothing a test does may catch it."""
 
 
+class BrokenCheckError(Exception):
+    """Tell which check fails where there is no fault."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Hold what became of a fault, and the check that found it."""
@@ -63,7 +67,10 @@ class Kernel:
         """Run every check without a fault, note what it costs and which statements it runs."""
         for check in checks:
             began = time.process_time()
-            check.run()
+            try:
+                check.run()
+            except BaseException as error:
+                raise BrokenCheckError(check.name) from error
             check.cost_s = time.process_time() - began
         seen: set[int] = set()
         self._tested.bind(Interpreter(self.trees, seen))

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from mutation.campaign import SURVIVED, Campaign, Kernel, Verdict  # noqa: E402
+from mutation.campaign import SURVIVED, BrokenCheckError, Campaign, Kernel, Verdict  # noqa: E402
 from mutation.checks import checks_of, collected_tests, parity_checks  # noqa: E402
 from mutation.faults import Fault  # noqa: E402
 from mutation.ledger import Ledger, harmless_faults, listed_without_fault  # noqa: E402
@@ -32,8 +32,12 @@ def main() -> int:
     with progress("Drawing cases", None, quiet=asked.json):
         checks = [*checks_of(tests), *parity_checks()]
     with progress("Running the checks without a fault", len(checks), quiet=asked.json) as step:
-        for _ in kernel.watch(checks):
-            step()
+        try:
+            for _ in kernel.watch(checks):
+                step()
+        except BrokenCheckError as broken:
+            print(f"error: {broken} fails without a fault: {broken.__cause__}", file=sys.stderr)
+            return 2
     ledger = Ledger(fresh=asked.fresh)
     harmless = harmless_faults(faults)
     verdicts = [
