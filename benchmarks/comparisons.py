@@ -66,9 +66,12 @@ _PER_TRIAL: Final = ("ms/trial", 1e-3)
 def _comparisons() -> Iterator[Comparison]:
     for engine in ("numba", "rust"):
         yield from _crossovers(engine)
-    full, events = "SMA 20/50, all models on", "on_bar, all models on"
-    yield Comparison(f"{full}, 1,000,000 bars", "minutes_1m", _FULL, *_peer("hftbacktest"), _LONG, *_PER_BAR)
+    bare, full, events = "SMA 20/50, models off", "SMA 20/50, all models on", "on_bar, all models on"
+    for book in ("hash-map", "array"):
+        peer = Side("peer_hftbacktest.py", (book,), "hftbacktest"), f"hftbacktest, {book} book"
+        yield Comparison(f"{full}, 1,000,000 bars", "minutes_1m", _FULL, *peer, _LONG, *_PER_BAR)
     for name in ("backtesting", "nautilus_trader"):
+        yield Comparison(f"{bare}, 100,000 bars", "minutes_100k", _BARE, *_peer(name), _SHORT, *_PER_BAR)
         yield Comparison(f"{full}, 100,000 bars", "minutes_100k", _FULL, *_peer(name), _SHORT, *_PER_BAR)
         yield Comparison(f"{events}, 100,000 bars", "minutes_100k", _EVENTS, *_peer(name), _SHORT, *_PER_BAR)
     for engine in ("numba", "rust"):

@@ -15,6 +15,7 @@ from hftbacktest import (
     LOCAL_EVENT,
     SELL_EVENT,
     BacktestAsset,
+    HashMapMarketDepthBacktest,
     ROIVectorMarketDepthBacktest,
     event_dtype,
 )
@@ -23,6 +24,8 @@ from numba import njit
 from numpy.typing import NDArray
 from timing import report
 
+BOOKS: Final = {"hash-map": HashMapMarketDepthBacktest, "array": ROIVectorMarketDepthBacktest}
+"""Its two order books: the one that takes any price, and one for a range given beforehand."""
 _TICK: Final = 0.5
 _LOT: Final = 0.001
 _MINUTE_NS: Final = 60_000_000_000
@@ -35,15 +38,15 @@ _WAIT: Final = False
 """The strategy goes on while an order is on its way."""
 
 
-def main(bars_file: str) -> None:
+def main(book: str, bars_file: str) -> None:
     """Time the replay of all events with a decision a minute, and the fills it comes to."""
     close = np.load(bars_file)["close"][:, 0]
     events = _events(np.round(close / _TICK) * _TICK)
     low, high = float(close.min()) * 0.9, float(close.max()) * 1.1
-    report(lambda: _replay(events, low, high), version("hftbacktest"))
+    report(lambda: _replay(BOOKS[book], events, low, high), version("hftbacktest"))
 
 
-def _replay(events: NDArray[np.void], low: float, high: float) -> float:
+def _replay(book: Any, events: NDArray[np.void], low: float, high: float) -> float:  # noqa: ANN401 - a foreign class
     asset = (
         BacktestAsset()
         .data([events])
@@ -58,7 +61,7 @@ def _replay(events: NDArray[np.void], low: float, high: float) -> float:
         .roi_ub(high)
         .last_trades_capacity(0)
     )
-    replay = ROIVectorMarketDepthBacktest([asset])
+    replay = book([asset])
     _follow(replay, np.zeros(20), np.zeros(50))
     state = replay.state_values(0)
     price = float(events["px"][-1]) + _TICK / 2.0 * (1.0 if events["ev"][-1] & BUY_EVENT else -1.0)
