@@ -35,7 +35,7 @@ imports: $(VENV)/.dev  ## Check that imports run downward only.
 peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  ## Prove that the peers come to the same results.
 	$(BIN)/python -m pytest -q -m peers tests/peers
 
-soak: $(VENV)/.dev  ## Run the long random tests (about 20 minutes).
+soak: $(VENV)/.dev  ## Run the long random tests (about 40 minutes; KEEL_SOAK_SEED repeats one).
 	$(BIN)/python -m pytest -n 2 -m soak
 
 mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list those that no test finds (10 minutes).

@@ -157,6 +157,8 @@ def _split_nb(event: Any, trip: Any, trade: Any) -> Any:
         if trip["dust"] != 0.0 and after > 0.0:
             trip["dust_price"] *= abs(trip["dust"]) / after
             trip["dust"] *= after / abs(trip["dust"])
+            if after > trip["step"] * _BELOW_ONE:
+                _open_nb(trip, 1 if trip["dust"] > 0.0 else -1, event["ts_ms"])  # it can be sold now: dust no more
         return 0
     if after == 0.0:
         _write_nb(trade, trip, event)
@@ -188,24 +190,30 @@ def _mark_nb(trips: Any, mark_prices: Any, end_ts_ms: Any, still_open: Any) -> N
 @compiled
 def _enter_nb(trip: Any, event: Any, qty: Any, fee: Any) -> None:
     if trip["side"] == 0:
-        held = trip["dust"] * event["side"]
-        trip["side"] = event["side"]
-        trip["open_ts_ms"] = event["ts_ms"]
-        trip["position"] = held
-        trip["peak"] = 0.0
-        trip["entry_qty"] = held
-        trip["entry_value"] = held * trip["dust_price"]
-        trip["entry_cost"] = held * trip["dust_price"] * trip["dust_rate"]
-        trip["exit_qty"] = 0.0
-        trip["exit_value"] = 0.0
-        trip["exit_gain"] = 0.0
-        trip["fees"] = 0.0
+        _open_nb(trip, event["side"], event["ts_ms"])
     trip["position"] += qty
     trip["peak"] = max(trip["peak"], trip["position"])
     trip["entry_qty"] += qty
     trip["entry_value"] += qty * event["price"]
     trip["entry_cost"] += qty * event["price"] * event["rate"]
     trip["fees"] += fee
+
+
+@compiled
+def _open_nb(trip: Any, side: Any, ts_ms: Any) -> None:
+    """Begin a trade with the dust that the one before has left, at the price that closed at."""
+    held = trip["dust"] * side
+    trip["side"] = side
+    trip["open_ts_ms"] = ts_ms
+    trip["position"] = held
+    trip["peak"] = max(held, 0.0)
+    trip["entry_qty"] = held
+    trip["entry_value"] = held * trip["dust_price"]
+    trip["entry_cost"] = held * trip["dust_price"] * trip["dust_rate"]
+    trip["exit_qty"] = 0.0
+    trip["exit_value"] = 0.0
+    trip["exit_gain"] = 0.0
+    trip["fees"] = 0.0
 
 
 @compiled

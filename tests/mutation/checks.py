@@ -34,7 +34,7 @@ FOLDERS = (
     "tests/unit/domain/test_grid.py",
     "tests/unit/domain/test_rng.py",
     "tests/unit/portfolio",
-    "tests/unit/sim/test_conservation.py",
+    "tests/properties/test_slicing.py",
     "tests/unit/sim/test_engine.py",
     "tests/unit/sim/test_queue.py",
     "tests/unit/sim/test_room.py",

@@ -18,45 +18,78 @@ class Asked:
     parent: int | None = None
 
 
-def match_requests(case: Case, events: list[Event]) -> dict[int, Asked]:
-    """Return the origin of every order: requests are answered one by one, in their order, before targets are."""
-    found: dict[int, Asked] = {}
-    for k, row in enumerate(case.rows):
-        ours = (EventKind.SUBMITTED, EventKind.DENIED)
-        told = [e for e in events if e.row == k and e.kind in ours and e.ts_ms == row.close_ts_ms]
-        news = [request for request in row.requests if request.kind == RequestKind.NEW]
-        _match_row(case, told, news, found)
+@dataclass
+class Origins:
+    """Hold the origin of every order, and the rows whose answers do not fit what was asked."""
+
+    asked: dict[int, Asked]
+    unanswered: list[int]
+
+
+def match_requests(case: Case, events: list[Event], rows: int) -> Origins:
+    """Find the origins of the orders of the first rows: requests are answered one by one, in their order, then targets.
+
+    What a row tells is read so that every request has its answer; where that is possible with and without an order as
+    the leg of the one before it, it is its leg.
+    """
+    by_row: list[list[Event]] = [[] for _ in case.rows]
+    for e in events:
+        if e.kind in (EventKind.SUBMITTED, EventKind.DENIED):
+            by_row[e.row].append(e)
+    origins = Origins({}, [])
+    for k, told in enumerate(by_row[:rows]):
+        news = [request for request in case.rows[k].requests if request.kind == RequestKind.NEW]
+        found = _read(case, told, 0, news)
+        if found is None:
+            origins.unanswered.append(k)
+            found = {e.order_id: Asked() for e in told}
+        origins.asked |= found
+    return origins
+
+
+def _read(case: Case, told: list[Event], place: int, news: list[Request]) -> dict[int, Asked] | None:
+    """Return the origins of the orders from a place of a row's answers on, None where they do not fit the requests."""
+    if not news:
+        return _targets(told[place:])
+    request, rest = news[0], news[1:]
+    if place >= len(told) or not _answers(case, told[place], request):
+        return None
+    answer, place = told[place], place + 1
+    if answer.kind == EventKind.DENIED:
+        return _read(case, told, place, rest)
+    legs = _legs(request)
+    for count in (len(legs), 0) if legs else (0,):
+        sent = told[place : place + count]
+        if len(sent) == count and all(_is_leg(case, e, answer, *leg) for e, leg in zip(sent, legs, strict=False)):
+            found = _read(case, told, place + count, rest)
+            if found is not None:
+                own = {answer.order_id: Asked(request)}
+                return own | {e.order_id: Asked(request, answer.order_id) for e in sent} | found
+    return None
+
+
+def _targets(told: list[Event]) -> dict[int, Asked]:
+    """Return the origins of what is sent for targets: orders at market, each followed by its legs."""
+    found, parent = {}, None
+    for e in told:
+        if e.kind == EventKind.SUBMITTED:
+            parent = e.order_id if e.type == OrderType.MARKET else parent
+            found[e.order_id] = Asked() if e.type == OrderType.MARKET else Asked(parent=parent)
     return found
 
 
-def _match_row(case: Case, told: list[Event], news: list[Request], found: dict[int, Asked]) -> None:
-    place = 0
-    for request in news[: len(told)]:
-        place = _match_request(case, told, place, request, found)
-    parent = None
-    for e in told[place:]:
-        if e.kind != EventKind.SUBMITTED:
-            continue
-        if e.type == OrderType.MARKET:
-            parent = e.order_id
-            found[e.order_id] = Asked()
-        else:
-            found[e.order_id] = Asked(parent=parent)
+def _answers(case: Case, e: Event, request: Request) -> bool:
+    if (e.type, e.side, e.instrument) != (request.type, request.side, request.instrument):
+        return False
+    near = _near(case, request.instrument)
+    prices = abs(e.price - request.limit_price) <= near and abs(e.reference_price - request.trigger_price) <= near
+    return e.kind == EventKind.DENIED or (prices and e.qty <= request.qty * (1 + 1e-9))
 
 
-def _match_request(case: Case, told: list[Event], place: int, request: Request, found: dict[int, Asked]) -> int:
-    """Take the answer to one request off the list; return the place of the next."""
-    if place >= len(told):
-        return place
-    answer, place = told[place], place + 1
-    if answer.kind != EventKind.SUBMITTED:
-        return place
-    found[answer.order_id] = Asked(request)
-    for price, trigger, kind in _legs(request):
-        if place < len(told) and _is_leg(case, told[place], answer, price, trigger, kind):
-            found[told[place].order_id] = Asked(request, answer.order_id)
-            place += 1
-    return place
+def _near(case: Case, instrument: int) -> float:
+    """Return how far the grid may have moved a price."""
+    tick = case.instruments[instrument].tick
+    return 1.001 * tick.mantissa / tick.scale
 
 
 def _legs(request: Request) -> list[tuple[float, float, OrderType]]:
@@ -71,8 +104,7 @@ def _legs(request: Request) -> list[tuple[float, float, OrderType]]:
 
 
 def _is_leg(case: Case, e: Event, parent: Event, price: float, trigger: float, kind: OrderType) -> bool:
-    tick = case.instruments[parent.instrument].tick
-    near = 1.001 * tick.mantissa / tick.scale
+    near = _near(case, parent.instrument)
     return (
         (e.kind, e.type, e.side, e.instrument) == (EventKind.SUBMITTED, kind, -parent.side, parent.instrument)
         and e.qty <= parent.qty

@@ -40,6 +40,11 @@ def _strangers(played: Played) -> Iterator[str]:
             yield f"{e.kind.name} of order {e.order_id}, which nobody sent"
 
 
+def every_request_is_answered_in_its_turn(played: Played) -> Iterator[str]:
+    for row in played.origins.unanswered:
+        yield f"row {row}: what was sent and denied does not answer what was asked"
+
+
 def times_of_an_order_do_not_run_backwards(played: Played) -> Iterator[str]:
     rows = played.case.rows
     for n, story in played.stories.items():
@@ -163,6 +168,7 @@ def every_event_tells_of_its_order(played: Played) -> Iterator[str]:
 
 CHECKS = (
     an_order_is_sent_accepted_works_and_ends_once,
+    every_request_is_answered_in_its_turn,
     times_of_an_order_do_not_run_backwards,
     responses_never_overtake_each_other,
     nothing_happens_before_the_order_arrives,

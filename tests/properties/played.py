@@ -14,9 +14,9 @@ from parity.case import Case, Request
 from parity.reference import Outcome
 from parity.reference_state import Event, Mark
 
-from keel.domain.orders import EventKind, OrderType, Reason, TimeInForce
+from keel.domain.orders import EventKind, OrderType, Reason, RunStatus, TimeInForce
 
-from .asked import Asked, match_requests
+from .asked import Asked, Origins, match_requests
 
 ROUND_OFF = 1e-9
 ENDS = (EventKind.REJECTED, EventKind.CANCELED, EventKind.EXPIRED)
@@ -88,12 +88,16 @@ class Played:
         return [e for e in self.fills if e.reason != Reason.LIQUIDATION]
 
     @cached_property
+    def origins(self) -> Origins:
+        decided = len(self.marks) - (self.outcome.status == RunStatus.BANKRUPT)
+        return match_requests(self.case, self.events, decided)
+
+    @cached_property
     def stories(self) -> dict[int, Story]:
-        asked = match_requests(self.case, self.events)
         stories: dict[int, Story] = {}
         for e in self.events:
             if e.kind == EventKind.SUBMITTED:
-                stories.setdefault(e.order_id, Story(e, asked[e.order_id]))
+                stories.setdefault(e.order_id, Story(e, self.origins.asked.get(e.order_id, Asked())))
             if e.order_id in stories:
                 stories[e.order_id].events.append(e)
         return stories

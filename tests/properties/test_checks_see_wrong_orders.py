@@ -10,7 +10,7 @@ import pytest
 from parity.reference_state import Event
 
 from keel.domain.layout import EXIT_NONE
-from keel.domain.orders import EventKind, OrderType, PriceModel, Reason, TimeInForce
+from keel.domain.orders import EventKind, OrderType, PriceModel, Reason, RequestKind, TimeInForce
 
 from . import amounts, lives, prices
 from .checks import CHECKS, Check
@@ -52,6 +52,12 @@ def lives_as(played: Played, e: Event, life: TimeInForce) -> bool:
 def has_a_last_moment(played: Played, e: Event, life: TimeInForce) -> bool:
     days_end = any(row.ends_day for row in played.case.rows[e.row :])
     return lives_as(played, e, life) and (life == TimeInForce.GTD or days_end)
+
+
+def answers_a_request(played: Played, e: Event) -> bool:
+    news = [request for request in played.case.rows[e.row].requests if request.kind == RequestKind.NEW]
+    told = [e for e in played.by_row[e.row] if e.kind in (EventKind.SUBMITTED, EventKind.DENIED)]
+    return len(told) == len(news) and any(e is one for one in told)
 
 
 def answers_late(played: Played, e: Event) -> bool:
@@ -119,6 +125,7 @@ EDITS: list[tuple[Check, Edit]] = [
         on(ACCEPTED, lambda p, e: [] if story_of(p, e).fills else None),
     ),
     (lives.an_order_is_sent_accepted_works_and_ends_once, on(FILLED, when(always, order_id=lambda p, e: 10**6))),
+    (lives.every_request_is_answered_in_its_turn, lambda p, e: [] if answers_a_request(p, e) else None),
     (
         lives.times_of_an_order_do_not_run_backwards,
         on(FILLED, when(always, ts_ms=lambda p, e: story_of(p, e).sent.ts_ms - 1)),
