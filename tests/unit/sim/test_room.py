@@ -37,9 +37,10 @@ def status_after_a_row(
     paid["kind"] = ActionKind.FUNDING
     run["tape_head"], run["tape_drained"], run["tape_tail"] = told
     tape = np.zeros(tape_room, EVENT)
-    tape["delivered"] = 1
+    tape["known_row"] = 0
     none = np.zeros((0, n))
-    kernel_nb.play_nb(bars, np.zeros(0, BAR), paid, none, none, np.zeros(1, MARK), run, slots, orders, tape, 1)
+    marks, no_weights = np.zeros(1, MARK), np.zeros(0)
+    kernel_nb.play_nb(bars, np.zeros(0, BAR), paid, none, no_weights, none, marks, run, slots, orders, tape, 1)
     status = RunStatus(int(run["status"][0]))
     assert run["row"][0] == (1 if status is RunStatus.RUNNING else 0)
     return status
