@@ -149,22 +149,22 @@ class BarFile:
                 raise DataError(f"{self._path}: was replaced while it was read; run again")
             yield file
 
-    def _groups(self, file: pq.ParquetFile) -> list[int]:
-        """Return the row groups that reach into the range."""
-        return [
-            i
+    def _groups(self, file: pq.ParquetFile) -> dict[int, bool]:
+        """Return the row groups that reach into the range, and whether each lies wholly in it."""
+        if self._start_ms is None and self._end_ms is None:
+            return dict.fromkeys(range(file.num_row_groups), True)
+        start = EARLIEST_TS_MS if self._start_ms is None else self._start_ms
+        end = LATEST_TS_MS if self._end_ms is None else self._end_ms
+        return {
+            i: first >= start and last < end
             for i, (first, last) in enumerate(_spans(file))
-            if (self._start_ms is None or last >= self._start_ms) and (self._end_ms is None or first < self._end_ms)
-        ]
+            if last >= start and first < end
+        }
 
     def _columns(self, file: pq.ParquetFile, names: list[str]) -> Iterator[pl.DataFrame]:
         """Yield the rows of the range, a row group at a time, unchecked; no piece is empty."""
-        spans = _spans(file)
-        for i in self._groups(file):
+        for i, inside in self._groups(file).items():
             # a filter copies all columns: leave it out where it would keep every row
-            inside = (self._start_ms is None or spans[i][0] >= self._start_ms) and (
-                self._end_ms is None or spans[i][1] < self._end_ms
-            )
             wanted = names if inside else list(dict.fromkeys(["open_ts_ms", *names]))
             piece = as_polars(file.read_row_group(i, columns=wanted, use_threads=False))
             if not inside:
@@ -234,8 +234,11 @@ def _stored_bars(metadata: dict[str, str], table: pl.DataFrame) -> StoredBars:
 def _spans(file: pq.ParquetFile) -> list[tuple[int, int]]:
     """Return the first and last open of each row group, as wide as can be where the file does not tell."""
     at = file.schema_arrow.get_field_index("open_ts_ms")
+    for i in range(file.num_row_groups):
+        # Arrow ends the process over a damaged footer when asked for statistics, but not when asked for a row
+        next(file.iter_batches(1, row_groups=[i], columns=["open_ts_ms"], use_threads=False), None)
     columns = [file.metadata.row_group(i).column(at) for i in range(file.metadata.num_row_groups)]
-    if any(column.physical_type != "INT64" for column in columns):  # Arrow ends the process over their statistics
+    if any(column.physical_type != "INT64" for column in columns):
         raise pa.ArrowInvalid("its column of times holds no times")
     told = [column.statistics for column in columns]
     return [

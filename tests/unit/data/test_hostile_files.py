@@ -96,6 +96,7 @@ def test_feather_column_of_a_type_that_arrow_has_no_class_for_is_refused(tmp_pat
         ("1677-12-31", FAR),
         (str(2**63 - 1), "is no epoch time in ns like the first row's"),
         (str(2**63), "is no whole number like the first row's time"),
+        ("2021-01-01T00:00:60Z", "is no time Keel reads"),
         ("2021-01-01T00:00:00+99:99", "is no time Keel reads"),
         ("2021-01-01T00:00:00+\u0661\u0660:00", "is no time Keel reads"),
         ("2021-01-01T00:00:00.0009Z", "is not a whole millisecond"),
