@@ -18,6 +18,7 @@ from keel.backtest.search.trial import Wire
 from keel.config.load import LoadedConfig, vary
 from keel.runs.logs import run_logs
 from keel.runs.manifest import DataRecord
+from keel.strategies.panel import BarPanel
 from keel.strategies.port import Strategy
 
 _NOT_OF_THE_BARS: Final = (
@@ -58,6 +59,7 @@ class EnterTrials:
     def __call__(self) -> Wire:
         """Return what builds the inputs of a trial from its overrides."""
         data = self.data.load() if isinstance(self.data, Mapped) else own_arrays(self.data)
+        panel = BarPanel(data.view, self.loaded.config.data.symbols)
         logging.getLogger("keel").addHandler(_QUIET)
         logs = ExitStack()  # open as long as the process lives
         if self.logs_of is not None:
@@ -67,7 +69,7 @@ class EnterTrials:
             varied = vary(self.loaded, overrides)
             if not _share_bars(varied, self.loaded):
                 return wire_backtest(varied.config, varied.document)
-            return wire_backtest(varied.config, varied.document, data)[0], ()
+            return wire_backtest(varied.config, varied.document, data, panel)[0], ()
 
         return wire
 

@@ -9,15 +9,19 @@ from keel.config.modes import RunConfig
 from keel.config.yaml_tree import Document
 from keel.domain.instrument import Grid, Instrument, InstrumentId
 from keel.runs.manifest import DataRecord
+from keel.strategies.panel import BarPanel
 
 
 def wire_backtest(
-    config: RunConfig, document: Document | None = None, data: MarketData | None = None
+    config: RunConfig,
+    document: Document | None = None,
+    data: MarketData | None = None,
+    panel: BarPanel | None = None,
 ) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
     """Read the bars and build the strategy of a config; return them with a record of the data read.
 
-    `document` tells where each key was written; `data` is what was read before for a config of the same bars. Raises
-    ConfigError or DataError, one line that names the key or file and the mend.
+    `document` tells where each key was written; `data` is what was read before for a config of the same bars,
+    `panel` the strategies' view of it. Raises ConfigError or DataError, one line that names key or file and mend.
     """
     written = document or Document("config", config.model_dump(by_alias=True), {})
     strategy = load_strategy(config.strategy.class_path, written)
@@ -35,7 +39,7 @@ def wire_backtest(
         action_starts=data.action_starts,
         action_ends=data.action_ends,
         rates=data.rates,
-        view=data.view,
+        panel=BarPanel(data.view, config.data.symbols) if panel is None else panel,
         factors=data.factors,
     )
     return inputs, data.records

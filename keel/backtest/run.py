@@ -27,8 +27,8 @@ class BacktestInputs:
     """Hold what a backtest reads.
 
     `bars` is BAR (rows, N); `fine` is BAR (M,) and `actions` ACTION (A,), each with every instrument's range in it;
-    `rates` is account currency per unit of quote currency, (rows, N), or (0, N) for none. `view` is `bars` as
-    strategies see them: prices × `factors` (rows, N); the same array where nothing splits.
+    `rates` is account currency per unit of quote currency, (rows, N), or (0, N) for none. `panel` is `bars` as
+    strategies see them, prices × `factors` (rows, N): not to be written to, for it may be the memory that is played.
     """
 
     config: RunConfig
@@ -42,7 +42,7 @@ class BacktestInputs:
     action_starts: NDArray[np.int64]
     action_ends: NDArray[np.int64]
     rates: NDArray[np.float64]
-    view: NDArray[np.void]
+    panel: BarPanel
     factors: NDArray[np.float64]
 
     def on(self, bars: NDArray[np.void]) -> BacktestInputs:
@@ -50,18 +50,13 @@ class BacktestInputs:
         first = int(np.searchsorted(self.bars["close_ts_ms"][:, 0], bars["close_ts_ms"][0, 0]))
         rows = slice(first, first + len(bars))
         factors = self.factors[rows]
-        view = bars if self.view is self.bars else adjust_bars(bars, factors)
-        return replace(self, bars=bars, view=view, factors=factors, rates=self.rates[rows])
+        view = adjust_bars(bars, factors) if np.any(factors != 1.0) else bars
+        return replace(self, bars=bars, panel=BarPanel(view, self.symbols), factors=factors, rates=self.rates[rows])
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """Return the instruments' symbols, in the configured order."""
         return tuple(instrument.id.symbol for instrument in self.instruments)
-
-    @property
-    def panel(self) -> BarPanel:
-        """Return the bars as strategies see them: not to be written to, for the simulator plays the same memory."""
-        return BarPanel(self.view, self.symbols)
 
 
 def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> RunResult:

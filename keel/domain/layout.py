@@ -82,6 +82,7 @@ RUN: Final = np.dtype(
         ("impact_decay", "f8"),
         ("max_participation", "f8"),
         ("spread_by_hour", "f8", (HOURS_PER_WEEK,)),
+        ("needs_volatility", "i1"),
         ("vol_short_alpha", "f8"),
         ("vol_long_alpha", "f8"),
         # latency (rule 13)
@@ -263,6 +264,7 @@ ORDER: Final = np.dtype(
         ("reach_ts_ms", "i8"),
         ("reach_price", "f8"),
         ("regulated_fee", "f8"),
+        ("unit_fee", "f8"),
         # who it belongs to (rules 23, 24); -1 is nobody
         ("tag", "i8"),
         ("parent_id", "i8"),
@@ -306,10 +308,10 @@ REQUEST: Final = np.dtype(
 )
 """What an event-driven strategy asks for at a decision (rule 23); a price, distance or quantity of 0 is none.
 
-`tag` is the strategy's own number for the order that is placed, cancelled or amended; the legs of a new order have tag
-+ 1 (stop-loss) and tag + 2 (take-profit). Partners carry the same `pair`, at most -2; -1 is none. The legs are a
-stop at `stop_loss`, or one that trails by `stop_trail` or by the fraction `stop_trail_rate`, and a limit order at
-`take_profit`.
+`tag` is the strategy's own number for the order of `instrument` that is placed, cancelled or amended; the legs of a new
+order have tag + 1 (stop-loss) and tag + 2 (take-profit). Partners carry the same `pair`, at most -2; -1 is none. The
+legs are a stop at `stop_loss`, or one that trails by `stop_trail` or by the fraction `stop_trail_rate`, and a limit
+order at `take_profit`.
 """
 
 EVENT: Final = np.dtype(

@@ -42,14 +42,6 @@ def of_kind(events: NDArray[np.void], kind: EventKind) -> NDArray[np.void]:
     return chosen
 
 
-def exposure(gross: NDArray[np.float64], equity: NDArray[np.float64]) -> float:
-    """Return the mean of gross position value / equity over marks with positive equity, a fraction; NaN without any."""
-    positive = equity > 0.0
-    if not positive.all():
-        gross, equity = gross[positive], equity[positive]
-    return float(np.mean(gross / equity)) if len(equity) else math.nan
-
-
 def time_in_market(gross: NDArray[np.float64], equity: NDArray[np.float64]) -> float:
     """Return the part of marks at which more was held than dust, 0.01% of equity; NaN without marks."""
     return float(np.count_nonzero(gross > _DUST * equity) / len(gross)) if len(gross) else math.nan
@@ -65,10 +57,9 @@ def cash_moved(marks: NDArray[np.void]) -> float:
     return float(np.sum(np.abs(np.diff(marks["cash"]))))
 
 
-def turnover(notional: float, equity: NDArray[np.float64], years: float) -> float:
+def turnover(notional: float, mean_equity: float, years: float) -> float:
     """Return traded notional / mean equity / years: 2 means the account was bought and sold once a year."""
-    mean = float(np.mean(equity)) if len(equity) else 0.0
-    return notional / mean / years if mean > 0.0 and years > 0.0 else math.nan
+    return notional / mean_equity / years if mean_equity > 0.0 and years > 0.0 else math.nan
 
 
 def costs_paid(fills: NDArray[np.void]) -> dict[str, float]:

@@ -5,14 +5,32 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keel.metrics import activity, distribution, drawdown, returns
+from keel.metrics.curve_nb import scan_nb
 
 Floats = NDArray[np.float64]
+
+
+class Scan(NamedTuple):
+    """Hold what one walk over a curve's marks tells."""
+
+    max_drawdown: float
+    """The deepest fall from a peak as a fraction, zero or negative; NaN for fewer than two marks."""
+    exposure: float
+    """The mean of gross position value / equity over marks with positive equity; NaN without any."""
+    mean_equity: float
+    """In account currency; 0 without marks."""
+
+
+def scan(equity: Floats, gross: Floats) -> Scan:
+    """Walk over the equity and the gross position value at each mark, once."""
+    deepest, exposure, mean = scan_nb(equity, gross)
+    return Scan(deepest if len(equity) >= 2 and math.isfinite(deepest) else math.nan, exposure, mean)
 
 
 class Curve:
@@ -37,6 +55,11 @@ class Curve:
         return np.ascontiguousarray(self.marks["gross"])
 
     @cached_property
+    def scan(self) -> Scan:
+        """Return what one walk over all marks tells; it reads them where they lie."""
+        return scan(self.marks["equity"], self.marks["gross"])
+
+    @cached_property
     def drawdowns(self) -> Floats:
         """Return the fall from the highest equity so far at each mark."""
         return drawdown.drawdown_series(self.equity)
@@ -49,7 +72,8 @@ class Curve:
     @cached_property
     def daily_equity(self) -> Floats:
         """Return the equity that ratios are computed from: the first mark, then the last of each day."""
-        return self.equity[self.daily_rows]
+        daily: Floats = self.marks["equity"][self.daily_rows]
+        return daily
 
     @cached_property
     def daily_returns(self) -> Floats:
@@ -74,16 +98,16 @@ def headline_figures(curve: Curve, year: float) -> dict[str, float]:
     Ratios come from daily equity (that of each bar, where bars are longer), drawdown and exposure from every mark.
     """
     daily = curve.daily_returns
-    growth, deepest = returns.cagr(curve.daily_equity, year), drawdown.max_drawdown(curve.equity)
+    growth, deepest = returns.cagr(curve.daily_equity, year), curve.scan.max_drawdown
     return {
-        "total_return": returns.total_return(curve.equity),
+        "total_return": returns.total_return(curve.daily_equity),
         "cagr": growth,
         "annual_volatility": returns.annual_volatility(daily, year),
         "sharpe": returns.sharpe(daily, year),
         "sortino": returns.sortino(daily, year),
         "calmar": returns.calmar(growth, deepest),
         "max_drawdown": deepest,
-        "exposure": activity.exposure(curve.gross, curve.equity),
+        "exposure": curve.scan.exposure,
     }
 
 

@@ -1,4 +1,4 @@
-"""What every trial of a search asks of an equity curve: its deepest fall, and where its days end."""
+"""What every trial of a search asks of an equity curve: its fall, exposure and mean, and where its days end."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from keel.domain.compile_nb import compiled
 
 
 @compiled
-def deepest_fall_nb(equity: Any) -> Any:
-    """Return the least of `equity / highest equity so far - 1`; NaN of nothing, and where one of them is not a number.
+def scan_nb(equity: Any, gross: Any) -> Any:
+    """Return (deepest fall, mean gross / equity, mean equity) of a curve in one walk over its marks.
 
-    A quotient falls with its numerator, rounding included: between two peaks the lowest equity alone is divided.
+    The deepest fall is the least of `equity / highest equity so far - 1`: NaN of nothing, and where one of them is not
+    a number. Marks without positive equity have no exposure; where none has any it is NaN.
     """
-    if len(equity) == 0 or not 0.0 < equity[0] < math.inf:
-        return math.nan
+    n = len(equity)
+    if n == 0:
+        return math.nan, math.nan, 0.0
     peak = lowest = equity[0]
-    deepest = 0.0
-    for i in range(1, len(equity)):
+    deepest, exposed, summed, positive = 0.0, 0.0, 0.0, 0
+    known = 0.0 < peak < math.inf
+    for i in range(n):
         value = equity[i]
+        summed = summed + value
+        if value > 0.0:
+            positive += 1
+            exposed = exposed + gross[i] / value
         if value > peak:
+            # A quotient falls with its numerator, rounding included: between two peaks the lowest is divided alone.
             deepest = min(deepest, lowest / peak - 1.0)
             peak = lowest = value
         elif value < lowest:
             lowest = value
         elif math.isnan(value):
-            return math.nan
-    return min(deepest, lowest / peak - 1.0) if peak < math.inf else math.nan
+            known = False
+    deepest = min(deepest, lowest / peak - 1.0) if known and peak < math.inf else math.nan
+    return deepest, exposed / positive if positive > 0 else math.nan, summed / n
 
 
 @compiled

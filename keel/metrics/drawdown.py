@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keel.domain.timeframe import MS_PER_DAY
-from keel.metrics.curve_nb import deepest_fall_nb
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,6 @@ def drawdown_series(equity: NDArray[np.float64]) -> NDArray[np.float64]:
     ratio = np.full(len(equity), np.nan)
     np.divide(equity, peak, out=ratio, where=peak > 0.0)
     return ratio - 1.0
-
-
-def max_drawdown(equity: NDArray[np.float64]) -> float:
-    """Return the deepest fall from a peak as a fraction, zero or negative; NaN for fewer than two marks."""
-    depth = deepest_fall_nb(equity) if len(equity) >= 2 else math.nan
-    return depth if math.isfinite(depth) else math.nan
 
 
 def deepest_drawdown(ts_ms: NDArray[np.int64], series: NDArray[np.float64]) -> Drawdown | None:

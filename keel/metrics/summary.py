@@ -107,7 +107,7 @@ def headline(played: Played) -> dict[str, Any]:
 
 
 def _turnover(curve: Curve, fills: NDArray[np.void], year: float) -> float:
-    return activity.turnover(activity.traded_notional(fills), curve.equity, curve.years(year))
+    return activity.turnover(activity.traded_notional(fills), curve.scan.mean_equity, curve.years(year))
 
 
 def _curves(result: RunResult, curve: Curve, fills: NDArray[np.void], year: float) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _curves(result: RunResult, curve: Curve, fills: NDArray[np.void], year: floa
     strategy, benchmark = curve_figures(curve, year), curve_figures(held, year)
     strategy["turnover"] = _turnover(curve, fills, year)
     # Its fills are not kept; what it bought and sold is what its cash changed by.
-    benchmark["turnover"] = activity.turnover(activity.cash_moved(held.marks), held.equity, curve.years(year))
+    benchmark["turnover"] = activity.turnover(activity.cash_moved(held.marks), held.scan.mean_equity, curve.years(year))
     worst = drawdown.worst_drawdowns(curve.ts_ms, curve.drawdowns, MOST_DRAWDOWNS)
     return {
         "strategy": strategy,

@@ -47,8 +47,10 @@ def free_funds_nb(run):
 
 @compiled
 def cost_rate_nb(slot, side):
-    """Return the fee that is added to the cash of an order at market: none where it is kept from what is bought."""
-    return 0.0 if side > 0 and slot.fee_in_base else slot.fee_rate
+    """Return the fee that an order is taken to pay, as taker or as maker: none where it is kept from what is bought."""
+    if side > 0 and slot.fee_in_base:
+        return 0.0
+    return slot.fee_rate if slot.fee_rate > slot.maker_rate else slot.maker_rate
 
 
 @compiled

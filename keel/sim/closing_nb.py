@@ -21,7 +21,7 @@ def open_bar_nb(slot, row):
 @compiled
 def mark_slot_nb(run, slot, bar):
     """Move volatility, true range and mark to the close of the instrument's bar."""
-    if slot.bar_count > 1:
+    if run.needs_volatility and slot.bar_count > 1:
         update_volatility_nb(run, slot, bar.close)
     if run.atr_bars > 0:
         update_true_range_nb(run, slot, bar)

@@ -20,6 +20,10 @@ _FIRST_CHUNK: Final = 4_000
 _CHUNK_S: Final = 0.003
 """Wall time to play between two looks; where trading sets in, the same bars may take twenty times as long (rule 18)."""
 
+_MOST_GROWTH: Final = 8.0
+_VOLATILE: Final = ("half_spread_bps", "impact_coefficient", "entry_ms", "response_ms", "jitter_ms")
+"""RUN fields of what grows with volatility (rules 11, 13): where all are 0 nobody asks for it: no bar reckons it."""
+
 Records = NDArray[np.void]
 
 
@@ -79,6 +83,7 @@ class Simulator:
         run["last_close_ts_ms"] = self._bars[first_row, 0]["open_ts_ms"]
         self._slots["rate"] = self._rates[first_row] if len(self._rates) else 1.0
         self._slots["next_corporate"] = self._slots["next_funding"] = self._slots["action_start"]
+        run["needs_volatility"] = any(run[field] for field in _VOLATILE)
         run["rate_tokens"] = run["max_orders_per_minute"]
         run["rate_ts_ms"] = self._bars[first_row, 0]["close_ts_ms"]
 
@@ -102,9 +107,9 @@ class Simulator:
             self._make_room()
             self._play_until(stop, targets, self._no_weights)
             yield self._next
-            # A busier stretch may follow a quiet one, so a chunk grows slowly and shrinks at once.
+            # A busier stretch may follow a quiet one: a chunk grows by steps, and shrinks at once.
             share = _CHUNK_S / max(time.perf_counter() - started_s, 1e-9)
-            rows = max(1, int(rows * min(share, 1.5)))
+            rows = max(1, int(rows * min(share, _MOST_GROWTH)))
 
     def advance(self, weights: NDArray[np.float64] | None = None) -> bool:
         """Decide by `weights`, if they are given, as `decide` does, then play the venue's side of the next row.

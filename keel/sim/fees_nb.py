@@ -23,9 +23,9 @@ def charge_match_nb(slot, order):
     due = order.rated_fee if order.rated_fee > slot.min_fee else slot.min_fee
     if order.side < 0:
         order.regulated_fee = order.regulated_fee + value * slot.sell_fee_rate
-        by_unit = (order.filled_qty + order.match_qty) * slot.sell_fee_per_unit
+        order.unit_fee = order.unit_fee + order.match_qty * slot.sell_fee_per_unit
         most = slot.sell_fee_per_unit_max
-        due = due + (order.regulated_fee + (by_unit if by_unit < most else most))
+        due = due + (order.regulated_fee + (order.unit_fee if order.unit_fee < most else most))
     order.match_fee = due - order.paid_fee
     order.paid_fee = due
 

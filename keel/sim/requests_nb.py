@@ -114,11 +114,13 @@ def _deny_nb(bars, run, tape, request, row, qty, reason):
 
 @spliced
 def _change_nb(bars, run, slots, orders, request, row):
-    for at in range(run.n_orders):
-        order = orders[at]
+    slot = slots[request.instrument]
+    at = slot.first_order
+    while at > 0:
+        order = orders[at - 1]
+        at = order.next_order
         if order.tag != request.tag or order.local_final or order.cancel_requested:
             continue
-        slot = slots[order.instrument]
         if request.kind == RequestKind.CANCEL:
             request_cancel_nb(bars, run, slots, order, row, Reason.CLIENT_REQUEST)
             if not order.reduce_only:

@@ -76,6 +76,7 @@ def submit_nb(bars, run, slots, orders, tape, order, row, qty, opened, reason):
     order.local_filled_qty = 0.0
     order.rated_fee = 0.0
     order.regulated_fee = 0.0
+    order.unit_fee = 0.0
     order.paid_fee = 0.0
     event = write_order_event_nb(
         run, tape, order, EventKind.SUBMITTED, reason, row, order.submit_ts_ms, order.submit_ts_ms, qty

@@ -9,7 +9,7 @@ import numpy as np
 
 from keel.domain.compiled_cache import mark_cache_warm
 from keel.domain.layout import BAR, BAR_PRESENT, RUN, SLOT
-from keel.metrics.drawdown import max_drawdown
+from keel.metrics.curve import scan
 from keel.metrics.returns import daily_rows
 from keel.portfolio.trades_nb import round_trips
 from keel.sim.engine import Simulator
@@ -31,7 +31,8 @@ def warm_up() -> Iterator[str]:
     simulator.finish()
     yield "round trips and figures"
     round_trips(simulator.events, np.ones(1), 0)
-    max_drawdown(np.ones(2))
+    marks = simulator.marks
+    scan(marks["equity"], marks["gross"])
     daily_rows(_bars()["day"][:, 0])
     mark_cache_warm()
 

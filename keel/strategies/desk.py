@@ -71,12 +71,15 @@ class OrderDesk:
         self._next_pair = _FIRST_PAIR
         self._asked: list[NDArray[np.void]] = []
         self._tags: dict[int, int] = {}
+        self._instruments: list[int] = []
+        """The instrument of each order placed, by its number over `_TAGS_PER_ORDER`."""
 
     def place(self, instrument: int, side: OrderSide, qty: float, ticket: Ticket) -> int:
         """Ask for a new order; return the number it goes by. Raises ValueError for terms that contradict each other."""
         request = ticket.as_request(side)
         request["instrument"], request["qty"], request["tag"] = instrument, _positive("qty", qty), self._next_tag
         self._asked.append(request)
+        self._instruments.append(instrument)
         self._next_tag += _TAGS_PER_ORDER
         return int(request[0]["tag"])
 
@@ -109,6 +112,7 @@ class OrderDesk:
             raise ValueError(f"there is no order {order}: give what buy or sell returned")
         request = np.zeros(1, REQUEST)
         request["kind"], request["tag"], request["pair"] = kind, order, -1
+        request["instrument"] = self._instruments[order // _TAGS_PER_ORDER]
         for field, value in (("qty", qty), ("limit_price", limit), ("trigger_price", stop)):
             request[field] = 0.0 if value is None else _positive(field, value)
         self._asked.append(request)

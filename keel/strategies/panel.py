@@ -18,6 +18,7 @@ class BarPanel:
     def __init__(self, bars: NDArray[np.void], symbols: tuple[str, ...]) -> None:
         self._bars = _sealed(bars)
         self._closes = self._bars["close"]
+        self._own: dict[int, tuple[NDArray[np.bool_] | None, Series]] = {}
         self.symbols = symbols
 
     def __len__(self) -> int:
@@ -83,6 +84,7 @@ class BarPanel:
         """Return the panel as it stood at the close of `row`, that row included."""
         panel = BarPanel.__new__(BarPanel)
         panel._bars, panel._closes, panel.symbols = self._bars[: row + 1], self._closes[: row + 1], self.symbols
+        panel._own = {}
         return panel
 
     def each(self, decide: Callable[[Series], Column | NDArray[np.bool_]]) -> Column:
@@ -93,19 +95,27 @@ class BarPanel:
         """
         out = np.zeros((len(self), self.n))
         for i in range(self.n):
+            present, own = self._series(i)
+            values = np.asarray(decide(own))
+            if values.shape != own.close.shape:
+                raise ValueError(
+                    f"each: {len(own.close)} bars were given, values of shape {values.shape} came back: one a bar"
+                )
+            known = values if values.dtype == np.bool_ else np.where(np.isnan(values), 0.0, values)
+            out[:, i] = known if present is None else np.append(0.0, known)[np.cumsum(present)]
+        return out
+
+    def _series(self, i: int) -> tuple[NDArray[np.bool_] | None, Series]:
+        """Return which rows have a bar of an instrument, None for all, and its bars; kept for whoever asks next."""
+        if i not in self._own:
             # One walk over the bars, which are wider than what is read of them: a missing bar's close is NaN.
             closes = np.ascontiguousarray(self._closes[:, i])
             present = ~np.isnan(closes)
-            whole = bool(present.all())
-            own = self._bars[:, i] if whole else self._bars[present, i]
-            values = np.asarray(decide(Series(own, closes if whole else closes[present])))
-            if values.shape != (len(own),):
-                raise ValueError(
-                    f"each: {len(own)} bars were given, values of shape {values.shape} came back: one a bar"
-                )
-            known = values if values.dtype == np.bool_ else np.where(np.isnan(values), 0.0, values)
-            out[:, i] = known if whole else np.append(0.0, known)[np.cumsum(present)]
-        return out
+            if present.all():
+                self._own[i] = None, Series(self._bars[:, i], closes)
+            else:
+                self._own[i] = present, Series(self._bars[present, i], closes[present])
+        return self._own[i]
 
 
 def _sealed(bars: NDArray[np.void]) -> NDArray[np.void]:

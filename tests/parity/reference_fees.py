@@ -11,10 +11,11 @@ DAYS_OF_VOLUME = 30
 
 
 def reserved_fee_rate(state: State, instrument: int, side: int) -> float:
-    """Return f: the taker fee, 0 for a buy whose fee is kept in base units (rule 7)."""
+    """Return f: the higher of both fees, 0 for a buy whose fee is kept in base units (rule 7)."""
     if side > 0 and state.case.instruments[instrument].fee_in_base:
         return 0.0
-    return state.markets[instrument].fees.taker_rate
+    fees = state.markets[instrument].fees
+    return max(fees.taker_rate, fees.maker_rate)
 
 
 def margin_part(state: State) -> float:
@@ -53,10 +54,7 @@ def base_fee_qty(state: State, order: Order, qty: float, rate: float) -> float:
 
 
 def fill_fee(state: State, order: Order, qty: float, price: float, rate: float) -> float:
-    """Return the fee of one fill: what the order owes by now less what it has paid (rule 15).
-
-    `order.filled` has this fill in it already.
-    """
+    """Return the fee of one fill: what the order owes by now less what it has paid (rule 15)."""
     rules, currency = state.case.instruments[order.instrument], state.markets[order.instrument].rate
     order.rated = order.rated + qty * price * currency * rate
     due = max(order.rated, rules.min_fee)
@@ -69,7 +67,8 @@ def fill_fee(state: State, order: Order, qty: float, price: float, rate: float) 
 
 def _regulators_fee(order: Order, rules: Rules, qty: float, price: float, currency: float) -> float:
     order.regulated = order.regulated + qty * price * currency * rules.sell_fee_rate
-    return order.regulated + min(order.filled * rules.sell_fee_per_unit, rules.sell_fee_per_unit_max)
+    order.by_unit = order.by_unit + qty * rules.sell_fee_per_unit
+    return order.regulated + min(order.by_unit, rules.sell_fee_per_unit_max)
 
 
 def count_volume(state: State, qty: float, price: float, rate: float) -> None:

@@ -132,6 +132,7 @@ class Order:
     venue_events: int = 0
     rated: float = 0.0
     regulated: float = 0.0
+    by_unit: float = 0.0
     paid: float = 0.0
     # our side
     local_filled: float = 0.0

@@ -115,7 +115,7 @@ def _do_next_event(state: State, order: Order, ts: int) -> None:
 
 
 def _arrive(state: State, order: Order, ts: int) -> None:
-    """Accept or reject an order, and its legs after it (rules 7, 24)."""
+    """Accept or reject an order, and those of its legs that no split ended on the way (rules 7, 24, 25)."""
     reason = refusal(state, order, order.qty)
     if reason == Reason.NONE:
         order.status = OrderStatus.WORKING
@@ -123,7 +123,7 @@ def _arrive(state: State, order: Order, ts: int) -> None:
     else:
         order.status = OrderStatus.REJECTED
         record(state, order, EventKind.REJECTED, reason, ts, order.qty)
-    for leg in legs_of(state, order):
+    for leg in (each for each in legs_of(state, order) if each.status == OrderStatus.IN_FLIGHT):
         if reason == Reason.NONE:
             leg.status = OrderStatus.HELD
             record(state, leg, EventKind.ACCEPTED, reason, ts, leg.qty)

@@ -176,6 +176,20 @@ def test_a_split_meets_a_position_and_a_resting_order():
     assert outcome.marks[-1].equity == 10_000.0 - 700.0 + 33.0 + 660.0
 
 
+def test_a_leg_that_a_split_ended_on_the_way_is_not_accepted_with_its_parent():
+    """119 sold on 60 held open 59; a hundredth of that is less than one unit: the sale arrives without its leg."""
+    rules = replace(RULES, actions=(Action(MONDAY_MS + 8 * HOUR_MS, ActionKind.SPLIT, 0.01),))
+    flip = ask(3, -1, 119.0, take_profit=90.0)
+    after: Ohlc = (10_000.0, 10_000.0, 10_000.0, 10_000.0)
+    case = case_of([FLAT] * 8 + [after] * 3, {0: [ask(0, 1, 60.0)], 5: [flip]}, rules, entry_ms=3.5 * HOUR_MS)
+    outcome = play(case)
+    assert [(e.kind, e.reason) for e in outcome.events if e.order_id == 2] == [
+        (EventKind.SUBMITTED, Reason.NONE),
+        (EventKind.CANCELED, Reason.MIN_QTY),
+    ]
+    assert fills(outcome) == [(4, 60.0, 100.0), (9, -1.0, 10_000.0)]
+
+
 @pytest.mark.parametrize(("offset_ms", "row"), [(-1, 1), (0, 2)])
 def test_funding_at_a_close_belongs_to_the_next_row(offset_ms: int, row: int):
     rules = replace(RULES, actions=(Action(MONDAY_MS + 2 * HOUR_MS + offset_ms, ActionKind.FUNDING, 0.01),))

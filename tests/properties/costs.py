@@ -71,9 +71,7 @@ def a_taker_is_never_better_off_than_the_reference(played: Played) -> Iterator[s
 
 def no_cost_is_a_gain(played: Played) -> Iterator[str]:
     for e in played.fills:
-        # A reverse split lowers the units a sale's regulators' fee has been paid for: the rest of it is given back.
-        given_back = played.case.instruments[e.instrument].sell_fee_per_unit > 0 and played.splits_of(e.instrument)
-        if e.spread_cost < 0 or e.impact_cost < 0 or (e.fee < 0 and not given_back) or e.fee_qty < 0:
+        if e.spread_cost < 0 or e.impact_cost < 0 or e.fee < 0 or e.fee_qty < 0:
             yield f"fill of order {e.order_id} gains from a cost"
 
 
@@ -155,7 +153,7 @@ class Bill:
 
     rated: float = 0.0
     regulated: float = 0.0
-    filled: float = 0.0
+    by_unit: float = 0.0
     paid: float = 0.0
 
 
@@ -163,11 +161,7 @@ def fees_are_what_tiers_minimums_and_regulators_ask(played: Played) -> Iterator[
     bills: dict[int, Bill] = defaultdict(Bill)
     tiers = _tiers_by_row(played)
     for e in played.events:
-        if e.kind == EventKind.SPLIT:
-            for order_id, bill in bills.items():
-                if played.stories[order_id].sent.instrument == e.instrument:
-                    bill.filled *= e.reference_price
-        elif e.kind == EventKind.FILLED:
+        if e.kind == EventKind.FILLED:
             qty, fee = _expected_fee(played, e, bills[e.order_id] if e.order_id >= 0 else Bill(), tiers[e.row])
             scale = _notional(e) + abs(bills[e.order_id].paid if e.order_id >= 0 else 0.0)
             if not abs(e.fee - fee) <= ROUND_OFF * scale or not abs(e.fee_qty - qty) <= ROUND_OFF * e.qty:
@@ -180,14 +174,14 @@ def _expected_fee(played: Played, e: Event, bill: Bill, tier: Tier | None) -> tu
     if e.reason == Reason.LIQUIDATION:
         return 0.0, notional * (fees.taker_rate + case.liquidation_fee_rate)
     rate = fees.maker_rate if e.maker else fees.taker_rate
-    bill.filled += e.qty
     if e.side > 0 and rules.fee_in_base:
         return e.qty * rate, notional * rate
     bill.rated += notional * rate
     due = max(bill.rated, rules.min_fee)
     if e.side < 0:
         bill.regulated += notional * rules.sell_fee_rate
-        due += bill.regulated + min(bill.filled * rules.sell_fee_per_unit, rules.sell_fee_per_unit_max)
+        bill.by_unit += e.qty * rules.sell_fee_per_unit
+        due += bill.regulated + min(bill.by_unit, rules.sell_fee_per_unit_max)
     fee, bill.paid = due - bill.paid, due
     return 0.0, fee
 

@@ -30,17 +30,15 @@ class Due:
 def holders_pay_and_get_what_is_due(played: Played) -> Iterator[str]:
     """Compare the account events of each row with what the positions and the actions make due."""
     market, n = Market(played.case), len(played.case.instruments)
-    held, cash = [0.0] * n, played.case.initial_cash
+    held = [0.0] * n
     for k in range(len(played.marks)):
-        expected = _charges(played, market, k, held, cash)
+        expected = _charges(played, market, k, held)
         expected += _corporate(played, market, k, held) + _funding(played, market, k, held)
         found = [e for e in played.by_row[k] if e.kind in ACCOUNT_EVENTS]
         yield from _differences(played, k, expected, found)
         for e in played.by_row[k]:
-            cash += e.cash
             if e.kind == EventKind.FILLED:
-                before = held[e.instrument]
-                held[e.instrument] = played.without_dust(e.instrument, before, before + e.side * e.qty - e.fee_qty)
+                held[e.instrument] = played.after_fill(e, held[e.instrument])
             elif e.kind == EventKind.SPLIT:
                 held[e.instrument] = e.qty
 
@@ -58,7 +56,7 @@ def _differences(played: Played, k: int, expected: list[Due], found: list[Event]
             yield f"row {k}: {e.kind.name} of {e.cash!r} on instrument {e.instrument} instead of {d.cash!r}"
 
 
-def _charges(played: Played, market: Market, k: int, held: list[float], cash: float) -> list[Due]:
+def _charges(played: Played, market: Market, k: int, held: list[float]) -> list[Due]:
     """Return borrow and interest of a row that begins a day."""
     rows, case, due = played.case.rows, played.case, []
     if k == 0 or rows[k].day == rows[k - 1].day:
@@ -67,7 +65,7 @@ def _charges(played: Played, market: Market, k: int, held: list[float], cash: fl
     for i, (q, rules) in enumerate(zip(held, case.instruments, strict=True)):
         if q < 0 and rules.borrow_rate > 0:
             due.append(Due(EventKind.BORROW, i, ts, q * market.value(k - 1, i) * rules.borrow_rate * years))
-    cash += sum(d.cash for d in due)
+    cash = played.marks[k - 1].cash + sum(d.cash for d in due)
     if cash < 0 and case.interest_rate > 0:
         due.append(Due(EventKind.INTEREST, -1, ts, cash * case.interest_rate * years))
     return due
@@ -121,7 +119,7 @@ def _held_at(played: Played, k: int, i: int, q: float, ts_ms: int) -> float:
         if e.instrument == i and e.kind == EventKind.SPLIT:
             q = e.qty
         elif e.instrument == i and e.kind == EventKind.FILLED and e.ts_ms < ts_ms:
-            q = played.without_dust(i, q, q + e.side * e.qty - e.fee_qty)
+            q = played.after_fill(e, q)
     return q
 
 

@@ -124,14 +124,15 @@ class Played:
     def _after(self, e: Event, before: float) -> float:
         if e.kind == EventKind.SPLIT:
             return e.qty
-        return self.without_dust(e.instrument, before, before + e.side * e.qty - e.fee_qty)
+        return self.after_fill(e, before)
 
-    def without_dust(self, i: int, before: float, after: float) -> float:
-        """Return a position without what adding and taking away leaves behind: on its step where it has one."""
-        rules = self.case.instruments[i]
+    def after_fill(self, e: Event, before: float) -> float:
+        """Return the position a fill leaves: on its step where it has one, without what sums leave behind elsewhere."""
+        rules, net = self.case.instruments[e.instrument], e.side * e.qty - e.fee_qty
+        after = before + net
         if rules.step.mantissa and not rules.fee_in_base:
             return round(after * rules.step.scale / rules.step.mantissa) * rules.step.mantissa / rules.step.scale
-        return 0.0 if abs(after) <= 1e-12 * (abs(before) + abs(after - before)) else after
+        return 0.0 if abs(after) <= 1e-12 * (abs(before) + abs(net)) else after
 
     @cached_property
     def local(self) -> list[Books]:
@@ -149,9 +150,7 @@ class Played:
     def _hear(self, books: Books, e: Event) -> None:
         books.cash += e.cash
         if e.kind == EventKind.FILLED:
-            before = books.held[e.instrument]
-            after = before + e.side * e.qty - e.fee_qty
-            books.held[e.instrument] = self.without_dust(e.instrument, before, after)
+            books.held[e.instrument] = self.after_fill(e, books.held[e.instrument])
         elif e.kind == EventKind.SPLIT:
             # Every response of the instrument has come by then: what we hold is what the venue holds.
             books.held[e.instrument] = e.qty

@@ -50,24 +50,24 @@ TYPES = {
 def read_requests(text: str) -> dict[int, np.ndarray]:
     """Return the REQUESTs of each row that has any."""
     rows: dict[int, list[np.ndarray]] = defaultdict(list)
-    tags: dict[str, int] = {}
+    orders: dict[str, np.ndarray] = {}
     pairs: dict[str, int] = {}
     for line in text.strip().splitlines():
         row, verb, *words = line.split()
         if verb in ("buy", "sell"):
-            rows[int(row)].append(_new_order(OrderSide[verb.upper()], words, tags, pairs))
+            rows[int(row)].append(_new_order(OrderSide[verb.upper()], words, orders, pairs))
         else:
-            rows[int(row)].append(_change(RequestKind[verb.upper()], words, tags))
+            rows[int(row)].append(_change(RequestKind[verb.upper()], words, orders))
     return {row: np.concatenate(asked) for row, asked in rows.items()}
 
 
-def _new_order(side: OrderSide, words: list[str], tags: dict[str, int], pairs: dict[str, int]) -> np.ndarray:
+def _new_order(side: OrderSide, words: list[str], orders: dict[str, np.ndarray], pairs: dict[str, int]) -> np.ndarray:
     request = np.zeros(1, REQUEST)
     qty, name, *terms = words
     request["kind"], request["side"], request["pair"] = RequestKind.NEW, side, -1
     request["qty"], request["instrument"] = number(qty), NAMES.index(name)
     request["type"] = TYPES[frozenset(terms) & {"limit", "stop", "touch", "trail"}]
-    request["tag"] = 3 * len(tags)
+    request["tag"] = 3 * len(orders)
     given = "an order without a name"
     rest = iter(terms)
     for word in rest:
@@ -82,15 +82,17 @@ def _new_order(side: OrderSide, words: list[str], tags: dict[str, int], pairs: d
             request["expire_ts_ms"] = number(next(rest)) * 1000 if word == "gtd" else 0
         else:
             _set_price(request, word, rest)
-    tags[f"{given} {len(tags)}" if given in tags else given] = int(request["tag"][0])
+    orders[f"{given} {len(orders)}" if given in orders else given] = request
     return request
 
 
-def _change(kind: RequestKind, words: list[str], tags: dict[str, int]) -> np.ndarray:
+def _change(kind: RequestKind, words: list[str], orders: dict[str, np.ndarray]) -> np.ndarray:
     request = np.zeros(1, REQUEST)
     named, *terms = words
-    order, _, leg = named.partition(".")
-    request["kind"], request["pair"], request["tag"] = kind, -1, tags[order] + (LEGS[leg] if leg else 0)
+    name, _, leg = named.partition(".")
+    order = orders[name]
+    request["kind"], request["pair"], request["instrument"] = kind, -1, order["instrument"]
+    request["tag"] = order["tag"] + (LEGS[leg] if leg else 0)
     rest = iter(terms)
     for word in rest:
         _set_price(request, word, rest)

@@ -95,7 +95,7 @@ def inputs_of(strategy: Strategy, config: SimRun | None = None, bars: np.ndarray
         action_starts=none,
         action_ends=none,
         rates=np.zeros((0, len(SYMBOLS))),
-        view=bars,
+        panel=BarPanel(bars, SYMBOLS),
         factors=np.ones(bars.shape),
     )
 

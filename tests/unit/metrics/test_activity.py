@@ -10,6 +10,7 @@ import pytest
 from keel.domain.layout import EVENT, MARK
 from keel.domain.orders import EventKind, OrderType, Reason
 from keel.metrics import activity, trades
+from keel.metrics.curve import scan
 from keel.portfolio.trades_nb import TRADE
 
 
@@ -78,15 +79,15 @@ def test_costs_of_no_trading_are_zero_and_their_bps_undefined():
 
 
 def test_turnover_of_two_is_the_account_bought_and_sold_once_a_year():
-    assert activity.turnover(400_000.0, np.array([100_000.0, 100_000.0]), 2.0) == pytest.approx(2.0)
-    assert math.isnan(activity.turnover(1.0, np.zeros(0), 1.0))
-    assert math.isnan(activity.turnover(1.0, np.array([1.0]), 0.0))
+    assert activity.turnover(400_000.0, 100_000.0, 2.0) == pytest.approx(2.0)
+    assert math.isnan(activity.turnover(1.0, 0.0, 1.0))
+    assert math.isnan(activity.turnover(1.0, 1.0, 0.0))
 
 
 def test_exposure_is_the_mean_of_gross_over_equity_where_equity_is_positive():
     gross, equity = np.array([50.0, 100.0, 30.0]), np.array([100.0, 100.0, -5.0])
-    assert activity.exposure(gross, equity) == pytest.approx(0.75)
-    assert math.isnan(activity.exposure(gross[2:], equity[2:]))
+    assert scan(equity, gross).exposure == pytest.approx(0.75)
+    assert math.isnan(scan(equity[2:], gross[2:]).exposure)
 
 
 def test_orders_are_counted_by_kind_and_partly_filled_ones_once():

@@ -10,17 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from keel.metrics.curve import scan
 from keel.metrics.drawdown import (
     deepest_drawdown,
     drawdown_series,
     longest_drawdown_days,
-    max_drawdown,
     time_under_water,
     ulcer_index,
     worst_drawdowns,
 )
 
 DAY = 86_400_000
+
+
+def max_drawdown(equity: np.ndarray) -> float:
+    return scan(equity, np.zeros(len(equity))).max_drawdown
 
 
 def days(*numbers: int) -> np.ndarray:

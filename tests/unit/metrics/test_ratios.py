@@ -13,13 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keel.metrics import drawdown, returns
+from keel.metrics import returns
+from keel.metrics.curve import scan
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the reference library's own imports warn
     import empyrical
 
 STOCKS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "stocks_yahoo_csv"
+
+
+def max_drawdown(equity: np.ndarray) -> float:
+    return scan(equity, np.zeros(len(equity))).max_drawdown
 
 
 def assert_equals_empyrical(daily_returns: np.ndarray, year: int, risk_free: float = 0.0) -> None:
@@ -35,7 +40,7 @@ def assert_equals_empyrical(daily_returns: np.ndarray, year: int, risk_free: flo
             "max_drawdown": empyrical.max_drawdown(ours),
             "calmar": empyrical.calmar_ratio(ours, annualization=year),
         }
-    growth, fall = returns.cagr(equity, year), drawdown.max_drawdown(equity)
+    growth, fall = returns.cagr(equity, year), max_drawdown(equity)
     own = {
         "total_return": returns.total_return(equity),
         "cagr": growth,
@@ -83,7 +88,7 @@ def test_no_curve_gives_a_warning_or_an_infinite_figure(equity, year):
         returns.annual_volatility(daily, year),
         returns.sharpe(daily, year),
         returns.sortino(daily, year),
-        drawdown.max_drawdown(equity),
+        max_drawdown(equity),
     ]
     assert not any(math.isinf(figure) for figure in figures)
 
@@ -93,7 +98,7 @@ def test_ratios_of_short_or_flat_curves_are_undefined(equity):
     daily = returns.simple_returns(np.array(equity))
     assert math.isnan(returns.sharpe(daily, 365))
     assert math.isnan(returns.sortino(daily, 365))
-    assert math.isnan(returns.calmar(0.1, drawdown.max_drawdown(np.array(equity))))
+    assert math.isnan(returns.calmar(0.1, max_drawdown(np.array(equity))))
 
 
 def test_steady_growth_has_no_sharpe_ratio_rather_than_a_huge_one():
