@@ -67,7 +67,8 @@ def close_row_nb(bars, marks, run, row, equity, local_equity, gross, net):
         run.status = RunStatus.BANKRUPT
     update_latches_nb(run, bars[row, 0].day, close_ts_ms, row == run.first_row)
     run.last_close_ts_ms = close_ts_ms
-    mark = marks[row]
+    # A caller that asks for each row's mark at once keeps a single record.
+    mark = marks[row if len(marks) > 1 else 0]
     mark.ts_ms = close_ts_ms
     mark.equity = equity
     mark.local_equity = local_equity

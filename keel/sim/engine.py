@@ -14,15 +14,14 @@ from keel.domain.layout import ACTION, BAR, EVENT, LOCAL, MARK, ORDER, REQUEST
 from keel.domain.orders import RunStatus
 from keel.sim import kernel_nb
 from keel.sim.event_log import EventLog, ring_part
+from keel.sim.start_nb import start_run_nb
 
 _FIRST_CHUNK: Final = 4_000
 """Bars played before the first look at the kill switch; every trade of a bar costs about a microsecond."""
 _CHUNK_S: Final = 0.003
 """Wall time to play between two looks; where trading sets in, the same bars may take twenty times as long (rule 18)."""
-
 _MOST_GROWTH: Final = 8.0
-_VOLATILE: Final = ("half_spread_bps", "impact_coefficient", "entry_ms", "response_ms", "jitter_ms")
-"""RUN fields of what grows with volatility (rules 11, 13): where all are 0 nobody asks for it: no bar reckons it."""
+"""Times the bars of one chunk that the next one may have."""
 
 Records = NDArray[np.void]
 
@@ -70,22 +69,7 @@ class Simulator:
         self._log = EventLog()
         self._decided = True
         self._next = first_row
-        self._start(first_row)
-
-    def _start(self, first_row: int) -> None:
-        run = self._run[0]
-        cash = float(run["cash"][0])
-        run["cash"][LOCAL] = cash
-        run["equity"][:] = cash
-        for field in ("last_local_equity", "day_start_equity", "peak_equity"):
-            run[field] = cash
-        run["row"] = run["first_row"] = first_row
-        run["last_close_ts_ms"] = self._bars[first_row, 0]["open_ts_ms"]
-        self._slots["rate"] = self._rates[first_row] if len(self._rates) else 1.0
-        self._slots["next_corporate"] = self._slots["next_funding"] = self._slots["action_start"]
-        run["needs_volatility"] = any(run[field] for field in _VOLATILE)
-        run["rate_tokens"] = run["max_orders_per_minute"]
-        run["rate_ts_ms"] = self._bars[first_row, 0]["close_ts_ms"]
+        start_run_nb(self._bars, self._rates, self._run, self._slots, first_row)
 
     def run(self, targets: NDArray[np.float64], pause: Callable[[int], bool] | None = None) -> None:
         """Play all rows with target weights of shape (rows, N), NaN for no new target.

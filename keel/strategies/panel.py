@@ -82,8 +82,12 @@ class BarPanel:
 
     def until(self, row: int) -> BarPanel:
         """Return the panel as it stood at the close of `row`, that row included."""
+        return self.part(0, row + 1)
+
+    def part(self, first: int, last: int) -> BarPanel:
+        """Return the rows first … last - 1."""
         panel = BarPanel.__new__(BarPanel)
-        panel._bars, panel._closes, panel.symbols = self._bars[: row + 1], self._closes[: row + 1], self.symbols
+        panel._bars, panel._closes, panel.symbols = self._bars[first:last], self._closes[first:last], self.symbols
         panel._own = {}
         return panel
 

@@ -37,7 +37,8 @@ def basis(state: State, order: Order) -> float:
     if order.trigger_price > 0:
         return order.trigger_price * market.rate
     if order.type == OrderType.TRAILING_STOP and order.best_price is not None:
-        return trailing_trigger_of(order, order.best_price) * market.rate
+        trigger = trailing_trigger_of(order, order.best_price)
+        return trigger * market.rate if trigger > 0 else market.value
     return market.value
 
 

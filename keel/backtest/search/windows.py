@@ -71,7 +71,8 @@ def stitched(inputs: BacktestInputs, parts: Sequence[tuple[Rows, Strategy]]) -> 
         strategy = _Relay(inputs.panel, [(rows[1], one) for rows, one in parts], first)
     else:
         raise UsageError("strategy.class: a vectorised and an event-driven strategy cannot take turns in one account")
-    return replace(inputs, strategy=strategy, **_rows_of(inputs, first, last))
+    part = inputs.panel.part(first, last)
+    return replace(inputs, strategy=strategy, panel=part, **_rows_of(inputs, first, last))
 
 
 def _rows_of(inputs: BacktestInputs, first: int, last: int) -> dict[str, Any]:
