@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from keel.metrics import activity, distribution, drawdown, returns
 from keel.metrics.curve_nb import scan_nb
+from keel.metrics.deflated import probabilistic_sharpe, sharpe_estimate
 
 Floats = NDArray[np.float64]
 
@@ -121,7 +122,7 @@ def curve_figures(curve: Curve, year: float) -> dict[str, Any]:
         "start_equity": float(equity[0]) if len(equity) else math.nan,
         "end_equity": float(equity[-1]) if len(equity) else math.nan,
         **head,
-        "probabilistic_sharpe": distribution.probabilistic_sharpe(daily),
+        "probabilistic_sharpe": probabilistic_sharpe(sharpe_estimate(daily)),
         "calmar": calmar,
         "max_drawdown": deepest,
         **_fall_figures(drawdown.deepest_drawdown(curve.ts_ms, series)),

@@ -60,20 +60,6 @@ def kurtosis(returns: Floats) -> float:
     return (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (fourth / second**2 - 3.0) + 6.0)
 
 
-def probabilistic_sharpe(returns: Floats) -> float:
-    """Return the probability that the true Sharpe ratio is above 0 (Bailey and López de Prado 2012), by its estimate.
-
-    Short samples, negative skew and fat tails lower the certainty. NaN where the Sharpe ratio is not defined.
-    """
-    skew, excess = skewness(returns), kurtosis(returns)
-    deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
-    if math.isnan(skew) or math.isnan(excess) or deviation <= _SPREAD:
-        return math.nan
-    ratio = float(np.mean(returns)) / deviation
-    variance = 1.0 - skew * ratio + (excess + 2.0) / 4.0 * ratio**2
-    return 0.5 * (1.0 + math.erf(ratio * math.sqrt((len(returns) - 1) / variance / 2.0))) if variance > 0 else math.nan
-
-
 def period_keys(days: NDArray[np.integer], horizon: str) -> NDArray[np.int64]:
     """Return the number of the day, week (from Monday), month, quarter or year that each day since 1970 falls in."""
     if horizon == "day":

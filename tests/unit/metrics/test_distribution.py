@@ -68,21 +68,11 @@ def test_shape_of_a_known_sample_is_that_of_the_textbook():
     assert distribution.kurtosis(sample) == pytest.approx(3.152, rel=1e-9)
 
 
-def test_probability_of_a_true_sharpe_above_zero_grows_with_the_sample():
-    rng = np.random.default_rng(5)
-    noise = rng.normal(0.0, 0.01, 1000)
-    noise -= noise.mean()
-    assert distribution.probabilistic_sharpe(noise) == pytest.approx(0.5)
-    short, long = (distribution.probabilistic_sharpe(noise[:n] - noise[:n].mean() + 0.0005) for n in (100, 1000))
-    assert 0.5 < short < long < 1.0
-
-
 @pytest.mark.parametrize("sample", [[], [0.01], [0.0] * 30])
 def test_shape_of_too_little_is_undefined(sample):
     values = np.array(sample)
     assert math.isnan(distribution.skewness(values))
     assert math.isnan(distribution.kurtosis(values))
-    assert math.isnan(distribution.probabilistic_sharpe(values))
     assert math.isnan(relative.relative_figures(values, values, 365)["beta"])
     assert np.all(np.isnan(relative.rolling_sharpe(values, 10, 365)))
 
