@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from statistics import NormalDist, median
+from statistics import median
 from typing import Final
 
 from keel.backtest.search.space import Parameter, as_number
 from keel.backtest.search.study import Tried
+from keel.metrics.deflated import expected_maximum_sharpe
 from keel.runs.ledger import TrialCount
 
-_EULER: Final = 0.5772156649015329
 _FEW_TRADES: Final = 30
 """Closed trades below which a figure is mostly chance: the textbook size of a small sample."""
 _LONELY: Final = 0.5
@@ -21,15 +20,9 @@ _LONELY: Final = 0.5
 def expected_best_sharpe(trials: int, years: float) -> float:
     """Return the Sharpe ratio (a year) to expect of the best of `trials` independent strategies without any skill.
 
-    Bailey and López de Prado, The Deflated Sharpe Ratio, J. Portfolio Management 40(5), 2014, equation 1, with the
-    variance that an estimate of a Sharpe ratio of zero has over `years`: 1 / years (Lo, Financial Analysts Journal
-    58(4), 2002). 0 for a single trial.
+    An estimate of a Sharpe ratio of zero has the variance 1 / years (Lo, Financial Analysts Journal 58(4), 2002).
     """
-    if trials < 2 or years <= 0:
-        return 0.0
-    normal = NormalDist()
-    high, higher = normal.inv_cdf(1.0 - 1.0 / trials), normal.inv_cdf(1.0 - 1.0 / (trials * math.e))
-    return math.sqrt(1.0 / years) * ((1.0 - _EULER) * high + _EULER * higher)
+    return expected_maximum_sharpe(trials, 1.0 / years) if trials >= 1 and years > 0 else 0.0
 
 
 def warnings_of(
