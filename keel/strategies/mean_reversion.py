@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from keel.features.indicators import talib
 from keel.strategies.holding import equal_shares, hold_between
-from keel.strategies.indicators import talib
 from keel.strategies.panel import BarPanel, Column, Series
 from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from keel.features.indicators import talib
 from keel.strategies.holding import Period, hold_from, period_starts
-from keel.strategies.indicators import talib
 from keel.strategies.panel import BarPanel, Column, Series
 from keel.strategies.port import MOST_BARS, StrategyParams, VectorStrategy
 

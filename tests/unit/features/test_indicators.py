@@ -10,7 +10,7 @@ import pytest
 WITHOUT = "import keel.strategies.rsi; import sys; assert 'pandas' not in sys.modules; import pandas; pandas.Series"
 WITH = """
 import numpy, pandas
-from keel.strategies.indicators import talib
+from keel.features.indicators import talib
 assert isinstance(talib.SMA(pandas.Series(numpy.arange(9.0)), 3), pandas.Series)
 """
 

@@ -1,4 +1,4 @@
-"""TA-Lib, as the shipped strategies use it: arrays in, arrays out."""
+"""TA-Lib, as the features and the shipped strategies use it: arrays in, arrays out."""
 
 from __future__ import annotations
 
