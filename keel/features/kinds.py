@@ -117,8 +117,8 @@ def extra_columns(section: ObservationSection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted))
 
 
-def own_features(section: ObservationSection, series: Series) -> Iterator[Column]:
-    """Yield each feature of one instrument, not normalised, of shape (bars,), NaN during its own warm-up.
+def own_features(section: ObservationSection, series: Series) -> Iterator[tuple[str, Column]]:
+    """Yield each feature of one instrument by name: not normalised, of shape (bars,), NaN during its own warm-up.
 
     Raises DataError, naming feature, symbol and the bar's time, where one is no finite number after that.
     """
@@ -128,7 +128,15 @@ def own_features(section: ObservationSection, series: Series) -> Iterator[Column
             columns = kind.compute(entry, series)
         for name, values in zip(kind.names_of(entry), columns, strict=True):
             _refuse_unknown(name, values, kind.warm_up(entry), series)
-            yield values
+            yield name, values
+
+
+def own_returns(series: Series) -> Column:
+    """Return the log returns that a GARCH is fitted to, shape (bars - 1,). Raises DataError as `own_features` does."""
+    with np.errstate(all="ignore"):
+        returns = price.log_returns(series)
+    _refuse_unknown("garch", returns, 1, series)
+    return returns[1:]
 
 
 def _refuse_unknown(name: str, values: Column, warm_up: int, series: Series) -> None:

@@ -18,10 +18,9 @@ from keel.domain.errors import DataError
 from keel.domain.layout import BAR_PRESENT
 from keel.features.fitted import Fitted
 from keel.features.garch import fit_garch
-from keel.features.kinds import KINDS, feature_names, own_features, warm_up_bars
+from keel.features.kinds import KINDS, feature_names, own_features, own_returns, warm_up_bars
 from keel.features.normalise import centre_and_scale
 from keel.features.normalise_nb import lay_nb
-from keel.features.price import log_returns
 from keel.features.series import Column, Garch, Series
 
 Extra = Mapping[str, NDArray[Any]]
@@ -45,16 +44,16 @@ def fit(
     with a warm-up of its own, so that no row outside is read. Raises DataError where an instrument has too few bars in
     a span, or a feature is no finite number after its warm-up.
     """
+    _refuse_shapes(symbols, bars, extra)
     parts = [(bars, extra)] if spans is None else [(bars[a:b], _cut(extra, slice(a, b))) for a, b in spans]
     centres, scales, garch = [], [], []
     for i, symbol in enumerate(symbols):
         own = [_series(section, symbol, i, part, beside) for part, beside in parts]
         if any(entry.kind == "garch" for entry in section.features):
-            fitted = fit_garch(symbol, np.concatenate([log_returns(series)[1:] for series in own]))
-            garch.append(fitted)
+            garch.append(fit_garch(symbol, np.concatenate([own_returns(series) for series in own])))
             for series in own:
-                series.garch = fitted
-        moments = [centre_and_scale(values) for values in _pooled(section, own)]
+                series.garch = garch[-1]
+        moments = [centre_and_scale(f"feature {name} of {symbol}", values) for name, values in _pooled(section, own)]
         centres.append(tuple(centre for centre, _ in moments))
         scales.append(tuple(scale for _, scale in moments))
     return Fitted(section, tuple(symbols), tuple(centres), tuple(scales), tuple(garch))
@@ -70,11 +69,12 @@ def compute_features(fitted: Fitted, bars: NDArray[np.void], extra: Extra = _NOT
     after its warm-up, and for an instrument with too few bars.
     """
     section = fitted.section
+    _refuse_shapes(fitted.symbols, bars, extra)
     out = np.empty((*bars.shape, len(feature_names(section))), dtype=np.float32)
     for i, symbol in enumerate(fitted.symbols):
         garch = fitted.garch[i] if fitted.garch else None
         series = _series(section, symbol, i, bars, extra, garch)
-        for f, values in enumerate(own_features(section, series)):
+        for f, (_, values) in enumerate(own_features(section, series)):
             lay_nb(out[:, i, f], series.present, values, fitted.centre[i][f], fitted.scale[i][f], section.clip)
     return out
 
@@ -111,6 +111,13 @@ def lookback_bars(fitted: Fitted) -> int:
     return max(kind.warm_up(entry) + kind.memory(entry, fitted.garch) for kind, entry in kinds) + section.window
 
 
+def _refuse_shapes(symbols: Sequence[str], bars: NDArray[np.void], extra: Extra) -> None:
+    shapes = {"bars": bars.shape} | {name: values.shape for name, values in extra.items()}
+    for what, shape in shapes.items():
+        if shape != (len(bars), len(symbols)):
+            raise ValueError(f"{what} have shape {shape}, bars of {len(symbols)} symbols ({len(bars)}, {len(symbols)})")
+
+
 def _series(
     section: ObservationSection,
     symbol: str,
@@ -135,11 +142,11 @@ def _refuse_few(section: ObservationSection, symbol: str, bars: int) -> None:
         )
 
 
-def _pooled(section: ObservationSection, own: Sequence[Series]) -> Iterator[Column]:
-    """Yield each feature's values of all spans in one column, warm-ups left out."""
+def _pooled(section: ObservationSection, own: Sequence[Series]) -> Iterator[tuple[str, Column]]:
+    """Yield each feature by name with its values of all spans in one column, warm-ups left out."""
     need = warm_up_bars(section)
     for each in zip(*(own_features(section, series) for series in own), strict=True):
-        yield np.concatenate([values[need:] for values in each])
+        yield each[0][0], np.concatenate([values[need:] for _, values in each])
 
 
 def _cut(extra: Extra, rows: slice) -> Extra:
