@@ -120,9 +120,7 @@ def fitted_from_json(content: bytes | str, where: str) -> Fitted:
         raise UsageError(f"{where}: is no observation.json: {_MEND}")
     if tree["format"] != FORMAT:
         told = clip(str(tree["format"]))
-        raise UsageError(
-            f"{where}: is of format {told}, this version of Keel reads {FORMAT}: train again, or use theirs"
-        )
+        raise UsageError(f"{where}: is of format {told}, this version of Keel reads {FORMAT}: train again")
     if tree.pop("hash", None) != _hash_of(tree):
         raise UsageError(f"{where}: was changed after it was saved, its hash does not match: {_MEND}")
     return _from_tree(tree, where)
@@ -133,12 +131,12 @@ def _from_tree(tree: dict[str, Any], where: str) -> Fitted:
         section = ObservationSection.model_validate(tree["section"])
         fitted = Fitted(
             section=section,
-            symbols=tuple(str(symbol) for symbol in tree["symbols"]),
+            symbols=_names(tree["symbols"]),
             centre=_numbers(tree["centre"]),
             scale=_numbers(tree["scale"]),
             garch=tuple(Garch(**{key: float(value) for key, value in one.items()}) for one in tree["garch"]),
         )
-        names, saved = feature_names(section), tuple(tree["features"])
+        names, saved = feature_names(section), _names(tree["features"])
     except (KeyError, TypeError, ValueError, AttributeError, ValidationError):
         raise UsageError(f"{where}: lacks what an observation.json of format {FORMAT} has: {_MEND}") from None
     if names != saved:
@@ -147,6 +145,12 @@ def _from_tree(tree: dict[str, Any], where: str) -> Fitted:
     if not _is_sound(fitted, len(names)):
         raise UsageError(f"{where}: has no centre and scale above 0 for each symbol and feature: {_MEND}")
     return fitted
+
+
+def _names(values: list[str]) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError("a name is text")
+    return tuple(values)
 
 
 def _numbers(rows: list[list[float]]) -> tuple[tuple[float, ...], ...]:
