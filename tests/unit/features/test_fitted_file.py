@@ -122,6 +122,15 @@ def test_file_with_a_fitting_hash_but_other_content_is_refused(fitted, key, valu
     assert re.match("observation.json: (lacks what|its features are not|has no centre)", told(fitted, edit))
 
 
+@pytest.mark.parametrize("scale", [0.0, -1.0])
+def test_scale_that_nothing_can_be_divided_by_is_refused(fitted, scale):
+    def edit(tree):
+        tree["scale"][1][2] = scale
+        signed(tree)
+
+    assert "has no centre and scale above 0 for each symbol and feature" in told(fitted, edit)
+
+
 def test_features_that_this_version_would_order_otherwise_are_refused(fitted):
     def edit(tree):
         tree["features"][:2] = tree["features"][1::-1]
@@ -144,9 +153,13 @@ def test_save_that_fails_leaves_the_old_file_whole(fitted, tmp_path):
     path = tmp_path / "observation.json"
     save_fitted(fitted, path)
     before = path.read_bytes()
+    (tmp_path / "same").hardlink_to(path)
+    save_fitted(replace(fitted, symbols=SYMBOLS[::-1]), path)
+    assert (tmp_path / "same").read_bytes() == before, "the old file was written into"
     (tmp_path / ".observation.json.partial").mkdir()
+    before = path.read_bytes()
     with pytest.raises(UsageError, match="cannot write"):
-        save_fitted(replace(fitted, symbols=SYMBOLS[::-1]), path)
+        save_fitted(fitted, path)
     assert path.read_bytes() == before
 
 

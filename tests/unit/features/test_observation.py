@@ -164,6 +164,7 @@ def test_missing_value_of_a_column_is_told_where_there_is_a_bar_only(fitted):
     bars = market(200, n=3, seed=18)
     extra = beside(bars)
     extra["funding"][60, 2] = np.nan
+    bars["flags"][30:40, 2] = 0
     with pytest.raises(DataError, match="feature column_funding of S2 is nan at the bar that closes 1970-01-03 13:00"):
         compute_features(fitted, bars, extra)
     bars["flags"][60, 2] = 0

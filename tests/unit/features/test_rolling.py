@@ -55,7 +55,11 @@ def test_deviation_is_right_far_from_zero_and_after_a_wild_bar():
 
 
 def test_constant_window_has_no_deviation_at_all():
-    assert rolling_moments(np.append(np.random.default_rng(6).random(50), np.full(20, 0.1)), 20)[1][-1] == 0.0
+    rng = np.random.default_rng(6)
+    for bars in (3, 7, 20, 51):
+        for price in rng.lognormal(0.0, 5.0, 40):
+            walk = np.append(price * rng.random(50), np.full(bars, price))
+            assert rolling_moments(walk, bars)[1][-1] == 0.0
 
 
 def test_leading_nan_are_left_out_and_others_spread():
