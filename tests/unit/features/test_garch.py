@@ -65,12 +65,23 @@ def test_fit_is_archs_whatever_the_scale_of_the_returns():
     assert (small.alpha, small.beta) == pytest.approx((fitted.alpha, fitted.beta), rel=1e-6)
 
 
+def test_fit_of_very_many_returns_finds_what_made_them():
+    variance, returns = 5e-7, []
+    for shock in np.random.default_rng(2).normal(size=400_000).tolist():
+        returns.append(variance**0.5 * shock)
+        variance = 5e-9 + 0.08 * returns[-1] ** 2 + 0.91 * variance
+    fitted = fit_garch("S0", np.array(returns))
+    # by the sum of the log-likelihood the answer is where the optimiser begins, 0.1 and 0.88
+    assert (fitted.alpha, fitted.beta) == pytest.approx((0.08, 0.91), abs=3e-3)
+    assert fitted.omega == pytest.approx(5e-9, rel=0.1)
+
+
 def test_noise_always_has_a_fit_and_beta_has_its_bound():
     for seed in range(12):
         fitted = fit_garch("S0", np.random.default_rng(seed).normal(0, 1e-3, 500))
         assert 0.0 <= fitted.beta <= MOST_BETA
         assert 0.0 <= fitted.alpha < 0.3
-    # no optimum within: arch's own start gets stuck at this one
+    # the optimiser gets stuck at this one if it looks at the sum of the log-likelihood
     assert fit_garch("S0", np.random.default_rng(7).normal(0, 1e-3, 3000)).variance > 0.0
 
 
