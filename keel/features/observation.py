@@ -46,6 +46,8 @@ def fit(
     """
     _refuse_shapes(symbols, bars, extra)
     parts = [(bars, extra)] if spans is None else [(bars[a:b], _cut(extra, slice(a, b))) for a, b in spans]
+    if not parts:
+        raise ValueError("there are no training rows to fit to")
     centres, scales, garch = [], [], []
     for i, symbol in enumerate(symbols):
         own = [_series(section, symbol, i, part, beside) for part, beside in parts]

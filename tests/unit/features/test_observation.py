@@ -208,3 +208,5 @@ def test_arrays_of_other_shapes_are_our_own_mistake(fitted):
         compute_features(fitted, bars)
     with pytest.raises(ValueError, match="funding have shape"):
         fit(ALL, ("S0", "S1"), bars, {"funding": np.zeros((200, 1))})
+    with pytest.raises(ValueError, match="no training rows"):
+        fit(section_of({"kind": "rsi"}), ("S0",), market(200), spans=[])
