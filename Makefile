@@ -44,7 +44,7 @@ mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list tho
 fuzz: $(VENV)/.fuzz  ## Fuzz the importers and the config, 30 minutes each (FUZZ_MINUTES=30) on two cores.
 	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES)
 
-bench: $(VENV)/.demo bench-env  ## Measure Keel beside its peers; one JSON object a line.
+bench: $(VENV)/.dev bench-env  ## Measure Keel beside its peers; one JSON object a line.
 	$(BIN)/python benchmarks/bench.py
 
 bench-costs: $(VENV)/.demo  ## Measure what each feature of the kernel costs and how cost grows; one JSON object a line.

@@ -104,9 +104,11 @@ def _refuse_difference(comparison: Comparison, ours: Measured, peer: Measured) -
 
 
 def _time_line(comparison: Comparison, pairs: list[tuple[Measured, Measured]]) -> Measured:
+    works = comparison.work, comparison.peer_work or comparison.work
+
     def median(side: int, name: str) -> float:
         seconds: float = statistics.median(pair[side][name] for pair in pairs)
-        return seconds / comparison.work / comparison.unit_s
+        return seconds / works[side] / comparison.unit_s
 
     ours, peer = median(0, "seconds"), median(1, "seconds")
     ours_cpu, peer_cpu = median(0, "cpu_seconds"), median(1, "cpu_seconds")

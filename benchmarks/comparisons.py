@@ -42,6 +42,8 @@ class Comparison:
     work: int
     unit: str
     unit_s: float
+    peer_work: int | None = None
+    """The peer's, where it does another amount of the same work."""
     same_result: bool = False
     """Both sides model the same, so that their results agree to 1e-9: anything else is an error."""
     memory: bool = False
@@ -80,6 +82,7 @@ def _comparisons() -> Iterator[Comparison]:
     yield _sweep("total return, peer pair by pair", "sweep_in_turn", "rust")
     for engine in ("numba", "rust"):
         yield from _universes(engine)
+    yield from _environments()
 
 
 def _crossovers(engine: str) -> Iterator[Comparison]:
@@ -100,6 +103,20 @@ def _universes(engine: str) -> Iterator[Comparison]:
         name = f"500 instruments x 5,000 days, weekly weights, {models}"
         ours, same = Side("ours_universe.py", (config,)), models == "models off"
         yield Comparison(name, "universe", ours, *peer, cells, *_PER_BAR, same_result=same)
+
+
+def _environments() -> Iterator[Comparison]:
+    for name in ("gym_trading_env", "gym_anytrading"):
+        label = name.replace("_", "-")
+        for envs, threads, steps in ((1, 1, 20_000), (1024, 1, 300), (1024, 2, 300)):
+            ours = Side("ours_env.py", (f"{envs}", f"{threads}", f"{steps}"))
+            # A peer's environments are stepped one by one: eight cost what a thousand cost, each.
+            side = Side(f"peer_{name}.py", (f"{min(envs, 8)}", f"{steps if envs == 1 else 1500}"), name)
+            scale = min(envs, 8) * (1500 if envs > 1 else steps)
+            form = "one environment" if envs == 1 else f"{envs:,} environments, {threads} thread(s)"
+            yield Comparison(
+                f"random actions, {form}", "minutes_100k", ours, side, label, envs * steps, "ns/step", 1e-9, scale
+            )
 
 
 COMPARISONS: Final = tuple(_comparisons())

@@ -21,7 +21,7 @@ def main(config_name: str, bars_file: str) -> None:
 
     def once() -> float:
         # A strategy keeps state, so each run gets its own.
-        inputs, _ = wire_backtest(loaded.config, loaded.document, data)
+        inputs, _ = wire_backtest(loaded.deciding, loaded.document, data)
         result = run_backtest(inputs, "bench", lambda _rows: None)
         return float(result.marks["equity"][-1])
 

@@ -63,4 +63,4 @@ def market_data(bars: NDArray[np.void]) -> MarketData:
 
 def wire(loaded: LoadedConfig, bars: NDArray[np.void]) -> BacktestInputs:
     """Return the inputs of a backtest of a config on bars in memory."""
-    return wire_backtest(loaded.config, loaded.document, market_data(bars))[0]
+    return wire_backtest(loaded.deciding, loaded.document, market_data(bars))[0]

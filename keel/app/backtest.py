@@ -123,7 +123,7 @@ def _simulate(
     from keel.risk.kill_switch import KillSwitch
     from keel.runs.manifest import begin_manifest
 
-    config = loaded.config
+    config = loaded.deciding
     for made in ensure_bars(config.data, config.market.calendar, BarStore(Path(config.data.store))):
         _say(f"Put {made.bars.table.height:,} {made.bars.timeframe} bars of {made.bars.instrument_id} into the store.")
     compile_if_cold(progress, _say)

@@ -84,7 +84,7 @@ def _check(loaded: LoadedConfig, most_bars: int | None, seconds: float, progress
     from keel.backtest.warm_up_need import warm_up_need
 
     inputs = _inputs(loaded, most_bars, progress)
-    class_path = loaded.config.strategy.class_path
+    class_path = loaded.deciding.strategy.class_path
     decide = decider(inputs, lambda: load_strategy(class_path, loaded.document))
     task = progress.add_task("cutting", total=len(inputs.bars))
     prober = _prober(inputs, decide)
@@ -127,7 +127,7 @@ def _inputs(loaded: LoadedConfig, most_bars: int | None, progress: Progress) -> 
     from keel.data.store import BarStore
     from keel.strategies.port import EventStrategy
 
-    config = loaded.config
+    config = loaded.deciding
     for _ in ensure_bars(config.data, config.market.calendar, BarStore(Path(config.data.store))):
         pass
     inputs, _ = wire_backtest(config, loaded.document)

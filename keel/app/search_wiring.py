@@ -68,8 +68,8 @@ class EnterTrials:
         def wire(overrides: tuple[str, ...], _logs: ExitStack = logs) -> tuple[BacktestInputs, tuple[DataRecord, ...]]:
             varied = vary(self.loaded, overrides)
             if not _share_bars(varied, self.loaded):
-                return wire_backtest(varied.config, varied.document)
-            return wire_backtest(varied.config, varied.document, data, panel)[0], ()
+                return wire_backtest(varied.deciding, varied.document)
+            return wire_backtest(varied.deciding, varied.document, data, panel)[0], ()
 
         return wire
 
@@ -102,14 +102,14 @@ def _classes(written: object) -> Iterator[str]:
 def check_trial(loaded: LoadedConfig, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Return the resolved config of a trial, its strategy's own parameters checked. Raises ConfigError."""
     varied = vary(loaded, overrides)
-    load_strategy(varied.config.strategy.class_path, varied.document)
+    load_strategy(varied.deciding.strategy.class_path, varied.document)
     return varied.resolved
 
 
 def strategy_of(loaded: LoadedConfig, overrides: tuple[str, ...]) -> Strategy:
     """Return the strategy of a trial. Raises ConfigError where the config or the strategy refuses its parameters."""
     varied = vary(loaded, overrides)
-    return load_strategy(varied.config.strategy.class_path, varied.document)
+    return load_strategy(varied.deciding.strategy.class_path, varied.document)
 
 
 def _share_bars(one: LoadedConfig, other: LoadedConfig) -> bool:

@@ -137,7 +137,7 @@ def _play(run: SearchRun, choices: list[Choice]) -> RunResult:
     from keel.runs.manifest import iso_utc
 
     first = vary(run.loaded, choices[0].chosen.overrides)
-    inputs, _ = wire_backtest(run.loaded.config, first.document, run.data)
+    inputs, _ = wire_backtest(run.loaded.deciding, first.document, run.data)
     parts = [(choice.window.test, strategy_of(run.loaded, choice.chosen.overrides)) for choice in choices]
     started, clock = iso_utc(datetime.now(UTC)), time.perf_counter()
     played = run_backtest(stitched(inputs, parts), run.study.name, lambda _rows: run.stop())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from keel.config.modes import RunConfig
 from keel.config.yaml_tree import Document
 from keel.data.actions import Actions, TradedBars, no_actions, read_actions
 from keel.data.adjust import forward_adjusted
-from keel.data.align import align, fine_bars
+from keel.data.align import align, align_columns, fine_bars
 from keel.data.parquet_file import BarFile
 from keel.data.quality.finding import Finding
 from keel.data.rates import MAX_AGE_DAYS, Rate, rates_for, read_rate
@@ -38,7 +38,7 @@ class MarketData:
     `bars` is BAR (rows, N) as traded, `fine` finer BAR (M,) with each instrument's range in it, `actions` ACTION (A,)
     with each instrument's range in it. `rates` is account currency per unit of quote currency, (rows, N), or (0, N)
     where all quote currencies are the account's. `view` is `bars` as strategies see them, without the jumps of splits:
-    prices × `factors` (rows, N); the same array where nothing splits.
+    prices × `factors` (rows, N); the same array where nothing splits. `extra` is further columns by name, (rows, N).
     """
 
     bars: NDArray[np.void]
@@ -52,10 +52,14 @@ class MarketData:
     view: NDArray[np.void]
     factors: NDArray[np.float64]
     records: tuple[DataRecord, ...]
+    extra: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def read_market_data(config: RunConfig, document: Document) -> MarketData:
-    """Read what a config asks for. Raises ConfigError or DataError, one line that names the key or file."""
+def read_market_data(config: RunConfig, document: Document, extra: Sequence[str] = ()) -> MarketData:
+    """Read what a config asks for, and `extra` columns of its bars.
+
+    Raises ConfigError or DataError, one line that names the key or file.
+    """
     files = mend(config, _open_bars(config, config.data.timeframe))
     fine_timeframe = config.data.reference_timeframe
     finer = [] if fine_timeframe is None else mend(config, _open_bars(config, fine_timeframe))
@@ -83,6 +87,7 @@ def read_market_data(config: RunConfig, document: Document) -> MarketData:
         view=view,
         factors=factors,
         records=(*records, *rate_records, *_action_record(config, actions)),
+        extra=align_columns(files, extra, bars["close_ts_ms"][:, 0]),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keel.app.wire_data import MarketData, read_market_data
 from keel.app.wire_strategy import load_strategy
 from keel.backtest.run import BacktestInputs
-from keel.config.modes import RunConfig
+from keel.config.modes import DecidedConfig, RunConfig
 from keel.config.yaml_tree import Document
 from keel.domain.instrument import Grid, Instrument, InstrumentId
 from keel.runs.manifest import DataRecord
@@ -13,7 +13,7 @@ from keel.strategies.panel import BarPanel
 
 
 def wire_backtest(
-    config: RunConfig,
+    config: DecidedConfig,
     document: Document | None = None,
     data: MarketData | None = None,
     panel: BarPanel | None = None,
@@ -26,7 +26,7 @@ def wire_backtest(
     written = document or Document("config", config.model_dump(by_alias=True), {})
     strategy = load_strategy(config.strategy.class_path, written)
     data = read_market_data(config, written) if data is None else data
-    instruments = tuple(_instrument(config, symbol) for symbol in config.data.symbols)
+    instruments = instruments_of(config)
     inputs = BacktestInputs(
         config=config,
         instruments=instruments,
@@ -43,6 +43,11 @@ def wire_backtest(
         factors=data.factors,
     )
     return inputs, data.records
+
+
+def instruments_of(config: RunConfig) -> tuple[Instrument, ...]:
+    """Return a config's instruments, in the configured order."""
+    return tuple(_instrument(config, symbol) for symbol in config.data.symbols)
 
 
 def _instrument(config: RunConfig, symbol: str) -> Instrument:

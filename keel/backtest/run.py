@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from keel.backtest.decisions import KeepGoing, Weights, decide_all, signal_report, strategy_failed
 from keel.backtest.events import play_events
-from keel.config.modes import RunConfig
+from keel.config.modes import DecidedConfig
 from keel.data.adjust import adjust_bars
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.domain.instrument import Instrument
@@ -31,7 +31,7 @@ class BacktestInputs:
     strategies see them, prices × `factors` (rows, N): not to be written to, for it may be the memory that is played.
     """
 
-    config: RunConfig
+    config: DecidedConfig
     instruments: tuple[Instrument, ...]
     strategy: Strategy
     bars: NDArray[np.void]

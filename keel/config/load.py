@@ -13,7 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from keel.config.layers import override_all, read_layers
-from keel.config.modes import MODELS, RunConfig
+from keel.config.modes import MODELS, DecidedConfig, RunConfig, TrainRun
 from keel.config.problems import explain
 from keel.config.section import clip
 from keel.config.strategy import StrategySection
@@ -39,6 +39,14 @@ class LoadedConfig:
     path: Path
     resolved: dict[str, Any]
     document: Document
+
+    @property
+    def deciding(self) -> DecidedConfig:
+        """Return the configuration of a run in which a strategy decides. Raises ConfigError in mode train."""
+        if isinstance(self.config, TrainRun):
+            place = self.document.place(("mode",))
+            raise ConfigError(f"{place}: mode: train has no strategy to simulate: give a config of mode sim")
+        return self.config
 
 
 def load_config(path: Path, overrides: Sequence[str] = (), expect_mode: str | None = None) -> LoadedConfig:

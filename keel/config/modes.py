@@ -17,9 +17,11 @@ from keel.config.costs import (
 )
 from keel.config.data import DataSection
 from keel.config.doctor import DoctorSection
+from keel.config.environment import EnvironmentSection
 from keel.config.execution import ExecutionSection
 from keel.config.exits import ExitsSection
 from keel.config.market import MarketSection
+from keel.config.observation import ObservationSection
 from keel.config.quality import QualitySection
 from keel.config.ray import RaySection
 from keel.config.risk import RiskSection
@@ -48,7 +50,6 @@ class BaseRun(Section):
     data: DataSection = Field(description="Which bars are read.")
     quality: QualitySection = Field(QualitySection(), description="Checks of the bars, and repairs.")
     market: MarketSection = Field(MarketSection(), description="Calendar and venue rules.")
-    strategy: StrategySection = Field(description="Who decides.")
     account: AccountSection = Field(AccountSection(), description="Money and margin.")
     execution: ExecutionSection = Field(ExecutionSection(), description="From decision to fill.")
     exits: ExitsSection = Field(ExitsSection(), description="Stop-loss and take-profit of targets' positions.")
@@ -118,25 +119,33 @@ class BaseRun(Section):
             raise broken_rule("account.type", message)
 
 
-class SimRun(BaseRun):
+class DecidedRun(BaseRun):
+    """Hold what runs share in which a strategy decides."""
+
+    strategy: StrategySection = Field(description="Who decides.")
+
+
+class SimRun(DecidedRun):
     """Configure a backtest."""
 
     mode: Literal["sim"] = Field(description=_MODE)
 
 
 class TrainRun(BaseRun):
-    """Configure a training run."""
+    """Configure a training run: an agent learns to decide."""
 
     mode: Literal["train"] = Field(description=_MODE)
+    observation: ObservationSection = Field(ObservationSection(), description="What the agent sees.")
+    environment: EnvironmentSection = Field(EnvironmentSection(), description="What it may do, and is paid for.")
 
 
-class EvalRun(BaseRun):
+class EvalRun(DecidedRun):
     """Configure an evaluation of a trained model."""
 
     mode: Literal["eval"] = Field(description=_MODE)
 
 
-class LiveRun(BaseRun):
+class LiveRun(DecidedRun):
     """Configure live trading; every kind of risk limit must be on."""
 
     mode: Literal["live"] = Field(description=_MODE)
@@ -152,6 +161,9 @@ class LiveRun(BaseRun):
 
 RunConfig = Annotated[SimRun | TrainRun | EvalRun | LiveRun, Field(discriminator="mode")]
 """The configuration of a run, told apart by `mode`."""
+
+DecidedConfig = SimRun | EvalRun | LiveRun
+"""The configuration of a run in which a strategy decides."""
 
 MODELS: Final[dict[str, type[SimRun] | type[TrainRun] | type[EvalRun] | type[LiveRun]]] = {
     "sim": SimRun,

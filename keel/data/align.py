@@ -19,6 +19,7 @@ _PRICES: Final = ("open", "high", "low", "close")
 _BLOCK: Final = 1 << 16
 """Rows of missing bars handled at once: the steps between stay in cache and out of the memory peak."""
 _RECORD: Final = np.dtype((np.void, BAR.itemsize))
+Columns: TypeAlias = dict[str, NDArray[np.float64]]
 _Place: TypeAlias = slice | NDArray[np.intp]
 
 
@@ -44,6 +45,27 @@ def align(bars: Sequence[BarSource]) -> NDArray[Any]:
     for clock in dict.fromkeys(clocks):
         _mark_day_ends(out, [i for i, its in enumerate(clocks) if its == clock], *clock)
     return out
+
+
+def align_columns(bars: Sequence[BarSource], names: Sequence[str], closes: NDArray[np.int64]) -> Columns:
+    """Lay further columns of stored bars beside the array of `align`, whose rows close at these times, by name.
+
+    Each is float64 (rows, instruments), NaN where the instrument has no bar. Raises DataError, naming the instrument,
+    where its bars were stored without the column.
+    """
+    found = {name: np.full((len(closes), len(bars)), np.nan) for name in names}
+    for i, one in enumerate(bars if names else ()):
+        for name in names:
+            if name not in one.header.table.columns:
+                raise DataError(
+                    f"{one.header.instrument_id}: its bars were stored without {name}: import them from a source that "
+                    "has it, or remove the feature that needs it"
+                )
+        for piece in one.pieces():
+            rows = np.searchsorted(closes, piece["close_ts_ms"].to_numpy())
+            for name in names:
+                found[name][rows, i] = piece[name].cast(pl.Float64).to_numpy()
+    return found
 
 
 def fine_bars(bars: Sequence[BarSource]) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:

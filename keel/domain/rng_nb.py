@@ -24,6 +24,8 @@ PRICE_PATH = 4
 """Purpose of a draw: a node of the bridge inside a bar."""
 AMEND_JITTER = 5
 """Purpose of a draw: jitter and spike of an amend's way to the venue."""
+EPISODE = 6
+"""Purpose of a draw: where a training episode begins and what its execution costs; the counter's time is its number."""
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)

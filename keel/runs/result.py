@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from keel.config.modes import RunConfig
+    from keel.config.modes import DecidedConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Played:
     each quote currency at the end.
     """
 
-    config: RunConfig
+    config: DecidedConfig
     symbols: tuple[str, ...]
     status: str
     bars: NDArray[np.void]

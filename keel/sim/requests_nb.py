@@ -25,12 +25,13 @@ from keel.sim.send_nb import (
 @compiled_apart
 def handle_requests_nb(bars, run, slots, orders, tape, requests, row):
     """Handle the requests in the order given; the sums over live orders are those of the survey before."""
+    near = 0
     for at in range(len(requests)):
         request = requests[at]
         if request.kind == RequestKind.NEW:
             _place_nb(bars, run, slots, orders, tape, request, row)
         else:
-            _change_nb(bars, run, slots, orders, request, row)
+            near = _change_nb(bars, run, slots, orders, request, row, near)
 
 
 @spliced
@@ -113,21 +114,39 @@ def _deny_nb(bars, run, tape, request, row, qty, reason):
 
 
 @spliced
-def _change_nb(bars, run, slots, orders, request, row):
+def _change_nb(bars, run, slots, orders, request, row, near):
+    """Cancel or amend an order; return its place, counted from 1, or `near` where there is nothing to change."""
     slot = slots[request.instrument]
-    at = slot.first_order
+    at = _find_nb(slot, orders, request, near)
+    if at == 0:
+        return near
+    order = orders[at - 1]
+    if request.kind == RequestKind.CANCEL:
+        request_cancel_nb(bars, run, slots, order, row, Reason.CLIENT_REQUEST)
+        if not order.reduce_only:
+            slot.cancelling = 1
+    elif not order.amend_requested:
+        qty = 0.0 if order.parent_id != -1 else request.qty
+        order.amend_qty = grid_floor_nb(qty, slot.step_mantissa, slot.step_scale)
+        order.amend_limit_price = limit_on_grid_nb(slot, order.side, request.limit_price)
+        order.amend_trigger_price = trigger_on_grid_nb(slot, order.side, request.trigger_price)
+        request_amend_nb(bars, run, slots, order, row)
+    return at
+
+
+@compiled
+def _find_nb(slot, orders, request, near):
+    """Return the place of a request's order, 0 if it lives no more: from the last one found on, and round once.
+
+    Orders are most often changed in the order in which they were placed: then the next one is the one looked for.
+    """
+    start = near if near > 0 and orders[near - 1].instrument == request.instrument else slot.first_order
+    at = start
     while at > 0:
         order = orders[at - 1]
-        at = order.next_order
-        if order.tag != request.tag or order.local_final or order.cancel_requested:
-            continue
-        if request.kind == RequestKind.CANCEL:
-            request_cancel_nb(bars, run, slots, order, row, Reason.CLIENT_REQUEST)
-            if not order.reduce_only:
-                slot.cancelling = 1
-        elif not order.amend_requested:
-            qty = 0.0 if order.parent_id != -1 else request.qty
-            order.amend_qty = grid_floor_nb(qty, slot.step_mantissa, slot.step_scale)
-            order.amend_limit_price = limit_on_grid_nb(slot, order.side, request.limit_price)
-            order.amend_trigger_price = trigger_on_grid_nb(slot, order.side, request.trigger_price)
-            request_amend_nb(bars, run, slots, order, row)
+        if order.tag == request.tag and not order.local_final and not order.cancel_requested:
+            return at
+        at = order.next_order if order.next_order > 0 else slot.first_order
+        if at == start:
+            break
+    return 0

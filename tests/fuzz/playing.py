@@ -12,7 +12,7 @@ from keel.app.wire_data import MarketData, read_rates
 from keel.app.wiring import wire_backtest
 from keel.backtest.run import run_backtest
 from keel.config.load import LoadedConfig
-from keel.config.modes import RunConfig
+from keel.config.modes import RunConfig, TrainRun
 from keel.data.actions import Actions, no_actions
 from keel.data.adjust import forward_adjusted
 from keel.domain.layout import ACTION, BAR, BAR_ENDS_DAY, BAR_PRESENT
@@ -45,7 +45,9 @@ def play(loaded: LoadedConfig, path: str) -> bool:
     Asserts that the records the kernel reads are finite, and that equity stays so or the run ends bankrupt.
     """
     config = loaded.config
-    if len(config.data.symbols) > MOST_SYMBOLS or not config.strategy.class_path.startswith("keel.strategies."):
+    if isinstance(config, TrainRun) or len(config.data.symbols) > MOST_SYMBOLS:
+        return False
+    if not config.strategy.class_path.startswith("keel.strategies."):
         return False
     data = taken_or_refused(lambda: _market(config), "data.rates", "rate")
     if data is None or not _ticks_fit(config, data):

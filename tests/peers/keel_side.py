@@ -111,7 +111,7 @@ def wired(bars: np.ndarray, *sets: str, symbols: Sequence[str] = ("A",)) -> Back
         factors=np.ones(bars.shape),
         records=(),
     )
-    return wire_backtest(loaded.config, loaded.document, data)[0]
+    return wire_backtest(loaded.deciding, loaded.document, data)[0]
 
 
 def play(inputs: BacktestInputs) -> Played:

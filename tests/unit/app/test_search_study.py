@@ -47,7 +47,7 @@ def test_trial_is_the_backtest_of_its_config(tmp_path, ledger):
     study = swept(loaded, ledger, data, alone(loaded, data))
     tried = study.tried[0]
     varied = vary(loaded, ("strategy.params.short=3", "strategy.params.long=10"))
-    inputs, _ = wire_backtest(varied.config, varied.document)
+    inputs, _ = wire_backtest(varied.deciding, varied.document)
     figures = summarise(run_backtest(inputs, "one", lambda _: None))
     assert tried.figures["sharpe"] == figures["strategy"]["sharpe"] is not None
     assert tried.figures["trades"] == figures["trades"]["closed"] > 0

@@ -76,7 +76,7 @@ def test_choice_and_its_score_do_not_change_with_the_bars_it_is_tested_on(tmp_pa
 @pytest.mark.parametrize("strategy", ["made_search:Above", "made_search:AboveByBar"])
 def test_part_of_the_bars_starts_flat_with_all_its_history_in_sight(tmp_path, strategy):
     loaded = load(tmp_path, strategy, "{bars: 30}")
-    inputs, _ = wire_backtest(loaded.config, loaded.document)
+    inputs, _ = wire_backtest(loaded.deciding, loaded.document)
     part = run_backtest(within(inputs, (100, 160)), "part", lambda _: None)
     assert len(part.marks) == 60
     assert part.marks["gross"][0] == 0.0
@@ -91,7 +91,7 @@ def test_both_forms_of_a_strategy_walk_alike(tmp_path):
     runs = []
     for name in ("Above", "AboveByBar"):
         loaded = load(tmp_path, f"made_search:{name}", "{bars: 4}")
-        inputs, _ = wire_backtest(loaded.config, loaded.document)
+        inputs, _ = wire_backtest(loaded.deciding, loaded.document)
         parts = [((50, 90), strategy_of(loaded, ("strategy.params.bars=4",))),
                  ((90, 140), strategy_of(loaded, ("strategy.params.bars=9",)))]  # fmt: skip
         runs.append(run_backtest(stitched(inputs, parts), "walk", lambda _: None))
@@ -100,7 +100,7 @@ def test_both_forms_of_a_strategy_walk_alike(tmp_path):
 
 def test_seam_between_equal_choices_trades_nothing_and_a_change_of_mind_is_paid_for(tmp_path):
     loaded = load(tmp_path, "made_search:Above", "{bars: 4}")
-    inputs, _ = wire_backtest(loaded.config, loaded.document)
+    inputs, _ = wire_backtest(loaded.deciding, loaded.document)
     same, other = (strategy_of(loaded, (f"strategy.params.bars={bars}",)) for bars in (4, 25))
     plain = run_backtest(within(inputs, (50, 140)), "plain", lambda _: None)
     seamed = run_backtest(stitched(inputs, [((50, 90), same), ((90, 140), same)]), "seam", lambda _: None)
@@ -114,7 +114,7 @@ def test_steps_returns_compound_to_the_runs(tmp_path):
     loaded = load(tmp_path)
     data = read(loaded)
     choices = chosen(tmp_path, loaded, data, CANDIDATES)
-    inputs, _ = wire_backtest(loaded.config, loaded.document, data)
+    inputs, _ = wire_backtest(loaded.deciding, loaded.document, data)
     parts = [(choice.window.test, strategy_of(loaded, choice.chosen.overrides)) for choice in choices]
     result = run_backtest(stitched(inputs, parts), "walk", lambda _: None)
     rows = step_rows(choices, result, "sharpe")

@@ -58,7 +58,7 @@ def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
     def run(*overrides: str) -> tuple[DataRecord, ...]:
         loaded = load_config(Path("x.yaml"), overrides)
-        return wire_backtest(loaded.config, loaded.document)[1]
+        return wire_backtest(loaded.deciding, loaded.document)[1]
 
     return run
 

@@ -67,7 +67,7 @@ def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
     def run(*overrides: str):
         loaded = load_config(Path("x.yaml"), overrides)
-        return wire_backtest(loaded.config, loaded.document)
+        return wire_backtest(loaded.deciding, loaded.document)
 
     return run
 

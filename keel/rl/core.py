@@ -1,0 +1,129 @@
+"""Many environments in one process: their arrays, and the compiled calls that step them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from keel.domain.layout import EVENT, MARK, ORDER, RUN, SLOT
+from keel.domain.orders import RunStatus
+from keel.rl import env_nb
+from keel.rl.arrays import Floats, State, World
+from keel.rl.layout import ENV
+from keel.sim.kernel_nb import EVENTS_PER_ORDER, ORDERS_PER_DECISION
+
+_ORDERS_AT_FIRST: Final = 4
+"""Live orders of one instrument there is room for at first, beside those of one decision."""
+_LEAST_PER_THREAD: Final = 128
+"""Environments that are worth a thread of their own."""
+
+
+class EnvCore:
+    """Step B environments of one world. `threads` share them out: what an environment does is the same for any number.
+
+    `observations` is what each sees now, float32 (B, D); rewards and flags of the last step are in `envs`, ENV (B,).
+    `terminal` and `ended` are what an environment saw, and was, where its last episode ended.
+    """
+
+    def __init__(self, world: World, n_envs: int, threads: int = 1) -> None:
+        # What a seed changes is this core's own; the rest may be shared by many.
+        self.world = world = world._replace(task=world.task.copy(), run=world.run.copy())
+        self.n_envs = n_envs
+        n = world.slots.shape[1]
+        orders = (ORDERS_PER_DECISION + _ORDERS_AT_FIRST) * n
+        self._state = State(
+            runs=np.zeros(n_envs, RUN),
+            slots=np.zeros((n_envs, n), SLOT),
+            orders=np.zeros((n_envs, orders), ORDER),
+            tapes=np.zeros((n_envs, _power_of_two(EVENTS_PER_ORDER * orders + len(world.actions))), EVENT),
+            envs=np.zeros(n_envs, ENV),
+            held=np.zeros((n_envs, n), np.int64),
+        )
+        self.envs = self._state.envs
+        size = int(world.task[0]["size"])
+        self.observations = np.zeros((n_envs, size), np.float32)
+        self.terminal = np.zeros((n_envs, size), np.float32)
+        self.ended = np.zeros(n_envs, ENV)
+        self._no_weights = np.zeros((n_envs, n))
+        parts = max(1, min(threads, n_envs // _LEAST_PER_THREAD))
+        bounds = [n_envs * part // parts for part in range(parts + 1)]
+        self._parts = [(bounds[k], bounds[k + 1], np.zeros(1, MARK)) for k in range(parts)]
+        self._pool = ThreadPoolExecutor(parts - 1, thread_name_prefix="env") if parts > 1 else None
+        self._arrays = (*self.world, *self._state)
+
+    @property
+    def observation_space(self) -> spaces.Box:
+        """Return the space of one observation, float32 (D,)."""
+        task = self.world.task[0]
+        return spaces.Box(-float(task["bound"]), float(task["bound"]), (int(task["size"]),), np.float32)
+
+    def reseed(self, seed: int) -> None:
+        """Draw from another seed, 0 to 4294967295, from each environment's first episode on."""
+        self.world.task["seed"] = self.world.run["seed"] = seed
+        self.envs["episode"] = 0
+
+    def begin(self, first: int = 0, last: int | None = None) -> None:
+        """Begin the next episode of the environments first … last - 1, by default of all."""
+        last = self.n_envs if last is None else last
+        world, state = self.world, self._state
+        for env in range(first, last):
+            env_nb.begin_episode_nb(
+                world.bars, world.rates, *world[5:9], state.runs, state.slots, state.envs, state.held, env
+            )
+        while self._step_part(self._no_weights, first, last, self._parts[0][2], waiting_only=True):
+            self._grow()
+
+    def step(self, weights: Floats) -> None:
+        """Step all environments by target weights, float64 (B, N)."""
+        if self._pool is None:
+            starved = self._step_part(weights, *self._parts[0])
+        else:
+            others = [self._pool.submit(self._step_part, weights, *part) for part in self._parts[1:]]
+            starved = self._step_part(weights, *self._parts[0]) + sum(other.result() for other in others)
+        while starved:
+            self._grow()
+            starved = self._step_part(weights, 0, self.n_envs, self._parts[0][2], waiting_only=True)
+
+    def _step_part(
+        self, weights: Floats, first: int, last: int, mark: NDArray[np.void], *, waiting_only: bool = False
+    ) -> int:
+        starved: int = env_nb.step_envs_nb(
+            *self._arrays,
+            weights,
+            mark,
+            self.observations,
+            self.terminal,
+            self.ended,
+            first,
+            last,
+            waiting_only,
+        )
+        return starved
+
+    def _grow(self) -> None:
+        """Double every environment's room for orders and events."""
+        state = self._state
+        orders = np.zeros((self.n_envs, 2 * state.orders.shape[1]), ORDER)
+        orders[:, : state.orders.shape[1]] = state.orders
+        size = state.tapes.shape[1]
+        tapes = np.zeros((self.n_envs, 2 * size), EVENT)
+        for env, run in enumerate(state.runs):
+            kept = np.arange(int(min(run["tape_head"], run["tape_drained"])), int(run["tape_tail"]))
+            tapes[env, kept & (2 * size - 1)] = state.tapes[env, kept & (size - 1)]
+            if run["status"] == RunStatus.NO_ROOM:
+                run["status"] = RunStatus.RUNNING
+        self._state = state._replace(orders=orders, tapes=tapes)
+        self._arrays = (*self.world, *self._state)
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()
