@@ -22,6 +22,8 @@ _CHUNK_S: Final = 0.003
 """Wall time to play between two looks; where trading sets in, the same bars may take twenty times as long (rule 18)."""
 _MOST_GROWTH: Final = 8.0
 """Times the bars of one chunk that the next one may have."""
+_MOST_BARS: Final = 30_000
+"""Bars of one chunk at most: where every one of them trades they take less than half of what rule 18 grants."""
 
 Records = NDArray[np.void]
 
@@ -93,7 +95,7 @@ class Simulator:
             yield self._next
             # A busier stretch may follow a quiet one: a chunk grows by steps, and shrinks at once.
             share = _CHUNK_S / max(time.perf_counter() - started_s, 1e-9)
-            rows = max(1, int(rows * min(share, _MOST_GROWTH)))
+            rows = max(1, min(int(rows * min(share, _MOST_GROWTH)), _MOST_BARS // len(self._slots)))
 
     def advance(self, weights: NDArray[np.float64] | None = None) -> bool:
         """Decide by `weights`, if they are given, as `decide` does, then play the venue's side of the next row.
