@@ -190,6 +190,39 @@ def test_a_leg_that_a_split_ended_on_the_way_is_not_accepted_with_its_parent():
     assert fills(outcome) == [(4, 60.0, 100.0), (9, -1.0, 10_000.0)]
 
 
+LATE_MS = 55 * 60_000.0
+"""Way to the venue: what is sent at a close arrives when most of the next bar has been played."""
+
+
+def test_resting_order_holds_its_money_back_after_another_was_filled_and_stopped_out_in_the_same_bar():
+    """8600 are left of 10000 after 10 bought at 250 and sold at 110; the limit of 50 at 90 holds 4500 of them: 44 at
+    100 are too many.
+    """
+    rests = ask(0, 1, 50.0, type=OrderType.LIMIT, limit_price=90.0)
+    stop = ask(3, 1, 10.0, type=OrderType.STOP, trigger_price=105.0, stop_loss=110.0)
+    gap: Ohlc = (250.0, 251.0, 105.0, 110.0)
+    rules = replace(RULES, shortable=False, can_flip=False)
+    asked = {0: [rests, stop], 1: [ask(6, 1, 44.0)]}
+    outcome = play(case_of([FLAT, FLAT, gap, gap], asked, rules, entry_ms=LATE_MS, margin_account=False))
+    assert fills(outcome)[:2] == [(2, 10.0, 250.0), (2, -10.0, 110.0)]
+    assert [(e.row, e.reason) for e in events(outcome, EventKind.REJECTED)] == [(2, Reason.INSUFFICIENT_FUNDS)]
+
+
+def test_resting_order_holds_its_money_back_after_an_order_with_legs_was_cancelled_in_the_same_bar():
+    """7500 are left of 10000 after 10 bought at 250; the limit of 50 at 90 holds 4500 of them: 43 at 100 are too many."""
+    rests = ask(0, 1, 50.0, type=OrderType.LIMIT, limit_price=90.0)
+    far = ask(3, 1, 1.0, type=OrderType.LIMIT, limit_price=50.0, take_profit=300.0, stop_loss=40.0)
+    stop = ask(6, 1, 10.0, type=OrderType.STOP, trigger_price=105.0)
+    gap: Ohlc = (250.0, 251.0, 240.0, 245.0)
+    rules = replace(RULES, shortable=False, can_flip=False)
+    asked = {0: [rests, far, stop], 1: [about(RequestKind.CANCEL, 3), ask(9, 1, 43.0)]}
+    outcome = play(case_of([FLAT, FLAT, gap, gap], asked, rules, entry_ms=LATE_MS, margin_account=False))
+    assert fills(outcome) == [(2, 10.0, 250.0)]
+    ended = [(e.order_id, e.row) for e in events(outcome, EventKind.CANCELED) if e.reason != Reason.END_OF_RUN]
+    assert sorted(ended) == [(1, 2), (2, 2), (3, 2)]
+    assert [(e.row, e.reason) for e in events(outcome, EventKind.REJECTED)] == [(2, Reason.INSUFFICIENT_FUNDS)]
+
+
 @pytest.mark.parametrize(("offset_ms", "row"), [(-1, 1), (0, 2)])
 def test_funding_at_a_close_belongs_to_the_next_row(offset_ms: int, row: int):
     rules = replace(RULES, actions=(Action(MONDAY_MS + 2 * HOUR_MS + offset_ms, ActionKind.FUNDING, 0.01),))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_markets import CASH, Market, make_bars, make_run, make_slots, make_targets, markets
 
+from keel.domain.layout import MARK, VENUE
 from keel.domain.orders import EventKind, Reason, RunStatus
 from keel.sim.engine import Simulator
 
@@ -150,6 +151,17 @@ def test_busy_run_looks_up_within_the_50_ms_of_rule_18():
     market = Market(bars, targets, make_run(entry_ms=250.0, jitter_ms=20.0, jitter_sigma=0.5), make_slots(1))
     # The best of three: another process may take the core away for longer than the kernel does.
     assert min(longest_gap_s(market) for _ in range(3)) < 0.05
+
+
+def test_caller_that_keeps_one_mark_has_the_newest_and_the_venues_equity_beside_it():
+    market = a_market()
+    whole, newest = market.simulator(), market.simulator()
+    whole.run(market.targets)
+    newest._marks = np.zeros(1, MARK)
+    for row in range(len(market.bars)):
+        assert newest.advance(market.targets[row - 1] if row else None)
+        assert newest._marks[0] == whole.marks[row]
+        assert newest.run_record["equity"][VENUE] == whole.marks["equity"][row]
 
 
 def test_finished_run_plays_no_more():
