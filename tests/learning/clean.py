@@ -38,18 +38,28 @@ class Played:
 
 
 @dataclass(frozen=True)
-class Score:
-    """Hold a policy's mean reward a bar beside the optimum's.
+class Estimate:
+    """Hold a mean reward a bar and its standard error."""
 
-    `ratio` is 1 + mean(reward − the best policy's on the same shocks) / the optimum, between `low` and `high` at the
-    confidence asked for; `alone` and `alone_error` are mean reward and standard error without the pairing.
-    """
+    mean: float
+    error: float
 
-    alone: float
-    alone_error: float
-    ratio: float
+
+@dataclass(frozen=True)
+class Ratio:
+    """Hold what a policy earns as a share of the optimum, and the bounds of its confidence interval."""
+
+    value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Hold how a policy did beside the best one on the same `n_shocks`; `mean_cost` is a bar's."""
+
+    ratio: Ratio
+    reward: Estimate
     mean_cost: float
     n_shocks: int
 
@@ -70,7 +80,9 @@ def _signals(world: World, rng: np.random.Generator, shocks: Floats) -> Floats:
         return _faded(1.0 - world.kappa, start, shocks[:-1])[..., None]
     if isinstance(world, GarleanuPedersen):
         normals = rng.standard_normal((len(world.phi), steps, paths))
-        faded = [_faded(phi, each[0], np.sqrt(1.0 - phi**2) * each[1:]) for phi, each in zip(world.phi, normals)]
+        faded = [
+            _faded(phi, each[0], np.sqrt(1.0 - phi**2) * each[1:]) for phi, each in zip(world.phi, normals, strict=True)
+        ]
         return np.stack(faded, axis=-1)
     if isinstance(world, PureNoise):
         return np.zeros((steps, paths, 0))
@@ -94,6 +106,22 @@ def play(world: World, market: Market, policy: Policy) -> Played:
     return Played(positions, costs, rewards)
 
 
+def estimate(rewards: Floats) -> Estimate:
+    """Estimate the mean of rewards (T, paths) of independent paths: a path's mean is one observation."""
+    means = rewards.mean(axis=0)
+    return Estimate(float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means))))
+
+
+def ratio_to_best(rewards: Floats, best_rewards: Floats, optimum: float, confidence: float = 0.99) -> Ratio:
+    """Return 1 + mean(reward − best reward) / optimum of rewards (T, paths) on the same shocks.
+
+    The pairing takes off the noise that both share; `confidence` is that of the two-sided interval.
+    """
+    gap = estimate((rewards - best_rewards) / optimum)
+    half = NormalDist().inv_cdf(0.5 + confidence / 2.0) * gap.error
+    return Ratio(1.0 + gap.mean, 1.0 + gap.mean - half, 1.0 + gap.mean + half)
+
+
 def score(
     world: World,
     policy: Policy,
@@ -104,25 +132,10 @@ def score(
     steps: int = 1024,
     paths: int = 1024,
     warm_up: int = 300,
-    confidence: float = 0.99,
 ) -> Score:
-    """Score a policy against the best one on the same `steps` × `paths` fresh shocks, after `warm_up` steps.
-
-    Paths are independent, so each path's mean is one observation: no block length has to be chosen. `confidence` is
-    that of the two-sided interval.
-    """
+    """Score a policy against the best one, which earns `optimum`, on `steps` × `paths` shocks after `warm_up` steps."""
     market = draw(world, seed, warm_up + steps, paths)
-    played = play(world, market, policy)
-    means = played.rewards[warm_up:].mean(axis=0)
-    gaps = (means - play(world, market, best).rewards[warm_up:].mean(axis=0)) / optimum
-    half = NormalDist().inv_cdf(0.5 + confidence / 2.0) * standard_error(gaps)
-    ratio = 1.0 + float(gaps.mean())
-    cost = float(played.costs[warm_up:].mean())
-    return Score(
-        float(means.mean()), standard_error(means), ratio, ratio - half, ratio + half, cost, steps * paths
-    )
-
-
-def standard_error(independent: Floats) -> float:
-    """Return the standard error of the mean of independent values (n,)."""
-    return float(independent.std(ddof=1) / np.sqrt(len(independent)))
+    played, ideal = play(world, market, policy), play(world, market, best)
+    rewards = played.rewards[warm_up:]
+    ratio = ratio_to_best(rewards, ideal.rewards[warm_up:], optimum)
+    return Score(ratio, estimate(rewards), float(played.costs[warm_up:].mean()), rewards.size)

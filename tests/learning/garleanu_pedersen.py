@@ -34,7 +34,7 @@ class LinearPolicy:
 
 
 def closed_form(world: GarleanuPedersen) -> LinearPolicy:
-    """Return the paper's policy. Its mean reward is ½ Σ_k A_ff,kk (1 − φ_k²), what the signals' noise adds to the value.
+    """Return the paper's policy, and ½ Σ_k A_ff,kk (1 − φ_k²), what the signals' noise adds to the value each bar.
 
     The value is −½ a x² + x A_xf f + ½ f A_ff f (proposition 1). Maximising it with the reward of one bar gives
     A_xf = a × aim weights and, with J = γ + λ + a and m = b + φ A_xf, A_ff,ij = m_i m_j / (J (1 − φ_i φ_j)).
@@ -49,7 +49,7 @@ def closed_form(world: GarleanuPedersen) -> LinearPolicy:
 
 
 def riccati(world: GarleanuPedersen) -> LinearPolicy:
-    """Return the best policy by solving the algebraic Riccati equation of the state (x_before, f) and the control Δx."""
+    """Return the best policy by the algebraic Riccati equation of the state (x_before, f) and the control Δx."""
     n = len(world.phi)
     toward = -np.full(n, world.loading)
     state = np.diag([1.0, *world.phi])

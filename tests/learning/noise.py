@@ -1,4 +1,4 @@
-"""W3: nothing can be earned from pure noise, so the best policy keeps still, and a random trader shows what it saves."""
+"""W3: nothing is to be earned from pure noise, so the best policy keeps still; a random trader shows what it saves."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def random_trader_cost(world: PureNoise, positions: Floats | None = None) -> flo
     if positions is None:
         return world.cost * 2.0 / 3.0
     return world.cost * float(np.abs(np.subtract.outer(positions, positions)).mean())
+
+
+def cost_share(world: PureNoise, costs: Floats, positions: Floats | None = None) -> float:
+    """Return the mean of a policy's costs (T, paths) as a share of the random trader's."""
+    return float(costs.mean()) / random_trader_cost(world, positions)

@@ -49,7 +49,9 @@ def follow_last_move(world: World) -> Policy:
     """
 
     def position(seen: Floats) -> Floats:
-        candidates = np.linspace(-3.0, 3.0, 61) if world.risk_penalty(np.ones(1))[0] > 0.0 else np.array([-1.0, 0.0, 1.0])
+        candidates = (
+            np.linspace(-3.0, 3.0, 61) if world.risk_penalty(np.ones(1))[0] > 0.0 else np.array([-1.0, 0.0, 1.0])
+        )
         choices = np.broadcast_to(candidates, (len(seen), len(candidates)))
         gains = choices * seen[:, -2:-1] - world.trading_cost(choices - seen[:, -1:]) - world.risk_penalty(choices)
         return candidates[np.argmax(gains, axis=1)]

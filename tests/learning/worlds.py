@@ -106,7 +106,7 @@ class PureNoise:
 
 @dataclass(frozen=True)
 class Task:
-    """Hold a world, the positions an agent may take in it (None: any), and the share of the optimum to reach."""
+    """Hold a world, the positions an agent may take in it, and the share of the optimum to reach."""
 
     world: OrnsteinUhlenbeck | GarleanuPedersen
     positions: str
@@ -121,7 +121,7 @@ TASKS: Final = {
     "signals": Task(GarleanuPedersen((0.5, 0.95), 0.2, 0.2, 1.0), "any", 0.98),
     "signals_hard": Task(GarleanuPedersen((0.5, 0.95), 0.05, 0.05, 0.25), "any", 0.95),
 }
-"""The worlds with something to learn; discrete positions are −1, 0 and 1, continuous ones lie between −1 and 1."""
+"""The worlds with something to learn; discrete positions are −1, 0 and 1, continuous ones from −1 to 1."""
 
 NOISE_WORLDS: Final = {"noise": PureNoise(0.05), "noise_cheap": PureNoise(0.01)}
 """The worlds with nothing to learn but to keep still."""
