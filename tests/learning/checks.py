@@ -42,7 +42,7 @@ class Rollout:
         return np.concatenate([self.start[None], self.positions[:-1]])
 
     def after(self, bars: int) -> Rollout:
-        """Return what came after the first `bars`, at least 1, by when it is forgotten that all began with nothing held.
+        """Return what came after the first `bars`, at least 1: by then it is forgotten that all began without holdings.
 
         That costs the best policy up to 0.6 once, which is 1% of what it earns in 1,000 bars of the slow W1.
         """

@@ -53,7 +53,8 @@ def solve(
     """Return the best policy among rising `positions` (m,), and its mean reward a bar.
 
     `spacing` is the grid's in units of the noise, `tolerance` bounds the error of the iteration on that grid: at the
-    settings of W1 the mean reward moves by less than 10⁻⁴ of itself between the spacings 0.1 and 0.05. Raises ArithmeticError if the iteration does not settle.
+    settings of W1 the mean reward moves by less than 10⁻⁴ of itself between the spacings 0.1 and 0.05. Raises
+    ArithmeticError if the iteration does not settle.
     """
     n = int(np.ceil(_DEVIATIONS * world.deviation / spacing))
     x = np.arange(-n, n + 1) * spacing

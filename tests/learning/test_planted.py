@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -111,3 +112,19 @@ def test_two_sided_test_refuses_too_little_too_much_and_what_is_not_sure():
     shares = {0.9: False, 0.98: False, 1.0: True, 1.2: False}
     for share, good in shares.items():
         assert is_good_and_possible(ratio_to_best(share * best, best, 1.0), 0.98).holds == good, share
+
+
+def test_cost_that_is_told_wrong_is_seen_by_the_accounts_though_the_reward_is_right():
+    world = WORLDS["ou_fast_cheap"]
+    rollout = roll(world, optimum_of(world).policy, Bug.NONE, seed=68, steps=50, paths=20)
+    assert accounts_add_up(world, rollout).holds
+    assert not accounts_add_up(world, replace(rollout, costs=1.01 * rollout.costs)).holds
+
+
+def test_position_that_is_shown_wrong_is_no_view_of_the_past():
+    world = WORLDS["ou_fast_cheap"]
+    rollout = roll(world, optimum_of(world).policy, Bug.NONE, seed=69, steps=50, paths=20)
+    wrong = rollout.observations.copy()
+    wrong[..., -1] = rollout.positions
+    assert shows_the_past(rollout).holds
+    assert not shows_the_past(replace(rollout, observations=wrong)).holds
