@@ -12,7 +12,8 @@ from keel.rl.layout import DIFFERENTIAL_SHARPE, MEAN_VARIANCE
 
 _RUIN = -20.0
 """Log growth of an account that has lost everything."""
-_LEAST_VARIANCE = 1e-12
+_LEAST_VARIANCE = 1e-8
+"""Variance of a step's return that is taken to be there from the start: a deviation of one basis point."""
 
 
 @spliced
@@ -56,9 +57,8 @@ def _differential_sharpe_nb(task, env, grown):
     """
     by_mean, by_square = grown - env.mean, grown * grown - env.square
     variance = env.square - env.mean * env.mean
-    change = 0.0
-    if variance > _LEAST_VARIANCE:
-        change = (env.square * by_mean - 0.5 * env.mean * by_square) / (variance * math.sqrt(variance))
+    variance = variance if variance > _LEAST_VARIANCE else _LEAST_VARIANCE
+    change = (env.square * by_mean - 0.5 * env.mean * by_square) / (variance * math.sqrt(variance))
     env.mean = env.mean + task.sharpe_rate * by_mean
     env.square = env.square + task.sharpe_rate * by_square
     return change

@@ -33,6 +33,8 @@ FOLDERS = (
     "tests/parity/test_corners_requests.py",
     "tests/unit/domain/test_grid.py",
     "tests/unit/domain/test_rng.py",
+    "tests/unit/features/test_garch.py",
+    "tests/unit/features/test_observation.py",
     "tests/unit/features/test_observation_layout.py",
     "tests/unit/features/test_rolling.py",
     "tests/unit/features/test_feature_formulas.py",
@@ -40,6 +42,8 @@ FOLDERS = (
     "tests/unit/metrics/test_drawdown.py",
     "tests/unit/metrics/test_ratios.py",
     "tests/unit/portfolio",
+    "tests/unit/rl/test_replay.py",
+    "tests/unit/rl/test_rewards.py",
     "tests/properties/test_slicing.py",
     "tests/unit/sim/test_engine.py",
     "tests/unit/sim/test_queue.py",
@@ -47,6 +51,7 @@ FOLDERS = (
 )
 LEFT_OUT = {
     "test_busy_run_looks_up_within_the_50_ms_of_rule_18",  # of wall time: interpreted code is not what it measures
+    "test_what_an_environment_does_does_not_depend_on_threads_or_on_how_many_others_there_are",  # of threads
     "test_figures_equal_empyrical_on_a_real_stock",  # reads by polars, whose threads a fork does not have
 }
 EXAMPLES_A_CHECK = 10

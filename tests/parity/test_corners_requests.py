@@ -190,6 +190,15 @@ def test_a_leg_that_a_split_ended_on_the_way_is_not_accepted_with_its_parent():
     assert fills(outcome) == [(4, 60.0, 100.0), (9, -1.0, 10_000.0)]
 
 
+def test_volume_before_a_quiet_month_is_forgotten():
+    """5000 traded on the second day earn the cheap tier for 30 days; the sale 33 days later pays the dear one again."""
+    case = case_of([FLAT] * 36, {}, tiers=(Tier(0.0, 10.0, 10.0), Tier(1000.0, 1.0, 1.0)))
+    wanted: dict[int, float] = {0: 0.5, 33: 0.0}
+    rows = tuple(replace(row, targets=(wanted.get(k),)) for k, row in enumerate(case.rows))
+    outcome = play(replace(case, rows=rows))
+    assert [(e.row, e.fee) for e in events(outcome, EventKind.FILLED)] == [(1, 5.0), (34, 5.0)]
+
+
 LATE_MS = 55 * 60_000.0
 """Way to the venue: what is sent at a close arrives when most of the next bar has been played."""
 
@@ -209,7 +218,7 @@ def test_resting_order_holds_its_money_back_after_another_was_filled_and_stopped
 
 
 def test_resting_order_holds_its_money_back_after_an_order_with_legs_was_cancelled_in_the_same_bar():
-    """7500 are left of 10000 after 10 bought at 250; the limit of 50 at 90 holds 4500 of them: 43 at 100 are too many."""
+    """7500 are left of 10000 after 10 bought at 250; the limit of 50 at 90 holds 4500: 43 at 100 are too many."""
     rests = ask(0, 1, 50.0, type=OrderType.LIMIT, limit_price=90.0)
     far = ask(3, 1, 1.0, type=OrderType.LIMIT, limit_price=50.0, take_profit=300.0, stop_loss=40.0)
     stop = ask(6, 1, 10.0, type=OrderType.STOP, trigger_price=105.0)

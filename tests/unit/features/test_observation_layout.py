@@ -99,3 +99,19 @@ def test_instrument_that_never_had_a_bar_is_all_zero():
 def test_account_without_equity_is_no_fraction_of_anything():
     assert one("weight", equity=-10.0) == 0.0
     assert one("drawdown", equity=-10.0) == 10.0
+
+
+def test_every_account_feature_finds_its_place_in_any_order():
+    layout = ObservationLayout(1, ("A", "B"), ("x",), ("bars_held", "in_flight", "unrealised", "weight", "drawdown"))
+    observation = written(layout)
+    for symbol in "AB":
+        found = [observation[f"{symbol} {name}"] for name in ("weight", "unrealised", "bars_held", "in_flight")]
+        assert found == pytest.approx([0.5, 1.0, 2 / 3, -0.25])
+
+
+def test_account_of_cents_is_seen_as_one_of_millions_and_one_of_nothing_as_nothing():
+    assert one("weight", equity=0.5, qty=0.001) == pytest.approx(0.1)
+    assert one("drawdown", equity=0.4, peak=0.5) == pytest.approx(2.0)
+    assert one("weight", equity=0.0) == 0.0
+    assert one("drawdown", equity=0.0, peak=0.0) == 0.0
+    assert one("drawdown", equity=1.0, peak=0.0) == 0.0

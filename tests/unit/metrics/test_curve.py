@@ -32,6 +32,11 @@ def test_scan_equals_the_formulas_over_whole_columns(table):
         assert math.isnan(found.max_drawdown)
 
 
+def test_mark_without_equity_has_no_exposure_and_a_curve_without_any_none():
+    assert scan(np.array([100.0, 0.0, 50.0]), np.array([50.0, 9.0, 50.0])).exposure == 0.75
+    assert math.isnan(scan(np.array([0.0, -1.0]), np.array([1.0, 1.0])).exposure)
+
+
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_a_curve_with_something_else_than_a_number_has_no_drawdown(broken, at):

@@ -95,6 +95,13 @@ def test_split_rescales_the_dust_of_the_trade_before():
     assert trade["entry_price"] == pytest.approx((0.0018 * 110 / 3 + 40.0) / 1.0018)
 
 
+@pytest.mark.parametrize(("left", "side"), [(0.0004, 1), (-0.0004, -1)])
+def test_dust_that_a_split_makes_one_whole_step_is_a_trade_on_its_own_side(left: float, side: int):
+    closed, still_open = played(fill(1, 1.0, 100.0), fill(-1, 1.0 - left, 110.0), split(side * 0.001), step=0.001)
+    assert len(closed) == 1
+    assert (still_open["side"].tolist(), still_open["qty"].tolist()) == ([side], [0.001])
+
+
 def test_split_that_leaves_nothing_closes_the_trade():
     """3 units at 100 become none: 30 are paid for them, nothing was sold."""
     closed, still_open = played(fill(1, 3.0, 100.0, instrument=1), split(0.0, cash=30.0, instrument=1))
