@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from keel.config.section import clip
+from keel.config.section import clip, printable
 from keel.config.yaml_tree import (
     MAX_DEPTH,
     Document,
@@ -28,7 +28,7 @@ MOST_BYTES: Final = 1_000_000
 
 def read_layers(path: Path, overrides: Sequence[str]) -> Document:
     """Return a file over all it extends, with the overrides applied. Raises ConfigError with the place."""
-    return override_all(_read_file(path, str(path), (), {}), overrides)
+    return override_all(_read_file(path, printable(str(path)), (), {}), overrides)
 
 
 def override_all(document: Document, overrides: Sequence[str]) -> Document:
@@ -48,7 +48,7 @@ def _read_file(path: Path, named_by: str, chain: tuple[Path, ...], known: dict[P
         raise ConfigError(f"{named_by}: extends goes in a circle: {circle}")
     if len(chain) > MOST_LAYERS:
         raise ConfigError(f"{named_by}: extends goes over more than {MOST_LAYERS} files: extend fewer")
-    document = read_document(_read_text(path, named_by), str(path))
+    document = read_document(_read_text(path, named_by), printable(str(path)))
     bases = _bases(document)
     merged = Document(document.source, {}, {})
     for where, base in bases:
@@ -66,7 +66,8 @@ def _identity(path: Path, named_by: str) -> Path:
 
 
 def _read_text(path: Path, named_by: str) -> str:
-    where = named_by if named_by == str(path) else f"{named_by}: {path}"
+    shown = printable(str(path))
+    where = shown if named_by == shown else f"{named_by}: {shown}"
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)

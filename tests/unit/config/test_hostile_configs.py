@@ -105,6 +105,14 @@ def test_files_that_extend_one_another_without_end_are_refused(folder):
     assert refused_at("x0.yaml").endswith("extends goes over more than 20 files: extend fewer")
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_file_whose_name_cannot_be_printed_is_named_by_its_escapes(folder, there):
+    Path("x.yaml").write_text("extends: \"y\ufeff.yaml\"\nmode: sim\n", encoding="utf-8")
+    if there:
+        Path("y\ufeff.yaml").write_text("mode: 7\nrun: {seed: x}\n", encoding="utf-8")
+    assert "y\\ufeff.yaml" in refused_at("x.yaml")
+
+
 def test_thousands_of_keys_are_laid_over_one_another_in_no_time(folder):
     lines = "".join(f"    k{i}: {i}\n" for i in range(8000))
     Path("base.yaml").write_text(f"{MINIMAL}  params:\n{lines}")
