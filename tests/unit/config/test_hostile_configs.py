@@ -107,7 +107,7 @@ def test_files_that_extend_one_another_without_end_are_refused(folder):
 
 @pytest.mark.parametrize("there", [False, True])
 def test_file_whose_name_cannot_be_printed_is_named_by_its_escapes(folder, there):
-    Path("x.yaml").write_text("extends: \"y\ufeff.yaml\"\nmode: sim\n", encoding="utf-8")
+    Path("x.yaml").write_text('extends: "y\ufeff.yaml"\nmode: sim\n', encoding="utf-8")
     if there:
         Path("y\ufeff.yaml").write_text("mode: 7\nrun: {seed: x}\n", encoding="utf-8")
     assert "y\\ufeff.yaml" in refused_at("x.yaml")
