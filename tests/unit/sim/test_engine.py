@@ -153,6 +153,23 @@ def test_busy_run_looks_up_within_the_50_ms_of_rule_18():
     assert min(longest_gap_s(market) for _ in range(3)) < 0.05
 
 
+def test_each_event_is_heard_once_at_the_close_at_which_it_became_known():
+    market = a_market(60, 2, entry_ms=40_000.0, response_ms=70_000.0, jitter_ms=30_000.0, jitter_sigma=0.5)
+    simulator, heard = market.simulator(), []
+    for row in range(len(market.bars)):
+        assert simulator.advance(market.targets[row - 1] if row else None)
+        heard.append(sorted((int(event["order_id"]), int(event["kind"])) for event in simulator.heard()))
+    closes = market.bars["close_ts_ms"][:, 0]
+    expected: list[list[tuple[int, int]]] = [[] for _ in closes]
+    for event in simulator.events:
+        ours = event["kind"] in (EventKind.SUBMITTED, EventKind.DENIED)
+        row = int(event["row"]) + 1 if ours else int(np.searchsorted(closes, event["response_ts_ms"]))
+        if row < len(closes):
+            expected[row].append((int(event["order_id"]), int(event["kind"])))
+    assert heard == [sorted(row) for row in expected]
+    assert sum(map(len, heard)) > 50
+
+
 def test_caller_that_keeps_one_mark_has_the_newest_and_the_venues_equity_beside_it():
     market = a_market()
     whole, newest = market.simulator(), market.simulator()
