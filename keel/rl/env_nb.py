@@ -36,7 +36,7 @@ def step_envs_nb(
         while True:
             # Nobody decides where an environment waits; no row has targets of its own.
             play_nb(
-                bars, fine, actions, rates, weights[e, : 0 if env.waits else slots.shape[1]], rates[:0], mark,
+                bars, fine, actions, rates, weights[e, : 0 if env.waits else held.shape[1]], rates[:0], mark,
                 runs[e : e + 1], slots[e], orders[e], tapes[e], run.row + 1,
             )  # fmt: skip
             env.waits = run.status == RunStatus.NO_ROOM
@@ -81,7 +81,7 @@ def begin_episode_nb(bars, rates, task, patches, run_template, slot_templates, r
     env.stop_row = min(env.start_row + asked.episode_bars, chosen.end)
     runs[e] = run_template[0]
     run.stream = stream
-    for i in range(slots.shape[1]):
+    for i in range(held.shape[1]):
         slots[e, i] = slot_templates[patch, i]
         held[e, i] = 0
     _draw_costs_nb(asked, env, stream)

@@ -71,7 +71,9 @@ class Records:
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, at: int) -> Record:
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return Part(self, at)
         record = self.records.get(at)
         if record is None:
             at = range(len(self.array))[at]
@@ -96,6 +98,22 @@ class Records:
                 self.array[at] = values
 
 
+class Part:
+    """Stand for some records of an array: those a slice takes, one after the other."""
+
+    __slots__ = ("of", "places")
+
+    def __init__(self, of: Records, taken: slice) -> None:
+        self.of, self.places = of, range(len(of))[taken]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, at: int) -> Record:
+        record: Record = self.of[self.places[at]]
+        return record
+
+
 class Table:
     """Stand for an array of two dimensions: `table[row, i]`, or `table[row]` for a whole row."""
 
@@ -108,6 +126,10 @@ class Table:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
     def _row(self, at: int) -> Any:
         row = self.rows[at]
         if row is None:
@@ -115,6 +137,8 @@ class Table:
         return row
 
     def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self._row(row) for row in range(len(self))[at]]
         return self._row(at[0])[at[1]] if isinstance(at, tuple) else self._row(at)
 
     def __setitem__(self, at: tuple[int, int], value: Any) -> None:
