@@ -17,7 +17,7 @@ def one(env: Any, actions: list[int], steps: int) -> Callable[[], float]:  # noq
             total += reward
             if terminated or truncated:
                 env.reset()
-        return total
+        return float(total)
 
     return once
 

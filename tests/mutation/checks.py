@@ -42,6 +42,7 @@ FOLDERS = (
     "tests/unit/metrics/test_drawdown.py",
     "tests/unit/metrics/test_ratios.py",
     "tests/unit/portfolio",
+    "tests/unit/rl/test_episodes.py",
     "tests/unit/rl/test_replay.py",
     "tests/unit/rl/test_rewards.py",
     "tests/properties/test_slicing.py",

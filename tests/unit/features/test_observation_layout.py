@@ -101,8 +101,10 @@ def test_account_without_equity_is_no_fraction_of_anything():
     assert one("drawdown", equity=-10.0) == 10.0
 
 
-def test_every_account_feature_finds_its_place_in_any_order():
-    layout = ObservationLayout(1, ("A", "B"), ("x",), ("bars_held", "in_flight", "unrealised", "weight", "drawdown"))
+@pytest.mark.parametrize("first", [1, -1])
+def test_every_account_feature_finds_its_place_in_any_order(first):
+    account = ("bars_held", "in_flight", "unrealised", "weight", "drawdown")[::first]
+    layout = ObservationLayout(1, ("A", "B"), ("x",), account)
     observation = written(layout)
     for symbol in "AB":
         found = [observation[f"{symbol} {name}"] for name in ("weight", "unrealised", "bars_held", "in_flight")]

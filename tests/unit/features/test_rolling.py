@@ -54,6 +54,11 @@ def test_deviation_is_right_far_from_zero_and_after_a_wild_bar():
     assert deviation[-1] == pytest.approx(np.std(last), rel=1e-6)
 
 
+def test_least_movement_of_a_price_is_a_deviation():
+    values = 1e6 + 1e-4 * np.array([1.0, -1.0] * 20)
+    assert rolling_moments(values, 10)[1][-1] == pytest.approx(1e-4, rel=1e-5)
+
+
 def test_constant_window_has_no_deviation_at_all():
     rng = np.random.default_rng(6)
     for bars in (3, 7, 20, 51):
