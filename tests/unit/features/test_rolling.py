@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keel.features.price import ratio, rolling_moments, rolling_sum
+from keel.features.normalise_nb import lay_nb
 from keel.features.rolling_nb import two_product_nb, two_sum_nb
 
 WIDE = st.floats(-1e12, 1e12).filter(lambda value: value == 0.0 or abs(value) > 1e-12)
@@ -75,3 +76,11 @@ def test_leading_nan_are_left_out_and_others_spread():
 
 def test_ratio_has_a_word_for_nothing_over_nothing():
     assert ratio(np.array([1.0, 0.0, 3.0]), np.array([2.0, 0.0, 0.0]), 7.0).tolist() == [0.5, 7.0, 7.0]
+
+
+def test_row_without_a_bar_carries_the_last_value_and_nan_before_the_first():
+    out = np.zeros(5, np.float32)
+    present, values = np.array([False, True, False, True, True]), np.array([3.0, 100.0, -100.0])
+    lay_nb(out, present, values, 1.0, 2.0, 5.0)
+    assert np.isnan(out[0])
+    assert out[1:].tolist() == [1.0, 1.0, 5.0, -5.0]
