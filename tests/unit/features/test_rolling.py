@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keel.features.price import ratio, rolling_moments, rolling_sum
 from keel.features.normalise_nb import lay_nb
+from keel.features.price import ratio, rolling_moments, rolling_sum
 from keel.features.rolling_nb import two_product_nb, two_sum_nb
 
 WIDE = st.floats(-1e12, 1e12).filter(lambda value: value == 0.0 or abs(value) > 1e-12)
