@@ -214,17 +214,19 @@ LATE_MS = 55 * 60_000.0
 
 
 def test_resting_order_holds_its_money_back_after_another_was_filled_and_stopped_out_in_the_same_bar():
-    """8600 are left of 10000 after 10 bought at 250 and sold at 110; the limit of 50 at 90 holds 4500 of them: 44 at
-    100 are too many.
+    """8100 are left of 10000 after 10 bought at 350 and sold at 160; the limit of 50 at 90 holds 4500: 44 at 100 are
+    too many.
     """
     rests = ask(0, 1, 50.0, type=OrderType.LIMIT, limit_price=90.0)
-    stop = ask(3, 1, 10.0, type=OrderType.STOP, trigger_price=105.0, stop_loss=110.0)
-    gap: Ohlc = (250.0, 251.0, 105.0, 110.0)
+    stop = ask(3, 1, 10.0, type=OrderType.STOP, trigger_price=105.0, stop_loss=160.0)
+    gap: Ohlc = (350.0, 351.0, 105.0, 110.0)
     rules = replace(RULES, shortable=False, can_flip=False)
     asked = {0: [rests, stop], 1: [ask(6, 1, 44.0)]}
     outcome = play(case_of([FLAT, FLAT, gap, gap], asked, rules, entry_ms=LATE_MS, margin_account=False))
-    assert fills(outcome)[:2] == [(2, 10.0, 250.0), (2, -10.0, 110.0)]
-    assert [(e.row, e.reason) for e in events(outcome, EventKind.REJECTED)] == [(2, Reason.INSUFFICIENT_FUNDS)]
+    assert fills(outcome)[:2] == [(2, 10.0, 350.0), (2, -10.0, 160.0)]
+    (rejected,) = events(outcome, EventKind.REJECTED)
+    assert (rejected.row, rejected.reason) == (2, Reason.INSUFFICIENT_FUNDS)
+    assert rejected.ts_ms > max(e.ts_ms for e in events(outcome, EventKind.FILLED))
 
 
 def test_resting_order_holds_its_money_back_after_an_order_with_legs_was_cancelled_in_the_same_bar():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_markets import CASH, Market, make_bars, make_run, make_slots, make_targets, markets
 
-from keel.domain.layout import MARK, VENUE
+from keel.domain.layout import MARK, REQUEST, VENUE
 from keel.domain.orders import EventKind, Reason, RunStatus
 from keel.sim.engine import Simulator
 
@@ -179,6 +179,23 @@ def test_caller_that_keeps_one_mark_has_the_newest_and_the_venues_equity_beside_
         assert newest.advance(market.targets[row - 1] if row else None)
         assert newest._marks[0] == whole.marks[row]
         assert newest.run_record["equity"][VENUE] == whole.marks["equity"][row]
+
+
+def test_run_at_the_end_of_its_bars_has_nothing_to_advance_to():
+    simulator = a_market(5).simulator()
+    assert [simulator.advance() for _ in range(7)] == [True] * 5 + [False] * 2
+    assert simulator.status is RunStatus.RUNNING
+
+
+def test_run_that_has_stopped_takes_no_decision_and_no_request():
+    simulator = a_market().simulator()
+    simulator.advance()
+    simulator._run["status"] = RunStatus.BANKRUPT
+    request = np.zeros(1, REQUEST)
+    request["side"], request["qty"], request["pair"] = 1, 5.0, -1
+    simulator.decide(np.full(2, 0.5), request)
+    assert len(simulator.events) == 0
+    assert len(simulator.live_orders()) == 0
 
 
 def test_finished_run_plays_no_more():
