@@ -153,9 +153,10 @@ def test_busy_run_looks_up_within_the_50_ms_of_rule_18():
     assert min(longest_gap_s(market) for _ in range(3)) < 0.05
 
 
-def test_each_event_is_heard_once_at_the_close_at_which_it_became_known():
-    market = a_market(60, 2, entry_ms=40_000.0, response_ms=70_000.0, jitter_ms=30_000.0, jitter_sigma=0.5)
-    simulator, heard = market.simulator(), []
+@pytest.mark.parametrize("tape_room", [1, 4096])
+def test_each_event_is_heard_once_at_the_close_at_which_it_became_known(tape_room):
+    market = a_market(400, 2, entry_ms=40_000.0, response_ms=70_000.0, jitter_ms=30_000.0, jitter_sigma=0.5)
+    simulator, heard = market.simulator(tape_room=tape_room), []
     for row in range(len(market.bars)):
         assert simulator.advance(market.targets[row - 1] if row else None)
         heard.append(sorted((int(event["order_id"]), int(event["kind"])) for event in simulator.heard()))

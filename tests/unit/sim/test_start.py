@@ -41,6 +41,12 @@ def test_prices_of_the_accounts_own_currency_count_as_they_are():
     assert slots["rate"].tolist() == [1.0, 1.0]
 
 
+def test_single_row_of_rates_counts_as_any_other():
+    slots = make_slots(2)
+    start_run_nb(make_bars(np.random.default_rng(1), 1, 2), np.array([[3.0, 4.0]]), make_run(), slots, 0)
+    assert slots["rate"].tolist() == [3.0, 4.0]
+
+
 @pytest.mark.parametrize("grows", [None, *GROWING])
 def test_volatility_is_reckoned_where_something_grows_with_it(grows):
     run = make_run(**dict.fromkeys(GROWING, 0.0) | ({grows: 0.5} if grows else {}))
