@@ -191,13 +191,15 @@ def test_a_leg_that_a_split_ended_on_the_way_is_not_accepted_with_its_parent():
 
 
 def test_a_leg_cancelled_twice_takes_no_order_of_a_target_with_it():
-    """The stop-loss of the strategy's first order has tag 1; a target's order, still on its way, has none."""
+    """The stop-loss of the strategy's first order has tag 1; a target's order, which fills over five bars, has none."""
     far = ask(0, 1, 1.0, type=OrderType.LIMIT, limit_price=50.0, stop_loss=40.0)
     twice = [about(RequestKind.CANCEL, 1), about(RequestKind.CANCEL, 1)]
-    case = case_of([FLAT] * 8, {0: [far], 3: twice}, entry_ms=2.5 * HOUR_MS)
+    more = {"entry_ms": 2.5 * HOUR_MS, "max_participation": 0.1, "volume": 100.0}
+    case = case_of([FLAT] * 12, {0: [far], 3: twice}, **more)
     rows = tuple(replace(row, targets=(0.5 if k == 2 else None,)) for k, row in enumerate(case.rows))
     outcome = play(replace(case, rows=rows))
-    assert fills(outcome) == [(5, 49.0, 100.0)]  # the limit order of 1 counts towards the target of 50
+    # The limit order of 1 counts towards the target of 50; in the bar of its arrival half the volume is left.
+    assert [qty for _, qty, _ in fills(outcome)] == [5.0, 10.0, 10.0, 10.0, 10.0, 4.0]
 
 
 def test_volume_before_a_quiet_month_is_forgotten():
