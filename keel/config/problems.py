@@ -63,7 +63,8 @@ def _path_of(one: ErrorDetails, value: object) -> KeyPath:
     """Return the written path: pydantic's own, less the union tags and key marks that it adds."""
     path: list[str | int] = []
     for part in one["loc"]:
-        if part == "[key]" or (isinstance(value, dict) and part not in value and _is_tag(value, part)):
+        written = isinstance(value, dict) and part in value
+        if not written and (part == "[key]" or (isinstance(value, dict) and _is_tag(value, part))):
             continue
         path.append(part)
         value = _below(value, part)

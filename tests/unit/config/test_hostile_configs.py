@@ -129,6 +129,11 @@ def test_override_of_what_is_no_key_is_refused(refusal, override):
     assert told.endswith("is no key: write key=value, such as --set run.seed=8")
 
 
+def test_key_that_looks_like_a_mark_of_the_checker_is_an_unknown_key(refusal):
+    assert "unknown key '[key]'" in refusal("", "[key]=")
+    assert "unknown key 'run.[key]'" in refusal("run: {'[key]': 1}\n")
+
+
 def test_address_that_cannot_be_parsed_is_refused_by_its_key(folder):
     Path("u.yaml").write_text("jobs: {a: {format: csv, source: 'http://[', venue: v, symbols: [A], timeframe: 1h}}\n")
     with pytest.raises(ConfigError) as caught:
