@@ -9,6 +9,7 @@ from made_worlds import FEATURES, world_of
 from keel.domain.layout import LOCAL
 from keel.rl.core import EnvCore
 from keel.rl.episodes import episode_figures, episode_setup
+from keel.rl.layout import DIFFERENTIAL_SHARPE
 
 AT_ONCE = {"entry_ms": 0.0, "response_ms": 0.0, "jitter_ms": 0.0, "max_participation": 0.0}
 """Orders arrive and are answered in no time and filled whole."""
@@ -91,11 +92,15 @@ def test_order_on_its_way_is_seen_by_its_weight_until_it_is_known_to_be_filled()
 
 
 def test_next_episode_knows_nothing_of_the_one_before():
-    core = EnvCore(world_of(run=AT_ONCE, task={"episode_bars": 7}), 1)
+    task = {"episode_bars": 7, "reward": DIFFERENTIAL_SHARPE, "cvar_penalty": 1.0}
+    core = EnvCore(world_of(run=AT_ONCE, task=task), 1)
     core.begin()
     for _ in range(7):
         core.step(np.full((1, 1), 0.9))
     env, run = core.envs[0], core._state.runs[0]
+    for name in ("mean", "square", "quantile"):
+        assert core.ended[0][name] != 0.0
+        assert env[name] == 0.0
     assert core.observations[0, FEATURES:].tolist() == [0.0] * 5
     assert core._state.held[0, 0] == 0
     for name in ("steps", "rewards", "fills", "notional", "fees", "spread_costs", "impact_costs", "max_drawdown"):
