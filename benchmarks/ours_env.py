@@ -15,12 +15,12 @@ from keel.app.wiring import instruments_of
 from keel.config.environment import BinsAction, EnvironmentSection
 from keel.domain.layout import ACTION, BAR
 from keel.features.observation_layout import ObservationLayout
-from keel.rl.actions import actions_of
 from keel.rl.arrays import World
 from keel.rl.gym_env import TradingEnv
 from keel.rl.vec_env import TradingVecEnv
 from keel.rl.world import Patch, build_world
 from keel.sim.parameters import run_records, slot_records
+from keel.strategies.actions import actions_of
 
 _FEATURES: Final = 32
 _POSITIONS: Final = (-1.0, 0.0, 1.0)

@@ -15,12 +15,12 @@ from keel.features.account_nb import MOST
 from keel.features.fitted import Fitted
 from keel.features.kinds import extra_columns
 from keel.features.observation import compute_features, first_row, fit
-from keel.rl.actions import Actions, actions_of
 from keel.rl.arrays import World
 from keel.rl.gym_env import TradingEnv, TradingVectorEnv
 from keel.rl.world import Patch, build_world
 from keel.runs.manifest import DataRecord
 from keel.sim.parameters import run_records, slot_records
+from keel.strategies.actions import Actions, actions_of
 
 if TYPE_CHECKING:
     from keel.rl.vec_env import TradingVecEnv

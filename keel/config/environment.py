@@ -6,9 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from keel.config.section import Section, broken_rule
+from keel.config.section import Section, Symbol, broken_rule
 
 _MOST_BINS = 101
+_SymbolWeight = Annotated[float, Field(gt=0, le=1e9)]
 _Multiplier = Annotated[float, Field(ge=0, le=100)]
 Range = Annotated[tuple[_Multiplier, _Multiplier], Strict(strict=False)]
 """The least and the most of a multiplier; equal ones switch the draw off."""
@@ -90,7 +91,24 @@ class RandomizeSection(Section):
 class EnvironmentSection(Section):
     """Set an agent's task."""
 
+    symbols: Literal["together", "apart"] = Field(
+        "together",
+        description="together: one agent decides all symbols of one account; apart: it learns on one symbol at a time, "
+        "all of them in turn, and decides each by itself.",
+    )
+    symbol_weights: dict[Symbol, _SymbolWeight] = Field(
+        {}, description="How often episodes come from a symbol, beside others, with symbols: apart; 1 if not given."
+    )
     action: Action = Field(WeightAction(kind="weight"), description="What the agent decides.")
     reward: RewardSection = Field(RewardSection(), description="What it is paid.")
     randomize: RandomizeSection = Field(RandomizeSection(), description="Execution drawn anew for each episode.")
     episode_bars: int = Field(1000, ge=1, le=100_000_000, description="Bars of an episode; time then cuts it off.")
+
+    @model_validator(mode="after")
+    def _fits_symbols(self) -> Self:
+        if self.symbols == "together" and self.symbol_weights:
+            raise broken_rule("symbol_weights", "symbols that are traded together come together: set symbols to apart")
+        if self.symbols == "apart" and isinstance(self.action, PortfolioAction):
+            message = "portfolio shares equity out between symbols: set symbols to together, or action.kind to weight"
+            raise broken_rule("action", message)
+        return self

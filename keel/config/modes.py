@@ -27,7 +27,9 @@ from keel.config.ray import RaySection
 from keel.config.risk import RiskSection
 from keel.config.run import RunSection
 from keel.config.section import Section, broken_rule, clip
+from keel.config.spans import FractionSpans, Spans
 from keel.config.strategy import StrategySection
+from keel.config.training import TrainingSection
 from keel.domain.timeframe import ROUND_THE_CLOCK
 
 _MODE = "Kind of run: sim, train, eval or live."
@@ -137,6 +139,19 @@ class TrainRun(BaseRun):
     mode: Literal["train"] = Field(description=_MODE)
     observation: ObservationSection = Field(ObservationSection(), description="What the agent sees.")
     environment: EnvironmentSection = Field(EnvironmentSection(), description="What it may do, and is paid for.")
+    spans: Spans = Field(FractionSpans(), description="Bars to train on, to choose by and to leave alone.")
+    training: TrainingSection = Field(TrainingSection(), description="How it learns.")
+
+    @model_validator(mode="after")
+    def _agent_fits(self) -> Self:
+        wrong = self.training.misfit(self.environment, len(self.data.symbols))
+        if wrong is not None:
+            raise broken_rule("training.algorithm.kind", wrong)
+        for symbol in self.environment.symbol_weights:
+            if symbol not in self.data.symbols:
+                message = f"{clip(symbol)} is not in data.symbols: add it there or remove its weight"
+                raise broken_rule("environment.symbol_weights", message)
+        return self
 
 
 class EvalRun(DecidedRun):

@@ -11,10 +11,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from keel.rl.actions import Actions
 from keel.rl.arrays import World
 from keel.rl.core import EnvCore
 from keel.rl.episodes import episode_figures, episode_setup
+from keel.strategies.actions import Actions
 
 Floats32 = NDArray[np.float32]
 _MOST_SEED = 2**32

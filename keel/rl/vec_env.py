@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from keel.rl.actions import Actions
 from keel.rl.arrays import World
 from keel.rl.core import EnvCore
 from keel.rl.episodes import episode_figures, episode_setup
+from keel.strategies.actions import Actions
 
 Infos = list[dict[str, Any]]
 

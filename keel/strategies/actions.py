@@ -21,6 +21,12 @@ class Actions(Protocol):
     def weights(self, actions: NDArray[Any]) -> Floats:
         """Return target weights, float64 (B, N), of actions (B, *space.shape)."""
 
+    def mask(self, least: float, most: float) -> NDArray[np.bool_]:
+        """Return which bins have a weight from `least` to `most`, all symbols' after one another; all where none has.
+
+        Empty for actions without bins.
+        """
+
 
 def actions_of(section: Action, n: int) -> Actions:
     """Return what a section's actions mean for `n` instruments."""
@@ -44,6 +50,9 @@ class _Weights:
             return np.where(given < 0.0, -given * self._least, given * self._most)
         return (given + 1.0) * (0.5 * self._most)
 
+    def mask(self, least: float, most: float) -> NDArray[np.bool_]:  # noqa: ARG002 - numbers are not masked
+        return np.zeros(0, np.bool_)
+
 
 class _Bins:
     """Take numbers of bins as their weights."""
@@ -57,6 +66,10 @@ class _Bins:
     def weights(self, actions: NDArray[Any]) -> Floats:
         return self._table[np.asarray(actions, np.intp).reshape(-1, self._n)]
 
+    def mask(self, least: float, most: float) -> NDArray[np.bool_]:
+        within = (self._table >= least) & (self._table <= most)
+        return np.tile(within if within.any() else np.ones_like(within), self._n)
+
 
 class _Shares:
     """Take scores in -1 … 1, the last one cash's, as shares of equity: exp(sharpness × score) over the sum of all."""
@@ -69,3 +82,6 @@ class _Shares:
         scores = np.exp(self._sharpness * np.clip(np.asarray(actions, np.float64), -1.0, 1.0))
         shares: Floats = scores[:, :-1] / np.sum(scores, axis=1, keepdims=True)
         return shares
+
+    def mask(self, least: float, most: float) -> NDArray[np.bool_]:  # noqa: ARG002 - shares are not masked
+        return np.zeros(0, np.bool_)
