@@ -54,6 +54,36 @@ class MarketData:
     records: tuple[DataRecord, ...]
     extra: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    def until(self, row: int) -> MarketData:
+        """Return copies of the rows before `row`: what comes after them is in no array of the result."""
+        bars = self.bars[:row].copy()
+        end_ts_ms = int(bars["close_ts_ms"][-1].max())
+        fine_ends = _ends_by(self.fine["close_ts_ms"], self.fine_starts, self.fine_ends, end_ts_ms)
+        action_ends = _ends_by(self.actions["ts_ms"], self.action_starts, self.action_ends, end_ts_ms)
+        return replace(
+            self,
+            bars=bars,
+            fine=self.fine[: int(fine_ends.max(initial=0))].copy(),
+            fine_ends=fine_ends,
+            actions=self.actions[: int(action_ends.max(initial=0))].copy(),
+            action_ends=action_ends,
+            rates=self.rates[:row].copy(),
+            view=bars if self.view is self.bars else self.view[:row].copy(),
+            factors=self.factors[:row].copy(),
+            extra={name: values[:row].copy() for name, values in self.extra.items()},
+        )
+
+
+def _ends_by(
+    ts_ms: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64], last_ts_ms: int
+) -> NDArray[np.int64]:
+    """Return each instrument's end in records sorted by time within its range, those after `last_ts_ms` left out."""
+    each = [
+        start + int(np.searchsorted(ts_ms[start:end], last_ts_ms, "right"))
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    return np.array(each, np.int64)
+
 
 def read_market_data(config: RunConfig, document: Document, extra: Sequence[str] = ()) -> MarketData:
     """Read what a config asks for, and `extra` columns of its bars.

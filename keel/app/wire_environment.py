@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from keel.app.wire_data import read_market_data
+import numpy as np
+from numpy.typing import NDArray
+
+from keel.app.wire_data import MarketData, read_market_data
 from keel.app.wiring import instruments_of
+from keel.config.environment import EnvironmentSection, RandomizeSection
 from keel.config.load import LoadedConfig, load_config
 from keel.config.modes import TrainRun
-from keel.domain.errors import ConfigError
+from keel.domain.errors import ConfigError, DataError
+from keel.domain.layout import BAR_PRESENT
 from keel.features.account_nb import MOST
-from keel.features.fitted import Fitted
-from keel.features.kinds import extra_columns
+from keel.features.fitted import Fitted, join_fitted
+from keel.features.kinds import extra_columns, warm_up_bars
 from keel.features.observation import compute_features, first_row, fit
+from keel.features.observation_layout import ObservationLayout
 from keel.rl.arrays import World
 from keel.rl.gym_env import TradingEnv, TradingVectorEnv
+from keel.rl.spans import Rows, Split, split_rows
 from keel.rl.world import Patch, build_world
 from keel.runs.manifest import DataRecord
 from keel.sim.parameters import run_records, slot_records
@@ -31,11 +39,24 @@ Given = LoadedConfig | Path | str
 
 @dataclass(frozen=True)
 class Wired:
-    """Hold what environments are made of, what their features were normalised by, and a record of the data read."""
+    """Hold what environments are made of.
 
+    `world` is that of the training spans, `validation` one world for each group of symbols decided together, each a
+    single episode over the validation span at the config's own costs. `spans` tells the spans in UTC epoch
+    milliseconds; the bars of the test span are in none of it. `fitted` is what features were normalised by, on the
+    training spans alone; `layout` lays out one observation. `weight_range` is what limits and venue let through.
+    """
+
+    config: TrainRun
     world: World
+    validation: tuple[World, ...]
     actions: Actions
+    weight_range: tuple[float, float]
     fitted: Fitted
+    layout: ObservationLayout
+    bound: float
+    split: Split
+    spans: Mapping[str, Any]
     records: tuple[DataRecord, ...]
 
 
@@ -63,7 +84,7 @@ def make_vec_env(config: Given, n_envs: int, threads: int = 1) -> TradingVecEnv:
 
 
 def wire_environment(loaded: LoadedConfig) -> Wired:
-    """Read the bars of a config of mode train and build its world; features are normalised by all the bars it names.
+    """Read the bars of a config of mode train and build its worlds; test bars are dropped as soon as they are read.
 
     Raises ConfigError or DataError, one line that names the key or file.
     """
@@ -71,23 +92,138 @@ def wire_environment(loaded: LoadedConfig) -> Wired:
     if not isinstance(config, TrainRun):
         place = loaded.document.place(("mode",))
         raise ConfigError(f"{place}: mode: {config.mode} has no environment: give a config of mode train")
-    section, symbols = config.observation, config.data.symbols
-    data = read_market_data(config, loaded.document, extra_columns(section))
-    fitted = fit(section, symbols, data.view, data.extra)
-    slots = slot_records(config, instruments_of(config))
-    slots["fine_start"], slots["fine_end"] = data.fine_starts, data.fine_ends
-    slots["action_start"], slots["action_end"] = data.action_starts, data.action_ends
-    patch = Patch(
-        name=f"{', '.join(symbols)} {config.data.timeframe}",
-        bars=data.bars,
-        rates=data.rates,
-        features=compute_features(fitted, data.view, data.extra),
-        first=first_row(section, symbols, data.view),
-        slots=slots,
-    )
-    bound = max(section.clip, MOST)
-    world = build_world([patch], run_records(config), config.environment, fitted.layout, bound, data.fine, data.actions)
-    return Wired(world, actions_of(config.environment.action, len(symbols)), fitted, data.records)
+    read = read_market_data(config, loaded.document, extra_columns(config.observation))
+    closes = read.bars["close_ts_ms"][:, 0]
+    split = split_rows(config.spans, closes)
+    spans = split.in_ms(closes)
+    data = read.until(split.open_rows)
+    del read
+    return _Wiring(config, data, split).wired(spans)
+
+
+class _Wiring:
+    """Make worlds of bars: of all symbols together, or of each apart."""
+
+    def __init__(self, config: TrainRun, data: MarketData, split: Split) -> None:
+        self._config, self._data, self._split = config, data, split
+        n = len(config.data.symbols)
+        self._apart = config.environment.symbols == "apart"
+        self._groups = [[i] for i in range(n)] if self._apart else [list(range(n))]
+        self._slots = slot_records(config, instruments_of(config))
+        self._slots["fine_start"], self._slots["fine_end"] = data.fine_starts, data.fine_ends
+        self._slots["action_start"], self._slots["action_end"] = data.action_starts, data.action_ends
+
+    def wired(self, spans: Mapping[str, Any]) -> Wired:
+        config, section = self._config, self._config.environment
+        fitted = [self._fit(group) for group in self._groups]
+        layout = fitted[0].layout
+        patches, looks = [], []
+        for group, one in zip(self._groups, fitted, strict=True):
+            seen = _Seen(self, group, one)
+            patches += seen.training_patches()
+            looks.append(seen.validation_patch())
+        if not patches:
+            raise DataError("no training span has bars enough for a single step: give more bars or shorter features")
+        bound = max(config.observation.clip, MOST)
+        return Wired(
+            config=config,
+            world=self._world(patches, section, layout, bound),
+            validation=tuple(self._world([look], _as_it_is(section, look), layout, bound) for look in looks),
+            actions=actions_of(section.action, len(self._groups[0])),
+            weight_range=self._weight_range(),
+            fitted=join_fitted(fitted),
+            layout=layout,
+            bound=bound,
+            split=self._split,
+            spans=spans,
+            records=self._data.records,
+        )
+
+    def _world(
+        self, patches: Sequence[Patch], section: EnvironmentSection, layout: ObservationLayout, bound: float
+    ) -> World:
+        data = self._data
+        return build_world(patches, run_records(self._config), section, layout, bound, data.fine, data.actions)
+
+    def _fit(self, group: list[int]) -> Fitted:
+        """Learn what a group's features are normalised by, from its bars in training spans."""
+        symbols = tuple(self._config.data.symbols[i] for i in group)
+        section, view, extra = self._config.observation, *self.seen(group)
+        spans = self._split.train
+        if self._apart:  # a symbol that was listed later has no bars in earlier spans
+            need = warm_up_bars(section)
+            there = [rows for rows in spans if np.count_nonzero(view["flags"][slice(*rows), 0] & BAR_PRESENT) > need]
+            spans = tuple(there) or spans
+        return fit(section, symbols, view, extra, spans)
+
+    def seen(self, group: list[int]) -> tuple[NDArray[np.void], dict[str, NDArray[np.float64]]]:
+        """Return a group's bars as features see them, and the series beside them."""
+        data = self._data
+        if not self._apart:
+            return data.view, dict(data.extra)
+        return data.view[:, group], {name: values[:, group] for name, values in data.extra.items()}
+
+    def _weight_range(self) -> tuple[float, float]:
+        config = self._config
+        most = min(config.risk.max_position_weight or 10.0, config.risk.max_order_weight or 10.0)
+        shorts = all(config.market.rules_for(symbol).shortable for symbol in config.data.symbols)
+        return (-most if shorts else 0.0), most
+
+    @property
+    def parts(self) -> tuple[TrainRun, MarketData, Split, NDArray[np.void]]:
+        """Return config, data, split and the slots of all symbols."""
+        return self._config, self._data, self._split, self._slots
+
+
+class _Seen:
+    """Hold one group's features, and cut patches from them."""
+
+    def __init__(self, wiring: _Wiring, group: list[int], fitted: Fitted) -> None:
+        self._config, self._data, self._split, slots = wiring.parts
+        self._group, self._slots = group, slots[group]
+        view, extra = wiring.seen(group)
+        self._features = compute_features(fitted, view, extra)
+        self._window = self._config.observation.window
+        self._first = first_row(self._config.observation, fitted.symbols, view)
+        # Decided apart, a symbol is out of the market once its own bars have ended.
+        present = np.flatnonzero(np.any(view["flags"] & BAR_PRESENT, axis=1))
+        self._end = int(present[-1]) + 1
+
+    def training_patches(self) -> list[Patch]:
+        """Return a patch for each training span in which a step can be taken."""
+        spans, weights = self._split.train, self._split.weights
+        patches = []
+        for rows, weight in zip(spans, weights, strict=True):
+            patch = self._patch(rows, f"spans.train from row {rows[0]}", weight)
+            if len(self._group) > 1 or len(patch.bars) - patch.first >= 2:
+                patches.append(patch)
+        return patches
+
+    def validation_patch(self) -> Patch:
+        """Return the patch of the validation span, whose first decision is taken on the span's first bar."""
+        first, end = self._split.validation
+        return self._patch((max(first - self._window + 1, 0), end), "spans.validation", 1.0)
+
+    def _patch(self, rows: Rows, name: str, weight: float | None) -> Patch:
+        first, end = rows[0], max(min(rows[1], self._end), rows[0])
+        begins = max(self._first - first, self._window - 1)
+        symbols = [self._config.data.symbols[i] for i in self._group]
+        times = self._config.environment.symbol_weights.get(symbols[0], 1.0) if len(symbols) == 1 else 1.0
+        rates = self._data.rates
+        return Patch(
+            name=f"{', '.join(symbols)} {self._config.data.timeframe}, {name}",
+            bars=np.ascontiguousarray(self._data.bars[first:end, self._group]),
+            rates=np.ascontiguousarray(rates[first:end, self._group]) if len(rates) else rates[:0, self._group],
+            features=self._features[first:end],
+            first=begins,
+            slots=self._slots,
+            weight=times * (max(end - first - begins, 1) if weight is None else weight),
+        )
+
+
+def _as_it_is(section: EnvironmentSection, patch: Patch) -> EnvironmentSection:
+    """Return the section for a single episode over a whole patch at the config's own costs."""
+    return section.model_copy(update={"randomize": RandomizeSection(), "episode_bars": len(patch.bars)})
 
 
 def _loaded(config: Given) -> LoadedConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +46,11 @@ class Fitted:
         section = self.section
         return ObservationLayout(section.window, self.symbols, feature_names(section), section.account)
 
+    def alone(self, i: int) -> Fitted:
+        """Return what belongs to symbol `i` by itself: its observations are those of a run of this symbol alone."""
+        garch = self.garch[i : i + 1]
+        return Fitted(self.section, self.symbols[i : i + 1], self.centre[i : i + 1], self.scale[i : i + 1], garch)
+
     @property
     def hash(self) -> str:
         """Return the SHA-256 (64 hex digits) of everything that observations depend on, to the last bit."""
@@ -84,6 +90,17 @@ class Fitted:
             "scale": [list(row) for row in self.scale],
             "garch": [asdict(one) for one in self.garch],
         }
+
+
+def join_fitted(parts: Sequence[Fitted]) -> Fitted:
+    """Return what was fitted to single symbols of one section as one, in the order given."""
+    return Fitted(
+        parts[0].section,
+        tuple(symbol for part in parts for symbol in part.symbols),
+        tuple(row for part in parts for row in part.centre),
+        tuple(row for part in parts for row in part.scale),
+        tuple(one for part in parts for one in part.garch),
+    )
 
 
 def save_fitted(fitted: Fitted, path: Path) -> None:

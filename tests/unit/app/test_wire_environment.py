@@ -129,7 +129,7 @@ def test_config_of_another_mode_is_refused(config: Path):
 
 def test_too_few_bars_for_an_observation_and_a_missing_column_are_named(config: Path):
     long = load_config(config, ["observation.features=[{kind: log_return, bars: 600}]"])
-    with pytest.raises(DataError, match=r"A/USDT: 600 bars are too few: feature log_return_600"):
+    with pytest.raises(DataError, match=r"A/USDT: 420 bars are too few: feature log_return_600"):
         make_env(long)
     taken = load_config(config, ["observation.features=[{kind: taker_buy_ratio}]"])
     with pytest.raises(DataError, match=r"A/USDT.*stored without taker_buy_volume"):
