@@ -16,6 +16,8 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _WARM_MARK = "warm"
+SIMULATOR = "simulator"
+ENVIRONMENTS = "environments"
 
 
 @cache
@@ -36,12 +38,12 @@ def cache_folder() -> Path:
     return Path(root) / "keel" / sources_hash()
 
 
-def cache_is_warm() -> bool:
-    """Say whether the simulator of this version has been compiled on this machine."""
-    return (cache_folder() / _WARM_MARK).exists()
+def cache_is_warm(part: str = SIMULATOR) -> bool:
+    """Say whether a part of this version has been compiled on this machine: SIMULATOR or ENVIRONMENTS."""
+    return (cache_folder() / f"{_WARM_MARK}-{part}").exists()
 
 
-def mark_cache_warm() -> None:
-    """Record that the whole simulator has been compiled into the cache folder."""
+def mark_cache_warm(part: str = SIMULATOR) -> None:
+    """Record that all of a part has been compiled into the cache folder."""
     cache_folder().mkdir(parents=True, exist_ok=True)
-    (cache_folder() / _WARM_MARK).touch()
+    (cache_folder() / f"{_WARM_MARK}-{part}").touch()

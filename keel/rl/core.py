@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from gymnasium import spaces
@@ -117,6 +118,30 @@ class EnvCore:
             if run["status"] == RunStatus.NO_ROOM:
                 run["status"] = RunStatus.RUNNING
         self._state = state._replace(orders=orders, tapes=tapes)
+        self._arrays = (*self.world, *self._state)
+
+    def opened(self) -> int:
+        """Return how many positions were opened in the last step, as known locally."""
+        return int(np.count_nonzero(np.abs(self._state.held) == 1))
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all that a step changes, by name: with it `restore` goes on where this stands."""
+        own = {"observations": self.observations, "task": self.world.task, "run": self.world.run}
+        return {name: values.copy() for name, values in {**self._state._asdict(), **own}.items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where a snapshot of a core of the same world and number of environments stood.
+
+        Raises ValueError where its arrays are of another version or size.
+        """
+        fitting = {**self._state._asdict(), "observations": self.observations}
+        for name, values in fitting.items():
+            if arrays[name].dtype != values.dtype or len(arrays[name]) != len(values):
+                raise ValueError(f"{name} is {arrays[name].dtype} of {len(arrays[name])} environments")
+        self._state = State(**{name: arrays[name].copy() for name in State._fields})
+        self.envs = self._state.envs
+        self.observations[:] = arrays["observations"]
+        self.world.task[:], self.world.run[:] = arrays["task"], arrays["run"]
         self._arrays = (*self.world, *self._state)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,18 @@ class TradingVecEnv(VecEnv):
     `setup` (episode_setup).
     """
 
-    def __init__(self, world: World, actions: Actions, n_envs: int, threads: int = 1) -> None:
+    def __init__(
+        self,
+        world: World,
+        actions: Actions,
+        n_envs: int,
+        threads: int = 1,
+        weight_range: tuple[float, float] = (-math.inf, math.inf),
+    ) -> None:
+        """Make the environments; bins whose weight lies outside `weight_range` (least, most) are masked."""
         self.core = EnvCore(world, n_envs, threads)
         self._actions = actions
+        self._mask = actions.mask(*weight_range)
         self._given: NDArray[Any] = np.zeros(0)
         self._no_infos: Infos = [{} for _ in range(n_envs)]
         self.render_mode = None
@@ -81,14 +91,23 @@ class TradingVecEnv(VecEnv):
         """Refuse: what one environment is set to, all would be. Raises AttributeError."""
         raise AttributeError(f"{attr_name} cannot be set: the environments are one object")
 
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return which bins may be chosen, all symbols' after one another: always the same, for all environments."""
+        return self._mask
+
     def env_method(
         self,
         method_name: str,
         *args: Any,  # noqa: ANN401, ARG002 - stable-baselines3's signature
-        indices: VecEnvIndices = None,  # noqa: ARG002
+        indices: VecEnvIndices = None,
         **kwargs: Any,  # noqa: ANN401, ARG002
     ) -> list[Any]:
-        """Refuse: there are no single environments to call. Raises AttributeError."""
+        """Return the action masks; anything else is refused, for there are no single environments to call.
+
+        Raises AttributeError.
+        """
+        if method_name == "action_masks":
+            return [self._mask for _ in self._get_indices(indices)]
         raise AttributeError(f"{method_name} cannot be called: the environments are one object")
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: VecEnvIndices = None) -> list[bool]:  # noqa: ARG002

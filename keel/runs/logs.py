@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROOT_LOGGER: Final = "keel"
 ERRORS_LOG: Final = "errors.log"
 TRADES_LOG: Final = "trades.log"
+TRAINING_LOG: Final = "training.log"
+TRAINING_LOGGER: Final = "keel.training"
 
 _LINE: Final = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S"
@@ -117,6 +119,19 @@ def run_logs(logs_dir: Path, run_id: str) -> Iterator[RunLogs]:
             (logs_dir / TRADES_LOG).touch()
         stack.enter_context(_attached([ours, errors]))
         yield RunLogs(run_id, ours.path, logs_dir / TRADES_LOG)
+
+
+@contextmanager
+def training_log(logs_dir: Path, run_id: str) -> Iterator[Path]:
+    """Open training.log, which all training runs share, for what goes to the logger `keel.training` meanwhile."""
+    file = LogFile(logs_dir / TRAINING_LOG, logging.INFO, _line_of(run_id))
+    logger = logging.getLogger(TRAINING_LOGGER)
+    logger.addHandler(file)
+    try:
+        yield file.path
+    finally:
+        logger.removeHandler(file)
+        file.close()
 
 
 def record_failure(logs_dir: Path, trace: str) -> Path:

@@ -17,6 +17,7 @@ from typing import Final
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 _PACKAGES: Final = ("keel", "numpy", "numba", "polars", "pyarrow", "TA-Lib")
+_LEARNING: Final = ("torch", "stable-baselines3", "sb3-contrib", "gymnasium")
 _INSTALLED: Final = {"site-packages", "dist-packages"}
 _GIT_TIMEOUT_S: Final = 5.0
 
@@ -67,6 +68,11 @@ def package_versions() -> dict[str, str]:
     """Return the versions of Python, the platform and the packages that shape a result, or `missing`."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     return versions | {name: _version(name) for name in _PACKAGES}
+
+
+def learning_versions() -> dict[str, str]:
+    """Return the versions of the packages that shape a trained model, or `missing`."""
+    return {name: _version(name) for name in _LEARNING}
 
 
 def _version(package: str) -> str:
