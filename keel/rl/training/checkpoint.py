@@ -99,6 +99,7 @@ def _put_back(model: BaseAlgorithm, arrays: Mapping[str, NDArray[Any]], progress
         setattr(model, name, value)
     model._last_obs, model._last_episode_starts = arrays["last_obs"], arrays["last_starts"]
     model.ep_info_buffer = deque(progress["episodes"], maxlen=model._stats_window_size)
+    model.ep_success_buffer = deque(maxlen=model._stats_window_size)
     if rest["memory"] is not None:
         states = tuple(tuple(one.to(model.device) for one in pair) for pair in rest["memory"])
         model._last_lstm_states = RNNStates(*states)  # type: ignore[attr-defined]
