@@ -48,33 +48,49 @@ def train(
 
         python train_model_multi_patch.py --resume train-20260101-120000-1a2b3c4d
 
-    Watch the curves: tensorboard --logdir logs/tensorboard; follow the log: tail -f logs/training.log.
+    The curves: tensorboard --logdir logs/tensorboard. The log: tail -f logs/training.log.
 
     Exit code 0: done. 2: config, data or usage is wrong, or learning diverged. 3: doctor, the kill switch or another
     process refused, or stopped the run. 130: stopped by Ctrl+C; a checkpoint is kept and --resume goes on exactly.
     """
     from keel.app.console import ending_tidily
-    from keel.config.load import dump_yaml, load_config
 
-    if resume is not None:
-        if config is not None or set_ or all_folds or print_config:
-            raise UsageError("--resume goes on with the run's own config: leave out --config, --set and --all-folds")
-        from keel.app.training import resume_training
+    with ending_tidily():
+        if resume is not None:
+            if config is not None or set_ or all_folds or print_config:
+                raise UsageError(
+                    "--resume goes on with the run's own config: leave out --config, --set and --all-folds"
+                )
+            _resume(resume, as_json=as_json)
+        elif config is None:
+            raise UsageError("say what to train: --config configs/config_train.yaml, or --resume RUN")
+        else:
+            runs = _folds(config, set_ or []) if all_folds else _one(config, set_ or [])
+            _start(runs, print_config=print_config, as_json=as_json)
 
-        with ending_tidily():
-            _end(resume_training(resume, quiet=as_json), as_json=as_json)
-        return
-    if config is None:
-        raise UsageError("say what to train: --config configs/config_train.yaml, or --resume RUN")
-    runs = _folds(config, set_ or []) if all_folds else [load_config(config, set_ or [], expect_mode="train")]
+
+def _resume(run: str, *, as_json: bool) -> None:
+    from keel.app.training import resume_training
+
+    _end(resume_training(run, quiet=as_json), as_json=as_json)
+
+
+def _start(runs: list[LoadedConfig], *, print_config: bool, as_json: bool) -> None:
+    from keel.config.load import dump_yaml
+
     if print_config:
         sys.stdout.write(dump_yaml(runs[0].config))
         return
     from keel.app.training import start_training
 
-    with ending_tidily():
-        for loaded in runs:
-            _end(start_training(loaded, quiet=as_json), as_json=as_json)
+    for loaded in runs:
+        _end(start_training(loaded, quiet=as_json), as_json=as_json)
+
+
+def _one(config: Path, overrides: list[str]) -> list[LoadedConfig]:
+    from keel.config.load import load_config
+
+    return [load_config(config, overrides, expect_mode="train")]
 
 
 def _folds(config: Path, overrides: list[str]) -> list[LoadedConfig]:
