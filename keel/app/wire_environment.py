@@ -195,7 +195,8 @@ class _Seen:
         patches = []
         for rows, weight in zip(spans, weights, strict=True):
             patch = self._patch(rows, f"spans.train from row {rows[0]}", weight)
-            if len(self._group) > 1 or len(patch.bars) - patch.first >= 2:
+            apart = self._config.environment.symbols == "apart"
+            if not apart or len(patch.bars) - patch.first >= 2:
                 patches.append(patch)
         return patches
 

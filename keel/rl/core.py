@@ -138,7 +138,11 @@ class EnvCore:
         for name, values in fitting.items():
             if arrays[name].dtype != values.dtype or len(arrays[name]) != len(values):
                 raise ValueError(f"{name} is {arrays[name].dtype} of {len(arrays[name])} environments")
-        self._state = State(**{name: arrays[name].copy() for name in State._fields})
+        # Stored arrays have lost their alignment: compiled code would take them for another type, and compile again.
+        own = {name: np.zeros(arrays[name].shape, values.dtype) for name, values in self._state._asdict().items()}
+        for name, values in own.items():
+            values[...] = arrays[name]
+        self._state = State(**own)
         self.envs = self._state.envs
         self.observations[:] = arrays["observations"]
         self.world.task[:], self.world.run[:] = arrays["task"], arrays["run"]

@@ -85,10 +85,9 @@ class ModelFile:
         self.path = path
         self._members = self._list()
         if CARD not in self._members:
-            other = (
-                "a zip of stable-baselines3, which could run code of its own" if "data" in self._members else "a zip"
-            )
-            raise UsageError(f"{path}: is {other} without {CARD}, not a model of Keel: {_MEND}")
+            # stable-baselines3's own zips hold pickled objects: loading one runs whatever code it was given.
+            whose = "a zip of stable-baselines3, which could run code," if "data" in self._members else "a zip"
+            raise UsageError(f"{path}: is {whose} without {CARD}, not a model of Keel: {_MEND}")
         self.card = ModelCard.from_json(self.read(CARD), str(path))
 
     def __contains__(self, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +90,8 @@ def dump_tensors(tree: object) -> bytes:
 def load_tensors(content: bytes, where: str) -> Any:  # noqa: ANN401 - whatever tree of tensors was saved
     """Read tensors; nothing but tensors, numbers and text is ever built. Raises UsageError for anything else."""
     try:
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            raise ValueError("not the container that dump_tensors writes")
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError):
         raise UsageError(f"{where}: holds more than tensors, or is damaged, and is not loaded: {_MEND}") from None
