@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _WIDTH_OFF_TERMINAL: Final = 140
 _STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "na": "dim"}
 _COUNTED: Final = {"fail": "failed", "warn": "warned"}
+_EXTRAS: Final = {"train": ("rl",), "eval": ("rl",)}
 _WORDS: Final = {"pass": "pass", "warn": "warn", "fail": "fail", "na": "not applicable"}
 
 
@@ -96,6 +97,7 @@ def check_context(
         store=store,
         min_free_disk_gb=threshold.min_free_disk_gb,
         fail_closed=config is not None and config.mode == "live",
+        extras=() if config is None else _EXTRAS.get(config.mode, ()),
         data=None if config is None else _data_need(config),
         bar_faults=None if config is None else lambda: _bar_faults(config),
         fees=None if config is None else _fee_need(config),

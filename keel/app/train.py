@@ -42,8 +42,6 @@ def train(
 
     Examples:
 
-        python train_model_multi_patch.py --config configs/config_train.yaml
-
         python train_model_multi_patch.py --config configs/config_train.yaml --set training.total_timesteps=200000
 
         python train_model_multi_patch.py --resume train-20260101-120000-1a2b3c4d
@@ -54,7 +52,9 @@ def train(
     process refused, or stopped the run. 130: stopped by Ctrl+C; a checkpoint is kept and --resume goes on exactly.
     """
     from keel.app.console import ending_tidily
+    from keel.app.extras import need_rl
 
+    need_rl()
     with ending_tidily():
         if resume is not None:
             if config is not None or set_ or all_folds or print_config:
@@ -65,8 +65,7 @@ def train(
         elif config is None:
             raise UsageError("say what to train: --config configs/config_train.yaml, or --resume RUN")
         else:
-            runs = _folds(config, set_ or []) if all_folds else _one(config, set_ or [])
-            _start(runs, print_config=print_config, as_json=as_json)
+            _start(_runs(config, set_ or [], all_folds), print_config=print_config, as_json=as_json)
 
 
 def _resume(run: str, *, as_json: bool) -> None:
@@ -87,26 +86,21 @@ def _start(runs: list[LoadedConfig], *, print_config: bool, as_json: bool) -> No
         _end(start_training(loaded, quiet=as_json), as_json=as_json)
 
 
-def _one(config: Path, overrides: list[str]) -> list[LoadedConfig]:
-    from keel.config.load import load_config
-
-    return [load_config(config, overrides, expect_mode="train")]
-
-
-def _folds(config: Path, overrides: list[str]) -> list[LoadedConfig]:
+def _runs(config: Path, overrides: list[str], all_folds: bool) -> list[LoadedConfig]:
+    """Return the config, or with `all_folds` the config of each of its folds."""
     from keel.config.load import load_config
     from keel.config.modes import TrainRun
     from keel.config.spans import WalkForwardSpans
 
     first = load_config(config, overrides, expect_mode="train")
+    if not all_folds:
+        return [first]
     spans = first.config.spans if isinstance(first.config, TrainRun) else None
     if not isinstance(spans, WalkForwardSpans):
         place = first.document.place(("spans",))
         raise UsageError(f"{place}: spans has no folds to train with --all-folds: set spans.kind to walk_forward")
-    return [
-        load_config(config, [*overrides, f"spans.fold={fold}"], expect_mode="train")
-        for fold in range(1, spans.folds + 1)
-    ]
+    folds = range(1, spans.folds + 1)
+    return [load_config(config, [*overrides, f"spans.fold={fold}"], expect_mode="train") for fold in folds]
 
 
 def _end(trained: Trained, *, as_json: bool) -> None:

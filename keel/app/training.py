@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from keel.rl.training.loop import Outcome, Task
 
 _LOG: Final = logging.getLogger(TRAINING_LOGGER)
-_EXTRA: Final = "training needs the extra rl: pip install 'keel[rl]'"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,6 @@ class Trained:
 
 def start_training(loaded: LoadedConfig, *, quiet: bool) -> Trained:
     """Train from the first step. `quiet` draws no progress. Raises a KeelError where gate, data or disk refuses."""
-    _need_extra()
     config, started = loaded.config, datetime.now(UTC)
     gate_run(config)
     run_id = new_run_id(config.run.name, config_hash(loaded.resolved), started)
@@ -93,7 +91,6 @@ def resume_training(run: str, *, quiet: bool) -> Trained:
 
     Raises a KeelError where gate or disk refuses, the run is none, or its bars are not those it began with.
     """
-    _need_extra()
     folder = GrowingFolder(_folder_of(run))
     before = folder.read_manifest()
     loaded = load_config(folder.path / CONFIG, (), expect_mode="train")
@@ -242,13 +239,6 @@ def _refuse_other_bars(folder: GrowingFolder, before: Mapping[str, Any], manifes
                 f"{folder.path}: the bars of {record.instrument} are not those this run began with: put them back, or "
                 "train anew"
             )
-
-
-def _need_extra() -> None:
-    from importlib.util import find_spec
-
-    if any(find_spec(name) is None for name in ("torch", "stable_baselines3", "sb3_contrib", "gymnasium")):
-        raise UsageError(_EXTRA)
 
 
 def _defined(figures: Mapping[str, float | None]) -> dict[str, float | None]:

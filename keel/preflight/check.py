@@ -58,9 +58,10 @@ class FeeNeed:
 class CheckContext:
     """Hold what the checks look at; app builds it from a config or, without one, from the defaults.
 
-    `config_path` is the config asked for and `config_error` why it did not load; `data`, `bar_faults` and `fees` are
-    None without a config. `bars_exist(instrument, timeframe)` asks the bar store, `bar_faults()` reads the bars and
-    raises a UsageError where it cannot, `cache_is_warm()` asks the compiled code.
+    `extras` are Keel's own extras that the mode needs. `config_path` is the config asked for, `config_error` why it did
+    not load; `data`, `bar_faults` and `fees` are None without a config. `bars_exist(instrument, timeframe)` asks the
+    bar store, `bar_faults()` reads the bars and raises a UsageError where it cannot, `cache_is_warm()` asks the
+    compiled code.
     """
 
     bars_exist: Callable[[InstrumentId, str], bool]
@@ -73,6 +74,7 @@ class CheckContext:
     store: Path = Path("data/bars")
     min_free_disk_gb: float = 10.0
     fail_closed: bool = False
+    extras: tuple[str, ...] = ()
     data: DataNeed | None = None
     bar_faults: Callable[[], BarFaults] | None = None
     fees: FeeNeed | None = None

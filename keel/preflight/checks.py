@@ -35,17 +35,22 @@ def check_python(_context: CheckContext) -> CheckResult:
     return CheckResult("python", CheckStatus.PASS, f"Python {platform.python_version()}")
 
 
-def check_packages(_context: CheckContext) -> CheckResult:
-    """Check the installed packages against the least versions Keel's own metadata asks for."""
+def check_packages(context: CheckContext) -> CheckResult:
+    """Check the installed packages against the least versions Keel's own metadata asks for, with the mode's extras."""
     try:
         required = metadata("keel").get_all("Requires-Dist") or []
     except PackageNotFoundError:
         return CheckResult("packages", CheckStatus.WARN, "keel itself is not installed: nothing to compare", _INSTALL)
     wanted = [line for line in required if "extra ==" not in line]
+    further = [line for line in required if any(f'extra == "{extra}"' in line for extra in context.extras)]
     faults = [fault for fault in map(package_fault, wanted) if fault]
     if faults:
         return CheckResult("packages", CheckStatus.FAIL, "; ".join(faults), _INSTALL)
-    return CheckResult("packages", CheckStatus.PASS, f"{len(wanted)} packages are recent enough")
+    lacking = [fault for fault in map(package_fault, further) if fault]
+    if lacking:
+        mend = f"python -m pip install --constraint constraints.txt '.[{','.join(context.extras)}]'"
+        return CheckResult("packages", CheckStatus.FAIL, "; ".join(lacking), mend)
+    return CheckResult("packages", CheckStatus.PASS, f"{len(wanted) + len(further)} packages are recent enough")
 
 
 def check_config(context: CheckContext) -> CheckResult:

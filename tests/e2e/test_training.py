@@ -133,7 +133,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before_whole(desk: Desk, comman
 def test_what_cannot_be_trained_is_one_clear_line(desk: Desk, command: list[str]) -> None:
     line = refusal(finish(desk.start(*command, "--set", "observation.features=[{kind: log_return, bars: 250}]")))
     assert line.startswith("ACME/USDT: 210 bars are too few: feature log_return_250")
-    assert not (desk.folder / "artifacts").exists()
+    assert not list((desk.folder / "artifacts").iterdir())
 
 
 def test_what_cannot_be_resumed_is_one_clear_line(desk: Desk, command: list[str]) -> None:
@@ -146,3 +146,13 @@ def test_what_cannot_be_resumed_is_one_clear_line(desk: Desk, command: list[str]
     line = refusal(finish(desk.start(sys.executable, SCRIPT, "--resume", folder.name)))
     assert "has no checkpoint to go on from" in line
     assert "is no whole zip, perhaps cut short" in line
+
+
+def test_each_fold_of_a_walk_is_a_run_of_its_own(desk: Desk, command: list[str]) -> None:
+    assert "spans has no folds to train" in refusal(finish(desk.start(*command, "--all-folds")))
+    folds = ["--set", "spans={kind: walk_forward, folds: 2}", "--set", "training.total_timesteps=200"]
+    done = finish(desk.start(*command, *folds, "--all-folds", "--json"))
+    assert done.code == 0, done
+    cards = [ModelFile(path).card for path in sorted(desk.folder.glob("artifacts/*/best_model.zip"))]
+    assert len(cards) == 2
+    assert cards[0].spans["test"][1] < cards[1].spans["test"][0]

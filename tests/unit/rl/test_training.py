@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_training import ALGORITHMS, Told, config_of, learn, write_bars
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from keel.app.wire_environment import wire_environment
+from keel.domain.errors import UsageError
+from keel.rl.training.judge import Judge
 from keel.rl.training.keeping import newest_checkpoint
 from keel.runs.model_file import ModelFile
 from keel.strategies.policy import ServedPolicy
@@ -69,3 +75,51 @@ def test_only_the_newest_checkpoints_are_kept():
         "checkpoint_000000000640.zip",
         "checkpoint_000000000960.zip",
     ]
+
+
+def test_learning_that_diverges_stops_and_keeps_the_last_good_checkpoint():
+    told = Told()
+    wild = [*ALGORITHMS["sac"], "training.checkpoint_every=80", "environment.reward.scale=1e9"]
+    wild.append("training.algorithm.learning_rate=10.0")
+    with pytest.raises(UsageError, match=r"learning diverged after .* steps: .* is no number; the last checkpoint is"):
+        learn(config_of(wild), Path("run"), told)
+    assert told.checkpoints
+    served = ServedPolicy(sorted(Path("run").glob("checkpoint_*"))[-1])
+    assert all(bool(torch.isfinite(one).all()) for one in served._policy.parameters())
+
+
+def test_a_policy_that_moves_too_fast_is_warned_of():
+    told = Told()
+    learn(config_of([*ALGORITHMS["ppo"], "training.algorithm.learning_rate=0.5"]), Path("run"), told)
+    assert any("KL divergence of" in line and "above 0.1" in line for line in told.warnings)
+
+
+def test_figures_of_training_and_validation_are_told_and_kept():
+    told = Told()
+    learn(config_of([*ALGORITHMS["ppo"], "training.total_timesteps=10000"]), Path("run"), told)
+    names = {name for _, figures in told.rollouts for name in figures}
+    assert {
+        f"trading/{name}" for name in ("return", "sharpe", "max_drawdown", "turnover", "cost_share", "reward")
+    } < names
+    assert {"train/approx_kl", "train/value_loss", "train/entropy_loss", "train/explained_variance"} < names
+    lines = [json.loads(line) for line in Path("run/history.jsonl").read_text().splitlines()]
+    assert {line["kind"] for line in lines} == {"train", "validation"}
+    curves = EventAccumulator(str(Path("run/board"))).Reload().Tags()["scalars"]
+    assert {"validation/sharpe", "trading/return", "train/loss", "time/steps_per_second"} < set(curves)
+
+
+def test_validation_is_one_episode_at_the_configs_own_costs():
+    loaded = config_of([*ALGORITHMS["ppo"], "environment.randomize={fee: [2, 3]}"])
+    wired = wire_environment(loaded)
+    judge = Judge(wired.validation, wired.actions, 365)
+    first, end = wired.split.validation
+    held = judge.judge(lambda seen, state: (np.full(len(seen), 2), state))
+    again = judge.judge(lambda seen, state: (np.full(len(seen), 2), state))
+    assert held == again
+    assert held["bars"] == end - first - 1
+    closes = wired.validation[0].bars["close"][:, 0]
+    assert held["return"] == pytest.approx(0.5 * (closes[-1] / closes[0] - 1.0), abs=0.02)
+    assert held["trades"] == 1
+    flat = judge.judge(lambda seen, state: (np.ones(len(seen)), state))
+    assert (flat["return"], flat["trades"], flat["turnover"]) == (0.0, 0.0, 0.0)
+    assert np.isnan(flat["sharpe"])
