@@ -103,7 +103,8 @@ def _close_step_nb(task, run, env):
         env.peak_equity = equity
     if env.drawdown > env.max_drawdown:
         env.max_drawdown = env.drawdown
-    env.terminated = run.status != RunStatus.RUNNING or run.trading_state != TradingState.ACTIVE
+    latched = run.trading_state != TradingState.ACTIVE and task.ends_at_latch != 0
+    env.terminated = run.status != RunStatus.RUNNING or latched
     env.truncated = not env.terminated and run.row > env.stop_row
 
 

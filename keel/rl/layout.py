@@ -37,6 +37,8 @@ TASK: Final = np.dtype(
         ("bound", "f8"),
         # episodes
         ("begins_anew", "i1"),
+        # whether a latch of the risk guard ends an episode, or it is played on as a backtest is
+        ("ends_at_latch", "i1"),
         ("episode_bars", "i8"),
         ("seed", "u4"),
         # multipliers of costs and latency are drawn uniformly between these, in the order of MULTIPLIED

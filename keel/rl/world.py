@@ -95,7 +95,8 @@ def _task(section: EnvironmentSection, layout: ObservationLayout, bound: float, 
     task["window"], task["size"], task["bound"] = layout.window, layout.size, bound
     task["places"], task["stride"] = layout.instrument_places, layout.account_stride
     task["drawdown_place"] = layout.drawdown_place
-    task["begins_anew"], task["episode_bars"], task["seed"] = True, section.episode_bars, seed
+    task["begins_anew"] = task["ends_at_latch"] = True
+    task["episode_bars"], task["seed"] = section.episode_bars, seed
     for at, name in enumerate(MULTIPLIED):
         task["least"][0, at], task["most"][0, at] = getattr(section.randomize, name)
     _set_reward(task[0], section.reward)

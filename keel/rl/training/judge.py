@@ -22,14 +22,15 @@ Figures = dict[str, float]
 class Judge:
     """Play a policy over the validation span.
 
-    Each world is an account of its own; figures are of their equity together. `year` is how many daily returns a year
+    Each world is an account of its own; figures are of their equity together. A latch of the risk guard does not end
+    the episode: it is played on, as a backtest is. `year` is how many daily returns a year
     has.
     """
 
     def __init__(self, worlds: Sequence[World], actions: Actions, year: float) -> None:
         self._cores = [EnvCore(world, 1) for world in worlds]
         for core in self._cores:
-            core.world.task["begins_anew"] = False
+            core.world.task["begins_anew"] = core.world.task["ends_at_latch"] = False
         self._actions, self._year = actions, year
 
     def judge(self, act: Act) -> Figures:

@@ -75,7 +75,15 @@ def slots_of(n: int, patches: int = 1) -> np.ndarray:
 
 def task_of(**fields: Any) -> np.ndarray:
     task = np.zeros(1, TASK)
-    values = {"window": 1, "begins_anew": 1, "episode_bars": 40, "seed": 9, "least": 1.0, "most": 1.0}
+    values = {
+        "window": 1,
+        "begins_anew": 1,
+        "ends_at_latch": 1,
+        "episode_bars": 40,
+        "seed": 9,
+        "least": 1.0,
+        "most": 1.0,
+    }
     values |= {"reward_scale": 1.0, "sharpe_rate": 0.05, "risk_aversion": 1.0, "cvar_tail": 0.2}
     for name, value in (values | fields).items():
         task[name] = value

@@ -123,3 +123,13 @@ def test_validation_is_one_episode_at_the_configs_own_costs():
     flat = judge.judge(lambda seen, state: (np.ones(len(seen)), state))
     assert (flat["return"], flat["trades"], flat["turnover"]) == (0.0, 0.0, 0.0)
     assert np.isnan(flat["sharpe"])
+
+
+def test_validation_plays_on_after_a_latch_as_a_backtest_does():
+    loaded = config_of([*ALGORITHMS["ppo"], "risk={daily_loss: 0.0001, max_drawdown: 0.0002}"])
+    wired = wire_environment(loaded)
+    judge = Judge(wired.validation, wired.actions, 365)
+    first, end = wired.split.validation
+    held = judge.judge(lambda seen, state: (np.full(len(seen), 2), state))
+    assert held["bars"] == end - first - 1
+    assert held["max_drawdown"] < -0.0002
