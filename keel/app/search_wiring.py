@@ -32,6 +32,7 @@ _NOT_OF_THE_BARS: Final = (
     "latency",
     "use_seasonality",
     "seasonality",
+    "stress",
     "risk",
     "doctor",
     "ray",

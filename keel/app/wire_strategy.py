@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from keel.config.problems import explain
 from keel.config.yaml_tree import Document, KeyPath, show_path
-from keel.domain.errors import ConfigError
+from keel.domain.errors import ConfigError, UsageError
 from keel.strategies.combination import Combination, Member, Members
 from keel.strategies.port import EventStrategy, Strategy, StrategyParams, VectorStrategy
 
@@ -38,7 +38,7 @@ def _load(class_path: str, document: Document, section: KeyPath) -> Strategy:
         if issubclass(found, Combination) and isinstance(params, Members):
             return found(params, _load_members(params.members, document, (*section, "params", "members")))
         return found(params)
-    except ConfigError:
+    except UsageError:
         raise
     except (Exception, SystemExit) as error:
         _LOG.error("strategy %s cannot be built", class_path, exc_info=error)

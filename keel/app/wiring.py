@@ -25,7 +25,10 @@ def wire_backtest(
     """
     written = document or Document("config", config.model_dump(by_alias=True), {})
     strategy = load_strategy(config.strategy.class_path, written)
-    data = read_market_data(config, written) if data is None else data
+    strategy.check_market(config.data.venue, config.data.symbols, config.data.timeframe)
+    wanted = strategy.extra_columns()
+    if data is None or not set(wanted) <= set(data.extra):
+        data, panel = read_market_data(config, written, wanted), None
     instruments = instruments_of(config)
     inputs = BacktestInputs(
         config=config,
@@ -39,7 +42,7 @@ def wire_backtest(
         action_starts=data.action_starts,
         action_ends=data.action_ends,
         rates=data.rates,
-        panel=BarPanel(data.view, config.data.symbols) if panel is None else panel,
+        panel=BarPanel(data.view, config.data.symbols, data.extra) if panel is None else panel,
         factors=data.factors,
     )
     return inputs, data.records

@@ -54,6 +54,16 @@ def decide_all(strategy: VectorStrategy, bars: BarPanel) -> Weights:
     return checked
 
 
+def prepare(strategy: EventStrategy, bars: BarPanel, config: RunConfig) -> None:
+    """Let an event-driven strategy look at all bars before its run. Raises UsageError where it fails."""
+    try:
+        strategy.prepare(bars)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise strategy_failed(strategy, error, "while preparing", Path(config.run.logs_dir)) from error
+
+
 def ask(strategy: EventStrategy, context: Context, config: RunConfig, still_runs: Callable[[], bool]) -> bool:
     """Ask an event-driven strategy at one close; False if it fails in a run that had ended before.
 

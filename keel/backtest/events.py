@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import KeepGoing, Weights, ask
+from keel.backtest.decisions import KeepGoing, Weights, ask, prepare
 from keel.config.modes import RunConfig
 from keel.domain.account import AccountView
 from keel.sim.engine import Simulator
@@ -32,6 +32,7 @@ def play_events(
     weights = np.full((len(panel), panel.n), np.nan)
     if stopped := keep_going(0):
         return weights, stopped
+    prepare(strategy, panel, config)
     enabled = config.execution.enabled
     follower = _Follower(simulator, weights if enabled else np.full_like(weights, np.nan))
     desk = OrderDesk(panel.symbols, follower.live_orders, follower.heard)

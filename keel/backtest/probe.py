@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from keel.backtest.decisions import Weights, decide_all
 from keel.backtest.run import BacktestInputs, run_backtest
+from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
 
 SAME_WEIGHT: Final = 1e-9
@@ -84,6 +85,10 @@ class _Overhearing(EventStrategy):
         self._strategy = strategy
         self._weights: list[dict[int, float]] = []
         self._requests: list[str] = []
+
+    def prepare(self, bars: BarPanel) -> None:
+        """Pass the bars on."""
+        self._strategy.prepare(bars)  # type: ignore[attr-defined]
 
     def on_bar(self, context: Context) -> None:
         """Pass the close on, with a context that is listened to."""

@@ -51,7 +51,10 @@ class BacktestInputs:
         rows = slice(first, first + len(bars))
         factors = self.factors[rows]
         view = adjust_bars(bars, factors) if np.any(factors != 1.0) else bars
-        return replace(self, bars=bars, panel=BarPanel(view, self.symbols), factors=factors, rates=self.rates[rows])
+        extra = {name: values[rows] for name, values in self.panel.extra.items()}
+        return replace(
+            self, bars=bars, panel=BarPanel(view, self.symbols, extra), factors=factors, rates=self.rates[rows]
+        )
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -61,7 +64,11 @@ class BacktestInputs:
 
 def run_backtest(inputs: BacktestInputs, run_id: str, keep_going: KeepGoing) -> RunResult:
     """Simulate the strategy and, at the same costs, buy and hold; return both. Raises as `simulate` does."""
-    played, weights = simulate(inputs, keep_going)
+    return beside_holding(inputs, run_id, *simulate(inputs, keep_going))
+
+
+def beside_holding(inputs: BacktestInputs, run_id: str, played: Played, weights: Weights) -> RunResult:
+    """Return what `simulate` made of these inputs beside buy and hold at the same costs."""
     rows = len(played.marks)
     return RunResult(
         **vars(played),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import get_args, get_origin
 
 from pydantic import BaseModel
@@ -45,6 +45,11 @@ def nearest_key(model: type[BaseModel], path: KeyPath) -> str | None:
     leaves = {key[-1]: ".".join(key) for key in reversed(keys) if ANY not in key}
     close = difflib.get_close_matches(wrong, leaves, n=1, cutoff=0.75)
     return leaves[close[0]] if close else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that is most like another one."""
+    return difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)[0]
 
 
 def _shown(path: KeyPath, key: str) -> str:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from keel.config.layers import override_all, read_layers
-from keel.config.modes import MODELS, DecidedConfig, RunConfig, TrainRun
+from keel.config.modes import MODELS, DecidedConfig, EvalRun, RunConfig, TrainRun
 from keel.config.problems import explain
 from keel.config.section import clip
 from keel.config.strategy import StrategySection
@@ -24,7 +24,7 @@ from keel.domain.errors import ConfigError
 _OF_THE_STRATEGY: Final = re.compile(r"\s*strategy\s*\.")
 """How an override of a key of the strategy begins."""
 
-SCRIPTS: Final = {"sim": "script_backtest.py"}
+SCRIPTS: Final = {"sim": "script_backtest.py", "eval": "script_eval.py"}
 """The entry script of each mode that this version runs."""
 
 
@@ -42,10 +42,12 @@ class LoadedConfig:
 
     @property
     def deciding(self) -> DecidedConfig:
-        """Return the configuration of a run in which a strategy decides. Raises ConfigError in mode train."""
-        if isinstance(self.config, TrainRun):
+        """Return the configuration of a run in which a strategy decides. Raises ConfigError in modes train and eval."""
+        if isinstance(self.config, TrainRun | EvalRun):
             place = self.document.place(("mode",))
-            raise ConfigError(f"{place}: mode: train has no strategy to simulate: give a config of mode sim")
+            raise ConfigError(
+                f"{place}: mode: {self.config.mode} has no strategy to simulate: give a config of mode sim"
+            )
         return self.config
 
 

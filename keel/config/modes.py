@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from keel.config.account import AccountSection
 from keel.config.costs import (
@@ -18,6 +18,7 @@ from keel.config.costs import (
 from keel.config.data import DataSection
 from keel.config.doctor import DoctorSection
 from keel.config.environment import EnvironmentSection
+from keel.config.evaluation import EvaluationSection, ProfileSection
 from keel.config.execution import ExecutionSection
 from keel.config.exits import ExitsSection
 from keel.config.market import MarketSection
@@ -29,6 +30,7 @@ from keel.config.run import RunSection
 from keel.config.section import Section, broken_rule, clip
 from keel.config.spans import FractionSpans, Spans
 from keel.config.strategy import StrategySection
+from keel.config.stress import StressSection
 from keel.config.training import TrainingSection
 from keel.domain.timeframe import ROUND_THE_CLOCK
 
@@ -64,6 +66,7 @@ class BaseRun(Section):
         default=True, description="Whether seasonality.spread multiplies the half-spread; true or false."
     )
     seasonality: SeasonalitySection = Field(SeasonalitySection(), description="Hour-of-week multipliers.")
+    stress: StressSection = Field(StressSection(), description="Multipliers on costs and latency.")
     risk: RiskSection = Field(RiskSection(), description="Limits of the risk guard.")
     doctor: DoctorSection = Field(DoctorSection(), description="Checks before a run.")
     ray: RaySection = Field(RaySection(), description="Cluster of a search.")
@@ -154,10 +157,31 @@ class TrainRun(BaseRun):
         return self
 
 
-class EvalRun(DecidedRun):
-    """Configure an evaluation of a trained model."""
+class EvalRun(BaseRun):
+    """Configure an evaluation of a trained model, which decides."""
 
     mode: Literal["eval"] = Field(description=_MODE)
+    evaluation: EvaluationSection = Field(EvaluationSection(), description="Which model, under which profiles.")
+
+    @model_validator(mode="after")
+    def _profiles_fit(self) -> Self:
+        for name, profile in self.evaluation.profiles.items():
+            try:
+                self.limits_of(profile)
+            except ValidationError as error:
+                message = f"the limits of {name} do not fit section risk: {error.errors()[0]['msg']}"
+                raise broken_rule("evaluation.profiles", message) from None
+        return self
+
+    def limits_of(self, profile: ProfileSection) -> RiskSection:
+        """Return section risk with a profile's own limits in it. Raises ValidationError where they do not fit."""
+        return RiskSection.model_validate(self.risk.model_dump() | profile.risk)
+
+    def simulated(self, profile: ProfileSection, strategy: StrategySection) -> SimRun:
+        """Return the backtest of a strategy at this config's costs under a profile."""
+        kept = {name: getattr(self, name) for name in BaseRun.model_fields}
+        changed = {"mode": "sim", "risk": self.limits_of(profile), "stress": self.stress.times(profile.stress)}
+        return SimRun(**(kept | changed), strategy=strategy)
 
 
 class LiveRun(DecidedRun):
@@ -177,7 +201,7 @@ class LiveRun(DecidedRun):
 RunConfig = Annotated[SimRun | TrainRun | EvalRun | LiveRun, Field(discriminator="mode")]
 """The configuration of a run, told apart by `mode`."""
 
-DecidedConfig = SimRun | EvalRun | LiveRun
+DecidedConfig = SimRun | LiveRun
 """The configuration of a run in which a strategy decides."""
 
 MODELS: Final[dict[str, type[SimRun] | type[TrainRun] | type[EvalRun] | type[LiveRun]]] = {

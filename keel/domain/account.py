@@ -14,7 +14,7 @@ class AccountView:
 
     `equity` and `cash` are account currency; `position_qty` (base units), `average_price` and `mark_price` (quote
     currency per unit) and `rate` (account currency per unit of quote currency) have shape (N,) in the configured order
-    of instruments.
+    of instruments. `peak_equity` is the highest equity of any close so far, the starting cash included.
     """
 
     equity: float
@@ -23,6 +23,7 @@ class AccountView:
     average_price: NDArray[np.float64]
     mark_price: NDArray[np.float64]
     rate: NDArray[np.float64]
+    peak_equity: float
 
     @property
     def weight(self) -> NDArray[np.float64]:

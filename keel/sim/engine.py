@@ -217,6 +217,7 @@ class Simulator:
             average_price=slots["avg_price"][:, LOCAL].copy(),
             mark_price=slots["mark"].copy(),
             rate=slots["rate"].copy(),
+            peak_equity=float(run["peak_equity"]),
         )
 
     @property

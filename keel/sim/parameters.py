@@ -14,6 +14,7 @@ from keel.config.modes import RunConfig
 from keel.domain.instrument import Instrument
 from keel.domain.layout import EXIT_FRACTION, EXIT_NONE, EXIT_TRUE_RANGE, RUN, SLOT
 from keel.domain.orders import PriceModel, TimeInForce
+from keel.sim.stress_nb import scale_costs_nb
 
 _BPS: Final = 10_000.0
 
@@ -41,6 +42,7 @@ def run_records(config: RunConfig) -> NDArray[np.void]:
     _set_costs(run, config)
     _set_latency(run, config)
     _set_risk(run, config)
+    _stress(run, np.zeros(0, SLOT), config)
     return records
 
 
@@ -133,4 +135,10 @@ def slot_records(config: RunConfig, instruments: Sequence[Instrument]) -> NDArra
         slot["min_qty"], slot["min_notional"] = instrument.min_qty, instrument.min_notional
         slot["shortable"], slot["can_flip"] = instrument.shortable, instrument.can_flip
         slot["fee_in_base"], slot["borrow_rate"] = instrument.fee_in_base, instrument.borrow_rate
+    _stress(np.zeros(1, RUN)[0], slots, config)
     return slots
+
+
+def _stress(run: np.void, slots: NDArray[np.void], config: RunConfig) -> None:
+    if any(multiplier != 1.0 for multiplier in config.stress.multipliers):
+        scale_costs_nb(run, slots, np.array(config.stress.multipliers))

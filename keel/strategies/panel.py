@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +12,21 @@ from numpy.typing import NDArray
 from keel.domain.layout import BAR_PRESENT
 
 Column = NDArray[np.float64]
+Extra = Mapping[str, Column]
+"""Series that come beside the bars by name, each of shape (rows, N)."""
+
+_NOTHING_BESIDE: Final[Extra] = MappingProxyType({})
 
 
 class BarPanel:
-    """View bars of shape (rows, N) by column: no copy, and no way to write. Missing bars are NaN with volume 0."""
+    """View bars of shape (rows, N) by column: no copy, and no way to write. Missing bars are NaN with volume 0.
 
-    def __init__(self, bars: NDArray[np.void], symbols: tuple[str, ...]) -> None:
+    `extra` are the series that the strategy asked for by `extra_columns`.
+    """
+
+    def __init__(self, bars: NDArray[np.void], symbols: tuple[str, ...], extra: Extra = _NOTHING_BESIDE) -> None:
         self._bars = _sealed(bars)
+        self.extra: Extra = MappingProxyType({name: _sealed(values) for name, values in extra.items()})
         self._closes = self._bars["close"]
         self._own: dict[int, tuple[NDArray[np.bool_] | None, Series]] = {}
         self.symbols = symbols
@@ -55,6 +65,11 @@ class BarPanel:
         return self._bars["volume"]
 
     @property
+    def records(self) -> NDArray[np.void]:
+        """Return the bars as BAR records of shape (rows, N), as `keel.features` takes them."""
+        return self._bars
+
+    @property
     def close_ts_ms(self) -> NDArray[np.int64]:
         """Return the decision times, UTC epoch milliseconds, shape (rows,)."""
         return self._bars["close_ts_ms"][:, 0]
@@ -89,6 +104,7 @@ class BarPanel:
         panel = BarPanel.__new__(BarPanel)
         panel._bars, panel._closes, panel.symbols = self._bars[first:last], self._closes[first:last], self.symbols
         panel._own = {}
+        panel.extra = self.extra and {name: values[first:last] for name, values in self.extra.items()}
         return panel
 
     def each(self, decide: Callable[[Series], Column | NDArray[np.bool_]]) -> Column:
@@ -122,9 +138,9 @@ class BarPanel:
         return self._own[i]
 
 
-def _sealed(bars: NDArray[np.void]) -> NDArray[np.void]:
+def _sealed(values: NDArray[Any]) -> NDArray[Any]:
     """Return the same memory behind a read-only buffer: numpy lets a mere flag be set back, also on a view's base."""
-    return np.asarray(np.ascontiguousarray(bars).data.toreadonly())
+    return np.asarray(np.ascontiguousarray(values).data.toreadonly())
 
 
 class Series:

@@ -126,6 +126,10 @@ class ServedPolicy:
         actions, state = self._policy.predict(observations, state, deterministic=deterministic, **more)
         return actions, state if self._recurrent else None
 
+    def seed(self, seed: int) -> None:
+        """Draw actions that are not deterministic from a seed, from the next on."""
+        torch.manual_seed(seed)
+
     def _load(self, tensors: Any, where: str) -> None:  # noqa: ANN401 - what the file holds
         try:
             self._policy.load_state_dict(tensors)

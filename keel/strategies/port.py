@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, TypedDict, Unpack
 
 import numpy as np
@@ -51,6 +51,13 @@ class Strategy:
 
     def __init__(self, params: StrategyParams) -> None:
         self.params = params
+
+    def check_market(self, venue: str, symbols: Sequence[str], timeframe: str) -> None:
+        """Refuse, by a UsageError, a market that this strategy is not made for. Any market is fine by default."""
+
+    def extra_columns(self) -> tuple[str, ...]:
+        """Return the names of stored columns to be read beside the bars, found in `BarPanel.extra`; none by default."""
+        return ()
 
 
 class VectorStrategy(Strategy, ABC):
@@ -188,6 +195,13 @@ class Context:
 
 class EventStrategy(Strategy, ABC):
     """Decide one close at a time."""
+
+    def prepare(self, bars: BarPanel) -> None:
+        """Look at all bars once, right before a run begins, for work that is cheaper done at once; by default, nothing.
+
+        What is kept for row k may depend on bars 0 … k only: `check-causality` plays the run on other bars after a cut
+        and so finds a look ahead made here, too.
+        """
 
     @abstractmethod
     def on_bar(self, context: Context) -> None:

@@ -66,7 +66,7 @@ def stitched(inputs: BacktestInputs, parts: Sequence[tuple[Rows, Strategy]]) -> 
     first, last = parts[0][0][0], parts[-1][0][1]
     vectorised = [isinstance(strategy, VectorStrategy) for _, strategy in parts]
     if all(vectorised):
-        strategy: Strategy = _Decided(np.concatenate([_decide(inputs, rows, one) for rows, one in parts]))
+        strategy: Strategy = Decided(np.concatenate([_decide(inputs, rows, one) for rows, one in parts]))
     elif not any(vectorised):
         strategy = _Relay(inputs.panel, [(rows[1], one) for rows, one in parts], first)
     else:
@@ -96,7 +96,7 @@ def _decide(inputs: BacktestInputs, rows: Rows, strategy: Strategy) -> NDArray[n
         raise strategy_failed(strategy, error, "while deciding", Path(inputs.config.run.logs_dir)) from error
 
 
-class _Decided(VectorStrategy):
+class Decided(VectorStrategy):
     """Give weights that were decided before."""
 
     def __init__(self, weights: NDArray[np.float64]) -> None:
@@ -104,6 +104,7 @@ class _Decided(VectorStrategy):
         self._weights = weights
 
     def target_weights(self, bars: BarPanel) -> NDArray[np.float64]:  # noqa: ARG002 - the port's signature
+        """Return them."""
         return self._weights
 
 
@@ -113,6 +114,11 @@ class _Relay(EventStrategy):
     def __init__(self, panel: BarPanel, legs: Sequence[tuple[int, Strategy]], first: int) -> None:
         super().__init__(StrategyParams())
         self._panel, self._legs, self._first = panel, list(legs), first
+
+    def prepare(self, bars: BarPanel) -> None:  # noqa: ARG002 - the part alone; each leg sees what came before it, too
+        for end, strategy in self._legs:
+            if isinstance(strategy, EventStrategy):
+                strategy.prepare(self._panel.until(end - 1))
 
     def on_bar(self, context: Context) -> None:
         row = self._first + len(context.bars) - 1

@@ -87,7 +87,7 @@ def test_unknown_symbol_is_refused_with_those_there_are():
 
 def context(weights: np.ndarray) -> Context:
     account = AccountView(
-        100.0, 40.0, np.array([3.0, 0.0]), np.array([10.0, 0.0]), np.array([20.0, 5.0]), np.array([0.5, 1.0])
+        100.0, 40.0, np.array([3.0, 0.0]), np.array([10.0, 0.0]), np.array([20.0, 5.0]), np.array([0.5, 1.0]), 100.0
     )
     panel = panel_of([1.0], [2.0])
     desk = OrderDesk(panel.symbols, lambda: np.zeros(0, ORDER), lambda: np.zeros(0, EVENT))
