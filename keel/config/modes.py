@@ -168,8 +168,9 @@ class EvalRun(BaseRun):
         for name, profile in self.evaluation.profiles.items():
             try:
                 self.limits_of(profile)
+                self.stress.times(profile.stress)
             except ValidationError as error:
-                message = f"the limits of {name} do not fit section risk: {error.errors()[0]['msg']}"
+                message = f"{name} does not fit sections risk and stress: {error.errors()[0]['msg']}"
                 raise broken_rule("evaluation.profiles", message) from None
         return self
 

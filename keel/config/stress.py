@@ -26,6 +26,6 @@ class StressSection(Section):
         return self.fee, self.spread, self.impact, self.latency
 
     def times(self, other: StressSection) -> StressSection:
-        """Return the multipliers of both, one after the other."""
+        """Return the multipliers of both, one after the other. Raises ValidationError where one is above 100 then."""
         pairs = zip(type(self).model_fields, self.multipliers, other.multipliers, strict=True)
-        return StressSection.model_construct(**{name: mine * its for name, mine, its in pairs})
+        return StressSection.model_validate({name: mine * its for name, mine, its in pairs})

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from keel.domain.account import AccountView
 from keel.domain.errors import ConfigError, UsageError
 from keel.features.kinds import extra_columns
+from keel.strategies.desk import LiveOrder
 from keel.strategies.observer import Features, Observer
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy, StrategyParams
@@ -64,6 +67,11 @@ class Policy(EventStrategy):
         return self._served.card
 
     @property
+    def first(self) -> int:
+        """Return the first row it decides on, once it is prepared."""
+        return self._observer.first
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of the features of one symbol's bar."""
         return self._observer.layout.features
@@ -100,13 +108,22 @@ class Policy(EventStrategy):
         if row < self._observer.first:
             return
         orders = context.orders if self._observer.sees_orders else ()
+        weights = self._decide(row, account, orders)
+        for symbol, weight in zip(self.card.symbols, weights.tolist(), strict=True):
+            context.set_target(symbol, weight)
+
+    def weights_when_flat(self, row: int) -> NDArray[np.float64]:
+        """Return the weights (N,) it would decide at a row from `first` on with no position and no memory."""
+        self._state = None
+        nothing = np.zeros(len(self.card.symbols))
+        return self._decide(row, AccountView(1.0, 1.0, nothing, nothing, nothing, nothing, 1.0), ())
+
+    def _decide(self, row: int, account: AccountView, orders: Sequence[LiveOrder]) -> NDArray[np.float64]:
         shown = self._observer.see(row, account, orders)
         actions, self._state = self._served.act(shown, self._state, deterministic=self.params.deterministic)
         weights = self._served.actions.weights(actions).ravel() / self._observer.shares * self.params.scale
-        if self.params.most_weight is not None:
-            weights = np.clip(weights, -self.params.most_weight, self.params.most_weight)
-        for symbol, weight in zip(self.card.symbols, weights.tolist(), strict=True):
-            context.set_target(symbol, weight)
+        most = self.params.most_weight
+        return np.asarray(weights if most is None else np.clip(weights, -most, most))
 
 
 def serve(path: Path) -> ServedPolicy:
