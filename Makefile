@@ -46,6 +46,7 @@ fuzz: $(VENV)/.fuzz  ## Fuzz the importers and the config, 30 minutes each (FUZZ
 
 bench: $(VENV)/.dev bench-env  ## Measure Keel beside its peers; one JSON object a line.
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/policy_inference.py
 
 bench-costs: $(VENV)/.demo  ## Measure what each feature of the kernel costs and how cost grows; one JSON object a line.
 	$(BIN)/python benchmarks/costs.py

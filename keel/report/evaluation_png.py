@@ -57,7 +57,7 @@ def _draw(axes: Axes, title: str, lines: Mapping[str, tuple[list[str], Any]]) ->
         moments = np.array(stamps, "datetime64[ms]")
         axes.plot(moments, values, color=_TINTS[at % len(_TINTS)], label=name, linewidth=1.3)
     if lines:
-        axes.legend(loc="upper left", frameon=False, ncols=2, fontsize=9)
+        axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.06), frameon=False, ncols=3, fontsize=10)
         locator = AutoDateLocator()  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -18,7 +18,7 @@ SpanMs = tuple[int, int]
 """Start and end of a span of time, UTC epoch milliseconds: a bar is in it if it opens and closes within."""
 
 _LEAST_BARS: Final = 2
-_SEEN: Final = {"train": "trained on", "validation": "chosen by"}
+_SEEN: Final = {"train": "trained on", "validation": "chosen by its figures of"}
 """What a span of a card was used for."""
 
 
