@@ -1,6 +1,7 @@
 """How long a trained model takes to decide one close: from features that are there to weights. One JSON object.
 
 The goal is a 99th percentile of 2 ms. A network of the usual size, 32 features and the whole account, on one thread.
+On a machine that does other work, too, wall time is also the wait for a processor; the time on one is told beside it.
 """
 
 from __future__ import annotations
@@ -44,24 +45,16 @@ def main() -> None:
         policy = Policy(Policy.Params(model=str(path)))
     policy.prepare(panel)
     took_s = np.array([_decide(policy, policy.first + k % (_BARS - policy.first)) for k in range(_CLOSES)])[1_000:]
-    p50, p99, p999 = (1000.0 * float(value) for value in np.percentile(took_s, [50.0, 99.0, 99.9]))
-    line = {
-        "name": "policy_inference",
-        "observation": size,
-        "p50_ms": p50,
-        "p99_ms": p99,
-        "p999_ms": p999,
-        "goal_ms": 2,
-    }
-    print(
-        json.dumps({key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in line.items()})
-    )
+    wall_ms, cpu_ms = (np.percentile(1000.0 * one, [50.0, 99.0, 99.9]) for one in took_s.T)
+    named = dict(zip(("p50_ms", "p99_ms", "p999_ms"), wall_ms, strict=True)) | {"p99_cpu_ms": cpu_ms[1]}
+    shown = {key: float(f"{value:.4g}") for key, value in named.items()}
+    print(json.dumps({"name": "policy_inference", "observation": size, **shown, "goal_ms": 2.0}))
 
 
-def _decide(policy: Policy, row: int) -> float:
-    begun_s = time.perf_counter()
+def _decide(policy: Policy, row: int) -> tuple[float, float]:
+    wall_s, cpu_s = time.perf_counter(), time.thread_time()
     policy.weights_when_flat(row)
-    return time.perf_counter() - begun_s
+    return time.perf_counter() - wall_s, time.thread_time() - cpu_s
 
 
 def _bars() -> np.ndarray[Any, np.dtype[np.void]]:

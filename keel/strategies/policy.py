@@ -137,6 +137,8 @@ class ServedPolicy:
             raise UsageError(f"{where}: its weights do not fit the networks of its card: {_MEND}") from None
         if weights_hash(self._policy.state_dict()) != self.card.weights_hash:
             raise UsageError(f"{where}: its weights are not those its card was written for: {_MEND}")
+        if not all(bool(tensor.isfinite().all()) for tensor in self._policy.state_dict().values()):
+            raise UsageError(f"{where}: its weights are not all finite numbers: {_MEND}")
         self._policy.set_training_mode(mode=False)
 
 
