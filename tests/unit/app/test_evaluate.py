@@ -299,7 +299,7 @@ def test_model_that_would_run_code_is_refused_and_the_code_not_run(model, refusa
         archive.writestr("policy.pth", pickle.dumps(Trap()))
     assert "a zip of stable-baselines3, which could run code of its own" in refusal()
     assert not Path("trapped").exists()
-    open("trapped", "w").close()  # noqa: PTH123, SIM115 - the trap does work
+    open("trapped", "w").close()  # noqa: PTH123 - the trap does work
     Path("trapped").unlink()
     pickle.loads(pickle.dumps(Trap())).close()  # noqa: S301
     assert Path("trapped").exists()

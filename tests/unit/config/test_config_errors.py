@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keel.config.load import load_config
+from keel.config.load import SCRIPTS, load_config
 from keel.domain.errors import ConfigError
 
 TYPES = [
@@ -285,5 +285,7 @@ def test_another_mode_than_the_script_runs_names_the_right_script(folder, load):
 def test_mode_that_this_version_does_not_run_says_which_it_does(load):
     load()
     with pytest.raises(ConfigError) as caught:
-        load_config(Path("x.yaml"), ["mode=train"], expect_mode="sim")
-    assert str(caught.value) == "--set mode: mode: this command runs sim, not train: this version runs mode: sim only"
+        load_config(Path("x.yaml"), ["mode=live"], expect_mode="sim")
+    runs = ", ".join(SCRIPTS)
+    told = f"--set mode: mode: this command runs sim, not live: this version runs mode: {runs} only"
+    assert str(caught.value) == told

@@ -29,7 +29,7 @@ def test_smallest_file_gets_the_documented_defaults(load):
 )
 def test_mode_chooses_the_model(load, mode, model):
     text = MINIMAL.replace("mode: sim", f"mode: {mode}")
-    if mode == "train":  # an agent decides, no strategy
+    if mode in ("train", "eval"):  # an agent decides, no strategy
         text = text.split("strategy:")[0]
     assert type(load(text=text + LIMITS).config) is model
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_models import HOUR_MS, MARKET, TRAIN, store_walks, write_untrained
+from made_models import HOUR_MS, MARKET, START_MS, TRAIN, store_walks, write_untrained
 
+from keel.app.wire_data import read_market_data
 from keel.app.wire_environment import wire_environment
 from keel.app.wiring import wire_backtest
+from keel.backtest.causality import Leak, find_leak
+from keel.backtest.probe import Prober, decider
 from keel.backtest.run import BacktestInputs, simulate
 from keel.backtest.search.windows import within
 from keel.config.load import load_config
 from keel.domain.errors import ConfigError, UsageError
 from keel.domain.orders import EventKind
 from keel.rl.core import EnvCore
+from keel.strategies.panel import BarPanel
 from keel.strategies.policy import ServedPolicy
+from keel.strategies.port import Context, EventStrategy, StrategyParams
 from keel.strategies.trained import Policy
 
 MODEL = Path("model.zip")
@@ -39,10 +43,9 @@ WAYS = {
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store_walks()
-    yield
 
 
 def sim_of(*overrides: str) -> BacktestInputs:
@@ -197,6 +200,62 @@ def test_networks_that_take_other_observations_than_are_made_are_refused():
 
 def test_bars_end_before_there_is_an_observation():
     write_untrained(MODEL)
+    inputs = sim_of(f"data.end={np.datetime64(START_MS + 5 * HOUR_MS, 'ms')}Z")
     with pytest.raises(UsageError, match="5 bars are too few"):
-        inputs = sim_of(f"data.end={np.datetime64(1_609_459_200_000 + 5 * HOUR_MS, 'ms')}Z")
         simulate(inputs, lambda _rows: None)
+
+
+def test_model_does_not_look_ahead_and_a_strategy_that_does_when_it_prepares_is_found():
+    write_untrained(MODEL)
+    end = f"data.end={np.datetime64(START_MS + 60 * HOUR_MS, 'ms')}Z"
+
+    def leak_of(build) -> Leak | None:
+        inputs = sim_of(end)
+        inputs = BacktestInputs(**{**vars(inputs), "strategy": build()})
+        return find_leak(Prober(decider(inputs, build), inputs.bars), 60.0).leak
+
+    assert leak_of(lambda: Policy(Policy.Params(model=str(MODEL)))) is None
+    found = leak_of(lambda: Peeking(StrategyParams()))
+    assert found is not None
+    assert (found.change.row, found.bars_ahead) == (0, 3)
+    taken = leak_of(lambda: PeekingAtTakers(StrategyParams()))
+    assert taken is not None
+
+
+class Peeking(EventStrategy):
+    """Know from the start where prices will be in three bars."""
+
+    def prepare(self, bars: BarPanel) -> None:
+        close = bars.close[:, 0]
+        self._up = close[np.minimum(np.arange(len(close)) + 3, len(close) - 1)] > close
+
+    def on_bar(self, context: Context) -> None:
+        context.set_target("A/USDT", 0.5 if self._up[len(context.bars) - 1] else 0.0)
+
+
+class PeekingAtTakers(Peeking):
+    """Know the next bar's taker volume."""
+
+    def prepare(self, bars: BarPanel) -> None:
+        takers = bars.extra["taker_buy_volume"][:, 0]
+        self._up = np.append(takers[1:], 0.0) > takers
+
+
+def test_extra_columns_reach_a_strategy_and_it_cannot_write_to_them():
+    write_untrained(MODEL)
+    panel = sim_of().panel
+    assert list(panel.extra) == ["taker_buy_volume"]
+    takers = panel.extra["taker_buy_volume"]
+    assert takers.shape == (600, 2)
+    assert np.array_equal(panel.until(10).extra["taker_buy_volume"], takers[:11])
+    with pytest.raises(ValueError, match="read-only"):
+        takers[0] = 1.0
+
+
+def test_sweep_that_shares_bars_reads_the_columns_that_a_model_needs():
+    write_untrained(MODEL)
+    sim_of()  # writes the config
+    loaded = load_config(Path("sim.yaml"), [])
+    bare = read_market_data(loaded.config, loaded.document)
+    inputs, _ = wire_backtest(loaded.deciding, loaded.document, bare, BarPanel(bare.view, ("A/USDT", "B/USDT")))
+    assert list(inputs.panel.extra) == ["taker_buy_volume"]
