@@ -94,7 +94,7 @@ def test_bars_seen_before_are_told_to_the_bar():
 
 def test_deepest_falls_do_not_overlap_and_come_in_order_of_time():
     close = np.full(100, 100.0)
-    close[20:30] = 70.0
+    close[19], close[20:30] = 105.0, 70.0  # windows from before the peak fall, too, and share rows with the deepest
     close[60:65] = 40.0
     close[61] = np.nan
     both = np.column_stack([close, np.full(100, 50.0)])

@@ -116,7 +116,7 @@ def test_curves_keep_their_extremes_and_begin_at_one():
     assert len(stamps) < 2000
     assert (values.max(), values.min()) == (made.equity.max(), made.equity.min())
     charts = charts_of(render_evaluation_html(report()))
-    assert [trace["name"] for trace in charts["baselines"]["traces"]][0] == "The model"
+    assert charts["baselines"]["traces"][0]["name"] == "The model"
     assert charts["profiles"]["traces"][0]["y"][0] == 1.0
     assert [trace["name"] for trace in charts["profiles"]["traces"]] == ["balanced"]
 

@@ -163,6 +163,13 @@ def test_drawn_actions_repeat_with_their_seed():
     assert played(1) != played(2)
 
 
+def test_recurrent_model_that_is_played_again_remembers_nothing_of_the_run_before():
+    write_untrained(MODEL, algorithm={"kind": "recurrent_ppo"})
+    inputs = sim_of()
+    first, again = (simulate(inputs, lambda _rows: None)[1].tobytes() for _ in range(2))
+    assert first == again
+
+
 @pytest.mark.parametrize(
     ("override", "told"),
     [
