@@ -14,33 +14,37 @@ if TYPE_CHECKING:
     from keel.config.load import LoadedConfig
 
 
+Every = Annotated[bool, typer.Option("--all-profiles", help="Play every profile, not just evaluation.profile.")]
+Profile = Annotated[
+    str | None, typer.Option("--profile", metavar="NAME", help="Profile to play; as evaluation.profile.")
+]
+Period = Annotated[
+    str | None,
+    typer.Option("--period", metavar="7d", help="Play the last hours, days or weeks of the bars: 36h, 7d, 4w."),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Play one profile, with fewer resamples and without attribution.")]
+Validate = Annotated[
+    bool, typer.Option("--validate", help="Check that model and bars are whole and fit; play nothing.")
+]
+Model = Annotated[Path | None, typer.Option("--model", metavar="PATH", help="Model to evaluate; as evaluation.model.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key for this run; may be given many times."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")]
+
+
 def evaluate(
     config: Annotated[Path, typer.Option(help="Config of the evaluation, mode: eval.")],
     *,
-    all_profiles: Annotated[
-        bool, typer.Option("--all-profiles", help="Play every profile, not just evaluation.profile.")
-    ] = False,
-    profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="Profile to play; as evaluation.profile.")
-    ] = None,
-    period: Annotated[
-        str | None,
-        typer.Option("--period", metavar="7d", help="Play the last hours, days or weeks of the bars: 36h, 7d, 4w."),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Play one profile, with fewer resamples and without attribution.")
-    ] = False,
-    validate: Annotated[
-        bool, typer.Option("--validate", help="Check that model and bars are whole and fit; play nothing.")
-    ] = False,
-    model: Annotated[
-        Path | None, typer.Option("--model", metavar="PATH", help="Model to evaluate; as evaluation.model.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one key for this run; may be given many times."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")] = False,
+    all_profiles: Every = False,
+    profile: Profile = None,
+    period: Period = None,
+    quick: Quick = False,
+    validate: Validate = False,
+    model: Model = None,
+    set_: Sets = None,
+    as_json: AsJson = False,
 ) -> None:
     """Evaluate a trained model: it is played anew in the simulator, with all costs, on bars it has not seen.
 

@@ -67,7 +67,9 @@ def test_no_exchange_is_imported_yet_and_training_libraries_in_their_room_only()
         assert imported(path).isdisjoint(RUNS_ON_THE_SIMULATOR - allowed), shown(path)
 
 
-@pytest.mark.parametrize("module", ["keel", "keel.config.load", "keel.app.cli", "keel.app.backtest", "keel.app.doctor"])
+@pytest.mark.parametrize(
+    "module", ["keel", "keel.config.load", "keel.app.cli", "keel.app.backtest", "keel.app.evaluate", "keel.app.doctor"]
+)
 def test_import_costs_no_heavy_library_and_no_network(module):
     code = f"import sys, {module}; print(*sorted(set({(*HEAVY, 'http', 'requests', 'urllib3')!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -32,6 +32,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     "script",
     [
         "script_backtest.py",
+        "script_eval.py",
         "scripts/doctor.py",
         "scripts/import_bars.py",
         "scripts/resample_bars.py",
