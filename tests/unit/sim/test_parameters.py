@@ -79,6 +79,9 @@ RUN_KEYS: dict[str, tuple[Any, Fields]] = {
     "use_seasonality": (False, {"spread_by_hour": [1.0] * 168}),
     "seasonality.spread": (OTHER_HOURLY, {"spread_by_hour": OTHER_HOURLY}),
     "seasonality.latency": (OTHER_HOURLY, {"latency_by_hour": OTHER_HOURLY}),
+    "stress.spread": (3.0, {"half_spread_bps": 3.0}),
+    "stress.impact": (2.0, {"impact_coefficient": 1.4}),
+    "stress.latency": (3.0, {"entry_ms": 750.0, "response_ms": 150.0, "jitter_ms": 60.0}),
     "risk.max_order_weight": (0.11, {"max_order_weight": 0.11}),
     "risk.max_position_weight": (0.12, {"max_position_weight": 0.12}),
     "risk.max_gross_weight": (0.13, {"max_gross_weight": 0.13}),
@@ -108,6 +111,7 @@ SLOT_KEYS: dict[str, tuple[Any, Fields]] = {
     "fees.sell_fee_bps": (0.2, {"sell_fee_rate": 0.00002}),
     "fees.sell_fee_per_unit": (0.000166, {"sell_fee_per_unit": 0.000166}),
     "fees.sell_fee_per_unit_max": (8.3, {"sell_fee_per_unit_max": 8.3}),
+    "stress.fee": (3.0, {"fee_rate": 0.003, "maker_rate": 0.003}),
     "fees.minimum": (1.5, {"min_fee": 1.5}),
 }
 """Key → (another value, the fields of SLOT that it changes and their values)."""
