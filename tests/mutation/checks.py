@@ -42,6 +42,8 @@ FOLDERS = (
     "tests/unit/metrics/test_drawdown.py",
     "tests/unit/metrics/test_ratios.py",
     "tests/unit/portfolio",
+    "tests/unit/rl/test_draws.py",
+    "tests/unit/rl/test_environment_room.py",
     "tests/unit/rl/test_episodes.py",
     "tests/unit/rl/test_replay.py",
     "tests/unit/rl/test_rewards.py",

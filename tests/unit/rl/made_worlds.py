@@ -91,9 +91,13 @@ def task_of(**fields: Any) -> np.ndarray:
 
 
 def world_of(
-    rows: int = 400, n: int = 1, run: dict[str, Any] | None = None, task: dict[str, Any] | None = None
+    rows: int = 400,
+    n: int = 1,
+    run: dict[str, Any] | None = None,
+    task: dict[str, Any] | None = None,
+    rates: tuple[float, float] | None = None,
 ) -> World:
-    """Build a world; feature j of instrument i at a row is 1000 × row + 10 i + j."""
+    """Build a world; feature j of instrument i at a row is 1000 × row + 10 i + j, rates are drawn from a range."""
     asked = task_of(**(task or {}))
     features = int(asked["window"][0]) * n * FEATURES
     asked["places"], asked["stride"], asked["size"] = range(4), 4, features + 4 * n + 1
@@ -106,7 +110,7 @@ def world_of(
         bars=bars_of(rows, n),
         fine=np.zeros(0, BAR),
         actions=np.zeros(0, ACTION),
-        rates=np.zeros((0, n)),
+        rates=np.zeros((0, n)) if rates is None else np.random.default_rng(7).uniform(*rates, (rows, n)),
         features=(1000 * np.arange(rows)[:, None] + names[None, :]).astype(np.float32),
         task=asked,
         patches=patches,

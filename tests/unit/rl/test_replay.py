@@ -44,7 +44,7 @@ def replay(core: EnvCore, e: int, steps: Steps) -> Simulator:
     scale_costs_nb(run[0], slots, last["multipliers"].copy())
     first = int(last["start_row"])
     stop = first + len(steps) + 1
-    simulator = Simulator(world.bars[:stop], run, slots, world.fine, world.actions, world.rates, first_row=first)
+    simulator = Simulator(world.bars[:stop], run, slots, world.fine, world.actions, world.rates[:stop], first_row=first)
     targets = np.full((stop, len(slots)), np.nan)
     for k, step in enumerate(steps):
         targets[first + k] = step["weights"]
@@ -60,6 +60,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "costs drawn for each episode": {"task": {"least": 0.5, "most": 3.0}},
     "orders that take hours": {"n": 2, "run": SLOW, "task": {"episode_bars": 90}},
     "a daily loss ends it": {"run": {"max_daily_loss": 0.003}},
+    "prices in another currency": {"n": 2, "rates": (0.5, 0.8)},
 }
 
 
@@ -78,25 +79,10 @@ def test_episode_replayed_by_the_simulator_has_the_same_equity_and_fills_to_the_
             for event in filled:
                 fees += event["fee"]
             assert fees == end["fees"]
+            traded = np.sum(filled["qty"] * filled["price"] * filled["rate"])
+            assert end["notional"] == pytest.approx(traded, rel=1e-12)
             fills += len(filled)
     assert fills > 100
-
-
-def test_environment_that_runs_out_of_room_goes_on_as_if_there_had_been_enough(monkeypatch):
-    world = world_of(n=2, run=SLOW, task={"episode_bars": 90})
-    roomy = EnvCore(world, 4)
-    monkeypatch.setattr("keel.rl.core._ORDERS_AT_FIRST", 0)
-    cramped = EnvCore(world, 4)
-    room = cramped._state.orders.shape[1]
-    rng = np.random.default_rng(8)
-    roomy.begin()
-    cramped.begin()
-    for weights in rng.choice([-0.4, 0.0, 0.3], (100, 4, 2)):
-        roomy.step(weights)
-        cramped.step(weights)
-        assert roomy.envs.tobytes() == cramped.envs.tobytes()
-        assert roomy.observations.tobytes() == cramped.observations.tobytes()
-    assert cramped._state.orders.shape[1] > room
 
 
 def test_what_an_environment_does_does_not_depend_on_threads_or_on_how_many_others_there_are():

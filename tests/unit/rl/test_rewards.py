@@ -13,9 +13,10 @@ from keel.rl.core import EnvCore
 from keel.rl.layout import DIFFERENTIAL_SHARPE, LOG_GROWTH, MEAN_VARIANCE
 
 
-def played(**task: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def played(cash: float = 100_000.0, **task: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return equity (steps + 1,), traded notional and rewards (steps,) of one episode of random weights."""
-    core = EnvCore(world_of(rows=300, task={"begins_anew": 0, "episode_bars": 150, **task}), 1)
+    world = world_of(rows=300, run={"cash": cash}, task={"begins_anew": 0, "episode_bars": 150, **task})
+    core = EnvCore(world, 1)
     core.begin()
     equity, notional, rewards = [float(core.envs[0]["equity"])], [0.0], []
     for weight in np.random.default_rng(6).choice([-0.9, 0.0, 0.4, 1.0], (150, 1, 1)):
@@ -58,15 +59,17 @@ def test_differential_sharpe_is_what_the_step_adds_to_a_running_sharpe_ratio():
 
 
 def test_drawdown_penalty_is_paid_for_what_the_drawdown_deepens():
-    equity, _, rewards = played(drawdown_penalty=3.0)
+    equity, _, rewards = played(drawdown_penalty=0.5)
     fall = 1.0 - equity / np.maximum.accumulate(equity)
     deeper = np.maximum(np.diff(fall), 0.0)
-    np.testing.assert_allclose(rewards, np.diff(np.log(equity)) - 3.0 * deeper, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(rewards, np.diff(np.log(equity)) - 0.5 * deeper, rtol=1e-9, atol=1e-15)
     assert np.count_nonzero(deeper) > 20
 
 
-def test_turnover_penalty_is_paid_on_traded_notional_over_equity_before():
-    equity, traded, rewards = played(turnover_penalty=0.5)
+@pytest.mark.parametrize("cash", [100_000.0, 0.75])
+def test_turnover_penalty_is_paid_on_traded_notional_over_equity_before(cash):
+    """Also where the account is less than one unit of its currency."""
+    equity, traded, rewards = played(cash, turnover_penalty=0.5)
     np.testing.assert_allclose(rewards, np.diff(np.log(equity)) - 0.5 * traded / equity[:-1], rtol=1e-9, atol=1e-12)
     assert np.count_nonzero(traded) > 50
 
@@ -96,3 +99,11 @@ def test_account_that_is_lost_ends_the_episode_with_the_ruins_reward():
     assert len(ruined) > 0
     assert np.all(ruined["reward"] == -20.0)
     assert not np.any(ruined["truncated"])
+
+
+def test_account_of_nothing_is_ruined_and_turns_nothing_over():
+    core = EnvCore(world_of(run={"cash": 0.0}, task={"begins_anew": 0}), 1)
+    core.begin()
+    core.step(np.full((1, 1), 0.5))
+    env = core.envs[0]
+    assert (env["reward"], env["turnover"], bool(env["terminated"])) == (-20.0, 0.0, True)
