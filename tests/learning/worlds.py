@@ -10,12 +10,14 @@ is one bar's noise. A bar's order of events is the simulator's: the agent holds 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Positions = Literal["discrete", "continuous", "any"]
+"""Which positions an agent may take: −1, 0 and 1; from −1 to 1; any."""
 
 
 class World(Protocol):
@@ -109,7 +111,7 @@ class Task:
     """Hold a world, the positions an agent may take in it, and the share of the optimum to reach."""
 
     world: OrnsteinUhlenbeck | GarleanuPedersen
-    positions: str
+    positions: Positions
     goal: float
 
 
