@@ -5,9 +5,8 @@ bar's opening, and every price model then gives the bar's open (docs/execution.m
 before closed: the trade is at the very close that was seen.
 
 *Units.* One unit of the world's price is one of the quote currency, one unit of position one base unit. The price lies
-near `PRICE`, and a full weight is `full_position` units, so equity starts at PRICE × full_position. A weight is a
-quantity to within the drift of price and equity, both below 10⁻⁸ of themselves for each unit gained: 0.1% after gains
-of 10⁵. A float64 near 10⁸ still resolves 10⁻⁸ of a bar's noise.
+near `PRICE`, where equity starts too, so a weight is a quantity to within the drift of both, 10⁻⁸ of it for each unit
+gained: 0.1% after gains of 10⁵. A float64 near 10⁸ still resolves 10⁻⁸ of a bar's noise.
 
 *Costs.* A proportional cost c is a fee of c / PRICE of the value. A quadratic one is impact with exponent 1 and without
 memory: Y × vol × (change / volume) × price × change is ½ λ change² where volume = 2 Y × vol × PRICE / λ. The volatility
@@ -29,6 +28,8 @@ from .clean import Market
 from .worlds import Floats, GarleanuPedersen, OrnsteinUhlenbeck, World
 
 PRICE: Final = 1e8
+MOST_UNITS: Final = 8.0
+"""Most units held, which the margin leaves room for: in W2 beyond 8 deviations of the best position."""
 WARM_UP_ROWS: Final = 2
 """Rows before that of the first decision: the first return sets the volatility, the second is the last move seen."""
 _MS: Final = 60_000
@@ -36,11 +37,6 @@ _ROWS_A_DAY: Final = 1_440
 _ROWS_A_WEEK: Final = 10_080
 _IMPACT: Final = 10.0
 """Impact coefficient Y, the most that a configuration takes: the volume, which bounds a trade, grows with it."""
-
-
-def full_position(world: World) -> float:
-    """Return the units held at a weight of 1: W2 needs room for 8 units, beyond 8 deviations of the best position."""
-    return 8.0 if isinstance(world, GarleanuPedersen) else 1.0
 
 
 def bars_of(world: World, market: Market) -> np.ndarray:
@@ -75,10 +71,10 @@ def columns_of(market: Market) -> Floats:
     return np.concatenate([np.repeat(signals[:1], WARM_UP_ROWS, axis=0), signals, ends])
 
 
-def weights_of(world: World, positions: Floats) -> Floats:
+def weights_of(positions: Floats) -> Floats:
     """Return target weights (rows, paths) that ask for positions (T, paths) at the rows of their decisions."""
     ends = [np.full((rows, positions.shape[1]), np.nan) for rows in (WARM_UP_ROWS, 1)]
-    return np.concatenate([ends[0], positions / full_position(world), ends[1]])
+    return np.concatenate([ends[0], positions, ends[1]])
 
 
 def config_of(world: World) -> dict[str, object]:
@@ -87,8 +83,8 @@ def config_of(world: World) -> dict[str, object]:
     return {
         "account": {
             "type": "margin",
-            "initial_cash": PRICE * full_position(world),
-            "initial_margin": 0.25,
+            "initial_cash": PRICE,
+            "initial_margin": 1.0 / MOST_UNITS - 0.01,
             "maintenance_margin": 0.0,
         },
         "execution": {"price_model": "open", "max_participation": 1.0 if quadratic else None, "reserve_bps": 0.0},

@@ -120,6 +120,20 @@ def agrees_with_clean(rollout: Rollout, clean: Estimate, limit: float = 3.0) -> 
     return Finding("agrees_with_clean", abs(away) <= limit * error, f"{away:+.5f} ± {error:.5f} a bar")
 
 
+def plays_as_in_clean(rewards: Floats, clean_rewards: Floats, scale: float, limit: float = 1e-3) -> Finding:
+    """Test that a policy earns on the same shocks what it earns in the clean simulator, to `limit` × `scale` a bar.
+
+    Rounding may tip a decision here and there, never the mean; what an environment gives beyond its world shows.
+    """
+    away = float((rewards - clean_rewards).mean()) / scale
+    return Finding("plays_as_in_clean", abs(away) <= limit, f"{away:+.5%} of {scale:.5g} a bar")
+
+
+def keeps_still(check: str, share: float, most: float) -> Finding:
+    """Test that a policy pays at most a share of a random trader's costs."""
+    return Finding(check, share <= most, f"{share:.3%} of a random trader's costs")
+
+
 def _equal(check: str, differences: dict[str, Floats], tolerance: float) -> Finding:
     most = {name: float(np.abs(values).max(initial=0.0)) for name, values in differences.items()}
     figures = ", ".join(f"{name} off by at most {value:.3g}" for name, value in most.items())

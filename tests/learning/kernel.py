@@ -20,7 +20,7 @@ def roll_on_kernel(world: World, market: Market, played: Played, *, holds_volati
     Positions and rewards are read off the venue's marks, costs off its fills. Raises ValueError if a run does not end
     well.
     """
-    bars, weights = bars_of(world, market), weights_of(world, played.positions)
+    bars, weights = bars_of(world, market), weights_of(played.positions)
     run, slots = records_of(world, holds_volatility=holds_volatility)
     marks, costs = np.empty(bars.shape, MARK), np.empty(played.costs.shape)
     for path in range(bars.shape[1]):

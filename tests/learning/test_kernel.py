@@ -9,7 +9,7 @@ import pytest
 
 from keel.domain.layout import BAR
 
-from .bars import PRICE, WARM_UP_ROWS, bars_of, columns_of, config_of, full_position, records_of, weights_of
+from .bars import PRICE, WARM_UP_ROWS, bars_of, columns_of, config_of, records_of, weights_of
 from .checks import Rollout, accounts_add_up, earns_the_optimum, holds_what_was_asked, knows_no_shock, shows_the_past
 from .clean import Market, Played, draw, play
 from .kernel import roll_on_kernel
@@ -98,10 +98,10 @@ def test_level_of_the_bars_is_the_signal():
 
 def test_columns_stand_at_the_rows_of_their_decisions():
     market, played = drawn("signals", 100, 3)
-    columns, weights = columns_of(market), weights_of(WORLDS["signals"], played.positions)
+    columns, weights = columns_of(market), weights_of(played.positions)
     assert columns.shape == (WARM_UP_ROWS + 100 + 1, 3, 2)
     assert np.array_equal(columns[WARM_UP_ROWS:-1], market.signals)
-    assert np.array_equal(weights[WARM_UP_ROWS:-1] * full_position(WORLDS["signals"]), played.positions)
+    assert np.array_equal(weights[WARM_UP_ROWS:-1], played.positions)
     assert np.isnan(weights[[0, 1, -1]]).all()
 
 
@@ -110,5 +110,5 @@ def test_fee_of_the_configuration_is_the_worlds_cost(name):
     run, slots = records_of(WORLDS[name])
     fee = 0.0 if name.startswith("signals") else WORLDS[name].cost / PRICE
     assert float(slots["fee_rate"][0]) == pytest.approx(fee, rel=1e-6)
-    assert float(run["cash"][0, 0]) == PRICE * full_position(WORLDS[name])
+    assert float(run["cash"][0, 0]) == PRICE
     assert config_of(WORLDS[name])["latency"]

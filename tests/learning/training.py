@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 from stable_baselines3 import PPO
 
@@ -46,7 +45,7 @@ class Recipe:
 RECIPES: Final = {
     "ou_fast_cheap": Recipe(),
     "ou_fast_dear": Recipe(),
-    "ou_slow_dear": Recipe(rollouts=500, gamma=0.99),
+    "ou_slow_dear": Recipe(rollouts=400, gamma=0.99, reward_scale=0.2),
     "ou_continuous": Recipe(rollouts=300, log_std_init=0.5),
     "signals": Recipe(n_steps=32, learning_rate=2e-3, log_std_init=-0.5),
     "signals_hard": Recipe(rollouts=200, n_steps=32, learning_rate=2e-3, log_std_init=-0.5),
@@ -78,9 +77,7 @@ def train(stage: Stage, recipe: Recipe, seed: int) -> Trained:
     """Train PPO on one thread, on a market that `seed` draws."""
     torch.set_num_threads(1)
     wall, cpu = time.perf_counter(), time.process_time()
-    env = training_env(
-        stage, seed, n_envs=N_ENVS, rows=_ROWS, episode_bars=recipe.steps + 1, scale=recipe.reward_scale
-    )
+    env = training_env(stage, seed, n_envs=N_ENVS, rows=_ROWS, episode_bars=recipe.steps + 1, scale=recipe.reward_scale)
     model = PPO(
         "MlpPolicy",
         env,

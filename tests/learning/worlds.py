@@ -127,3 +127,6 @@ TASKS: Final = {
 
 NOISE_WORLDS: Final = {"noise": PureNoise(0.05), "noise_cheap": PureNoise(0.01)}
 """The worlds with nothing to learn but to keep still."""
+
+MOST_COSTS: Final = {"noise": (0.005, 0.02), "noise_cheap": (0.005, 0.05)}
+"""Most that the deterministic and the sampled policy may pay there, as shares of a random trader's costs."""
