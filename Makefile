@@ -8,7 +8,7 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports peers soak mutation fuzz bench bench-costs bench-env clean
+.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs bench bench-costs bench-env clean
 
 help:  ## Show what make can do.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list tho
 
 fuzz: $(VENV)/.fuzz  ## Fuzz the importers and the config, 30 minutes each (FUZZ_MINUTES=30) on two cores.
 	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES)
+
+proofs: $(VENV)/.dev  ## Train agents in worlds whose optimum is known and show how near they come (PROOFS="--worlds noise --seeds 1").
+	PYTHONPATH=tests $(BIN)/python -m learning $(PROOFS)
 
 bench: $(VENV)/.dev bench-env  ## Measure Keel beside its peers; one JSON object a line.
 	$(BIN)/python benchmarks/bench.py

@@ -44,7 +44,7 @@ class Recipe:
 
 RECIPES: Final = {
     "ou_fast_cheap": Recipe(),
-    "ou_fast_dear": Recipe(),
+    "ou_fast_dear": Recipe(rollouts=200, reward_scale=0.2),
     "ou_slow_dear": Recipe(rollouts=400, gamma=0.99, reward_scale=0.2),
     "ou_continuous": Recipe(rollouts=300, log_std_init=0.5),
     "signals": Recipe(n_steps=32, learning_rate=2e-3, log_std_init=-0.5),
