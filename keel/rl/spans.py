@@ -43,10 +43,15 @@ class Split:
         return max(self.validation[1], *(end for _, end in self.train))
 
     def in_ms(self, close_ts_ms: Stamps) -> dict[str, list[list[int]] | list[int] | None]:
-        """Return each span's first and last close, UTC epoch milliseconds, for a model's card."""
+        """Return each span as [start, end] in UTC epoch milliseconds, for a model's card.
+
+        A bar belongs to a span if start < its close <= end.
+        """
 
         def stamps(rows: Rows) -> list[int]:
-            return [int(close_ts_ms[rows[0]]), int(close_ts_ms[rows[1] - 1])]
+            first, end = rows
+            before = int(close_ts_ms[first - 1]) if first > 0 else int(close_ts_ms[0]) - 1
+            return [before, int(close_ts_ms[end - 1])]
 
         return {
             "train": [stamps(rows) for rows in self.train],

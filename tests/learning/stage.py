@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 from gymnasium import spaces
+from keel.rl.actions import actions_of
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from keel.config.environment import BinsAction, EnvironmentSection, RewardSection, WeightAction
@@ -28,7 +29,6 @@ from keel.domain.layout import ACTION, BAR
 from keel.domain.rng_nb import EPISODE, uniforms_nb
 from keel.features.fitted import Fitted
 from keel.features.observation import compute_features, fit
-from keel.rl.actions import actions_of
 from keel.rl.vec_env import TradingVecEnv
 from keel.rl.world import Patch, build_world
 
