@@ -36,6 +36,8 @@ def main() -> int:
     """Prove each world asked for; return 0 if all hold, else 1."""
     options = _options()
     told = Console(stderr=options.json)
+    if not told.is_terminal:
+        told.width = 140  # a file has no width of its own
     rows = [_proven(name, options, told) for name in options.worlds]
     told.print(_table(rows))
     return 0 if all(row.holds for row in rows) else 1
