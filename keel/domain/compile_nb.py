@@ -7,6 +7,9 @@ from typing import Any, Final
 
 import numba
 import numba.core.config as settings
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from keel.domain.compiled_cache import cache_folder
 
@@ -50,3 +53,22 @@ def spliced(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(inline="always", **_OPTIONS)
     return decorate(function)
+
+
+@intrinsic
+def prefetch(typing_context, array, row, line):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
+    """Ask for the cache line `line` lines of 64 bytes after the start of `array[row]`: it changes no result."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        data = context.make_array(signature.args[0])(context, builder, arguments[0])
+        stride = cgutils.unpack_tuple(builder, data.strides)[0]
+        lines = builder.mul(arguments[2], ir.Constant(ir.IntType(64), 64))
+        at = builder.add(builder.mul(arguments[1], stride), lines)
+        place = cgutils.pointer_add(builder, data.data, at)
+        word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        called = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        builder.call(called, [builder.bitcast(place, byte), word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp), generate

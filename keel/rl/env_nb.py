@@ -6,7 +6,7 @@ knows nothing of episodes, and this file nothing of orders.
 
 from __future__ import annotations
 
-from keel.domain.compile_nb import compiled_apart, spliced
+from keel.domain.compile_nb import compiled, compiled_apart, prefetch, spliced
 from keel.domain.layout import VENUE
 from keel.domain.orders import EventKind, RunStatus, TradingState
 from keel.domain.rng_nb import EPISODE, uniforms_nb
@@ -15,6 +15,8 @@ from keel.rl.view_nb import count_held_nb, show_nb
 from keel.sim.kernel_nb import play_nb
 from keel.sim.start_nb import start_run_nb
 from keel.sim.stress_nb import scale_costs_nb
+
+_AHEAD = 4
 
 
 @compiled_apart
@@ -30,6 +32,8 @@ def step_envs_nb(
     """
     starved = 0
     for e in range(first, last):
+        if e + _AHEAD < last:
+            _fetch_nb(bars, features, runs[e + _AHEAD].row)
         env, run = envs[e], runs[e]
         if waiting_only and not env.waits:
             continue
@@ -89,6 +93,15 @@ def begin_episode_nb(bars, rates, task, patches, run_template, slot_templates, r
     start_run_nb(bars, rates, runs[e : e + 1], slots[e], env.start_row)
     _clear_nb(env, run)
     env.episode += 1
+
+
+@compiled
+def _fetch_nb(bars, features, row):
+    """Ask for the rows that an environment is about to play and see, which lie anywhere in memory."""
+    for line in range(3):
+        prefetch(features, row, line)
+    for line in range(-1, 2):
+        prefetch(bars, row, line)
 
 
 @spliced
