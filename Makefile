@@ -8,10 +8,10 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs bench bench-costs bench-env clean
+.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs bench bench-costs bench-training bench-env clean
 
 help:  ## Show what make can do.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo  ## Backtest a strategy on twenty years of real daily bars and show where the report is.
 	$(BIN)/python scripts/doctor.py --config configs/config_backtest_stocks.yaml
@@ -53,6 +53,9 @@ bench: $(VENV)/.dev bench-env  ## Measure Keel beside its peers; one JSON object
 
 bench-costs: $(VENV)/.demo  ## Measure what each feature of the kernel costs and how cost grows; one JSON object a line.
 	$(BIN)/python benchmarks/costs.py
+
+bench-training: $(VENV)/.dev  ## Measure how environments grow and where training spends its time; one JSON object a line.
+	$(BIN)/python benchmarks/training.py
 
 bench-env: $(PEERS:%=.venv-bench/%/.ready)  ## Install the benchmark's peers, each in an environment of its own.
 

@@ -83,6 +83,7 @@ def _comparisons() -> Iterator[Comparison]:
     for engine in ("numba", "rust"):
         yield from _universes(engine)
     yield from _environments()
+    yield from _training()
 
 
 def _crossovers(engine: str) -> Iterator[Comparison]:
@@ -106,17 +107,30 @@ def _universes(engine: str) -> Iterator[Comparison]:
 
 
 def _environments() -> Iterator[Comparison]:
-    for name in ("gym_trading_env", "gym_anytrading"):
-        label = name.replace("_", "-")
+    # FinRL's takes a millisecond a step.
+    for name, label, alone, together in (
+        ("gym_trading_env", "gym-trading-env", 20_000, 1_500),
+        ("gym_anytrading", "gym-anytrading", 20_000, 1_500),
+        ("finrl", "FinRL", 500, 100),
+    ):
         for envs, threads, steps in ((1, 1, 20_000), (1024, 1, 300), (1024, 2, 300)):
             ours = Side("ours_env.py", (f"{envs}", f"{threads}", f"{steps}"))
             # A peer's environments are stepped one by one: eight cost what a thousand cost, each.
-            side = Side(f"peer_{name}.py", (f"{min(envs, 8)}", f"{steps if envs == 1 else 1500}"), name)
-            scale = min(envs, 8) * (1500 if envs > 1 else steps)
+            steps_of_peer = alone if envs == 1 else together
+            side = Side(f"peer_{name}.py", (f"{min(envs, 8)}", f"{steps_of_peer}"), name)
+            scale = min(envs, 8) * steps_of_peer
             form = "one environment" if envs == 1 else f"{envs:,} environments, {threads} thread(s)"
             yield Comparison(
                 f"random actions, {form}", "minutes_100k", ours, side, label, envs * steps, "ns/step", 1e-9, scale
             )
+
+
+def _training() -> Iterator[Comparison]:
+    rollouts = 2
+    for threads in (1, 2):
+        ours, empty = (Side("ours_ppo.py", (kind, f"{threads}", f"{rollouts}")) for kind in ("trading", "empty"))
+        name, label = f"PPO, 256 environments, {threads} thread(s)", "stable-baselines3 on an empty environment,"
+        yield Comparison(name, "minutes_100k", ours, empty, label, rollouts * 256 * 128, "ns/step", 1e-9)
 
 
 COMPARISONS: Final = tuple(_comparisons())

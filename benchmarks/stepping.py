@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def one(env: Any, actions: list[int], steps: int) -> Callable[[], float]:  # noqa: ANN401 - anybody's environment
+def one(env: Any, actions: list[Any], steps: int) -> Callable[[], float]:  # noqa: ANN401 - anybody's environment
     """Return what steps one Gymnasium environment, beginning anew where an episode ends, and sums its rewards."""
 
     def once() -> float:

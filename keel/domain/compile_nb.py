@@ -8,7 +8,7 @@ from typing import Any, Final
 import numba
 import numba.core.config as settings
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from keel.domain.compiled_cache import cache_folder
@@ -55,20 +55,21 @@ def spliced(function: Callable[..., Any]) -> Callable[..., Any]:
     return decorate(function)
 
 
-@intrinsic
-def prefetch(typing_context, array, row, line):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
-    """Ask for the cache line `line` lines of 64 bytes after the start of `array[row]`: it changes no result."""
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _prefetch(_context: Any, array: Any, row: Any, offset: Any) -> tuple[Any, Callable[..., Any]]:  # noqa: ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0])
-        stride = cgutils.unpack_tuple(builder, data.strides)[0]
-        lines = builder.mul(arguments[2], ir.Constant(ir.IntType(64), 64))
-        at = builder.add(builder.mul(arguments[1], stride), lines)
-        place = cgutils.pointer_add(builder, data.data, at)
-        word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        start = builder.mul(arguments[1], builder.extract_value(data.strides, 0))
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = builder.gep(builder.bitcast(data.data, byte), [builder.add(start, arguments[2])])
         kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        called = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        builder.call(called, [builder.bitcast(place, byte), word(0), word(3), word(1)])
+        to_read, to_keep, of_data = word(0), word(3), word(1)
+        builder.call(
+            builder.module.declare_intrinsic("llvm.prefetch", [byte], kind), [place, to_read, to_keep, of_data]
+        )
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp), generate
+
+
+prefetch: Any = intrinsic(_prefetch)
+"""Ask in compiled code for the cache line `offset` bytes after the start of `array[row]`: it changes no result."""

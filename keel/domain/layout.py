@@ -48,6 +48,7 @@ BAR: Final = np.dtype(
 
 RUN: Final = np.dtype(
     [
+        # what most bars read stands together, what few do at the end: a run's state is a dozen cache lines
         # randomness (rule 21)
         ("seed", "u4"),
         ("stream", "u4"),
@@ -56,33 +57,54 @@ RUN: Final = np.dtype(
         ("margin_account", "i1"),
         ("time_in_force", "i1"),
         ("price_model", "i1"),
-        ("allocation", "f8"),
-        ("initial_margin", "f8"),
-        ("reserve_rate", "f8"),
         ("limit_touch", "i1"),
         # legs of targets' orders (rule 24): an EXIT_ kind, and a fraction of the mark or a multiple of the true range
         ("stop_kind", "i1"),
         ("stop_trails", "i1"),
         ("take_kind", "i1"),
-        ("stop_distance", "f8"),
-        ("take_distance", "f8"),
-        ("atr_bars", "i8"),
-        # money (rules 15, 25, 26); rates are fractions, those of a tier with the discount in them
+        ("needs_volatility", "i1"),
+        # state
+        ("status", "i1"),
+        ("trading_state", "i1"),
+        ("kill_switch", "i1"),
+        ("day", "i4"),
+        ("row", "i8"),
+        ("first_row", "i8"),
+        ("n_orders", "i8"),
+        ("n_queued", "i8"),
+        ("n_working", "i8"),
+        ("next_order_id", "i8"),
+        ("tape_head", "i8"),
+        ("tape_tail", "i8"),
+        ("tape_drained", "i8"),
+        ("told_from", "i8"),
+        ("cash", "f8", (2,)),
+        ("equity", "f8", (2,)),
+        ("last_local_equity", "f8"),
+        ("day_start_equity", "f8"),
+        ("peak_equity", "f8"),
+        ("last_close_ts_ms", "i8"),
+        ("venue_net", "f8"),
+        ("venue_gross", "f8"),
+        ("rate_ts_ms", "i8"),
+        ("rate_tokens", "f8"),
+        # scratch of one decision
+        ("reserved", "f8"),
+        ("projected_gross", "f8"),
+        ("held_gross", "f8"),
+        # account and sizing
+        ("allocation", "f8"),
+        ("initial_margin", "f8"),
         ("maintenance_margin", "f8"),
-        ("liquidation_fee_rate", "f8"),
-        ("interest_rate", "f8"),
+        ("reserve_rate", "f8"),
+        ("atr_bars", "i8"),
         ("n_tiers", "i8"),
-        ("tier_volume", "f8", (MOST_FEE_TIERS,)),
-        ("tier_taker_rate", "f8", (MOST_FEE_TIERS,)),
-        ("tier_maker_rate", "f8", (MOST_FEE_TIERS,)),
         # costs (rules 11, 12)
         ("half_spread_bps", "f8"),
         ("impact_coefficient", "f8"),
         ("impact_exponent", "f8"),
         ("impact_decay", "f8"),
         ("max_participation", "f8"),
-        ("spread_by_hour", "f8", (HOURS_PER_WEEK,)),
-        ("needs_volatility", "i1"),
         ("vol_short_alpha", "f8"),
         ("vol_long_alpha", "f8"),
         # latency (rule 13)
@@ -94,7 +116,6 @@ RUN: Final = np.dtype(
         ("spike_multiplier", "f8"),
         ("timeout_ms", "i8"),
         ("retries", "i8"),
-        ("latency_by_hour", "f8", (HOURS_PER_WEEK,)),
         # risk limits (rule 17); 0 = off
         ("max_order_weight", "f8"),
         ("max_order_notional", "f8"),
@@ -106,43 +127,30 @@ RUN: Final = np.dtype(
         ("max_drawdown", "f8"),
         ("max_orders_per_minute", "f8"),
         ("close_order_reserve", "f8"),
-        # state
-        ("status", "i1"),
-        ("trading_state", "i1"),
-        ("kill_switch", "i1"),
-        ("day", "i4"),
-        ("row", "i8"),
-        ("first_row", "i8"),
-        ("next_order_id", "i8"),
+        # seldom read: exits, money (rules 15, 25, 26; rates are fractions, those of a tier with the discount in them)
+        ("stop_distance", "f8"),
+        ("take_distance", "f8"),
         ("has_linked", "i1"),
-        ("n_orders", "i8"),
-        ("n_queued", "i8"),
-        ("n_working", "i8"),
-        ("venue_net", "f8"),
-        ("venue_gross", "f8"),
-        ("tape_head", "i8"),
-        ("tape_tail", "i8"),
-        ("tape_drained", "i8"),
-        ("told_from", "i8"),
         ("timeouts", "i8"),
-        ("rate_ts_ms", "i8"),
-        ("rate_tokens", "f8"),
-        ("cash", "f8", (2,)),
-        ("equity", "f8", (2,)),
-        ("last_local_equity", "f8"),
-        ("day_start_equity", "f8"),
-        ("peak_equity", "f8"),
         ("halted_ts_ms", "i8"),
-        ("last_close_ts_ms", "i8"),
+        ("liquidation_fee_rate", "f8"),
+        ("interest_rate", "f8"),
         ("volume_today", "f8"),
         ("volume_by_day", "f8", (TIER_DAYS,)),
-        # scratch of one decision
-        ("reserved", "f8"),
-        ("projected_gross", "f8"),
-        ("held_gross", "f8"),
+        ("tier_volume", "f8", (MOST_FEE_TIERS,)),
+        ("tier_taker_rate", "f8", (MOST_FEE_TIERS,)),
+        ("tier_maker_rate", "f8", (MOST_FEE_TIERS,)),
+        ("spread_by_hour", "f8", (HOURS_PER_WEEK,)),
+        ("latency_by_hour", "f8", (HOURS_PER_WEEK,)),
     ],
     align=True,
 )
+
+
+def offset_in_run(name: str) -> int:
+    """Return the bytes before a field of RUN."""
+    return 0 if RUN.fields is None else RUN.fields[name][1]
+
 
 SLOT: Final = np.dtype(
     [

@@ -6,17 +6,16 @@ knows nothing of episodes, and this file nothing of orders.
 
 from __future__ import annotations
 
-from keel.domain.compile_nb import compiled, compiled_apart, prefetch, spliced
+from keel.domain.compile_nb import compiled_apart, spliced
 from keel.domain.layout import VENUE
 from keel.domain.orders import EventKind, RunStatus, TradingState
 from keel.domain.rng_nb import EPISODE, uniforms_nb
+from keel.rl.fetch_nb import fetch_ahead_nb
 from keel.rl.reward_nb import step_reward_nb
 from keel.rl.view_nb import count_held_nb, show_nb
 from keel.sim.kernel_nb import play_nb
 from keel.sim.start_nb import start_run_nb
 from keel.sim.stress_nb import scale_costs_nb
-
-_AHEAD = 4
 
 
 @compiled_apart
@@ -32,8 +31,7 @@ def step_envs_nb(
     """
     starved = 0
     for e in range(first, last):
-        if e + _AHEAD < last:
-            _fetch_nb(bars, features, runs[e + _AHEAD].row)
+        fetch_ahead_nb(bars, features, runs, e, last)
         env, run = envs[e], runs[e]
         if waiting_only and not env.waits:
             continue
@@ -61,7 +59,7 @@ def step_envs_nb(
                             bars, rates, task, patches, run_template, slot_templates, runs, slots, envs, held, e
                         )
                         continue
-            _rewind_tape_nb(run, env)
+            _rewind_tape_nb(run, env, e & (tapes.shape[1] - 1))
             show_nb(features, task[0], run, slots[e], orders[e], held[e], shown[e])
             break
     return starved
@@ -93,15 +91,6 @@ def begin_episode_nb(bars, rates, task, patches, run_template, slot_templates, r
     start_run_nb(bars, rates, runs[e : e + 1], slots[e], env.start_row)
     _clear_nb(env, run)
     env.episode += 1
-
-
-@compiled
-def _fetch_nb(bars, features, row):
-    """Ask for the rows that an environment is about to play and see, which lie anywhere in memory."""
-    for line in range(3):
-        prefetch(features, row, line)
-    for line in range(-1, 2):
-        prefetch(bars, row, line)
 
 
 @spliced
@@ -138,12 +127,15 @@ def _count_fills_nb(run, env, tape):
 
 
 @spliced
-def _rewind_tape_nb(run, env):
-    """Forget what has been counted; a tape with nothing on its way is written from its start again, near at hand."""
+def _rewind_tape_nb(run, env, start):
+    """Forget what has been counted; a tape with nothing on its way is written from `start` again, near at hand.
+
+    Each environment has a start of its own: tapes lie a power of two apart, and caches cannot hold many such lines.
+    """
     if run.tape_head == run.tape_tail:
-        run.tape_head = 0
-        run.tape_tail = 0
-        run.told_from = 0
+        run.tape_head = start
+        run.tape_tail = start
+        run.told_from = start
     env.counted = run.tape_tail
     run.tape_drained = run.tape_tail
 

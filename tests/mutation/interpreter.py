@@ -128,6 +128,10 @@ class _Marking(ast.NodeTransformer):
         yield statement
 
 
+def _no_result(*_: Any) -> None:
+    """Stand in for `prefetch`, which asks for memory and comes to nothing; decorators are taken off."""
+
+
 class Interpreter:
     """Hold every compiled module as interpreted code.
 
@@ -173,9 +177,11 @@ class Interpreter:
             for alias in node.names:
                 there = STAND_INS.get(alias.name) or importlib.import_module(alias.name)
                 names[alias.asname or alias.name] = there
-        elif isinstance(node, ast.ImportFrom) and node.module != DECORATORS:
+        elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                names[alias.asname or alias.name] = self._imported(node.module or "", alias.name)
+                decorates = node.module == DECORATORS
+                there = _no_result if decorates else self._imported(node.module or "", alias.name)
+                names[alias.asname or alias.name] = there
         return isinstance(node, ast.Import | ast.ImportFrom)
 
     def _imported(self, module: str, name: str) -> Any:
