@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import numpy as np
 from gymnasium import spaces
-from keel.rl.actions import actions_of
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from keel.config.environment import BinsAction, EnvironmentSection, RewardSection, WeightAction
@@ -31,6 +30,7 @@ from keel.features.fitted import Fitted
 from keel.features.observation import compute_features, fit
 from keel.rl.vec_env import TradingVecEnv
 from keel.rl.world import Patch, build_world
+from keel.strategies.actions import actions_of
 
 from .bars import MOST_UNITS, PRICE, WARM_UP_ROWS, bars_of, columns_of, records_of
 from .clean import Market, draw, play
