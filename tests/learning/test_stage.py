@@ -109,8 +109,8 @@ def test_leaking_observation_is_seen_by_the_past_the_shocks_and_who_exploits_it(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_late_reward_is_seen_by_the_accounts(name):
-    assert "accounts_add_up" in seen_by(replayed(name, Bug.LATE_REWARD)[1])
+def test_late_reward_is_seen_by_the_accounts_alone_of_all_checks_on_the_best_policy(name):
+    assert seen_by(replayed(name, Bug.LATE_REWARD)[1]) == {"accounts_add_up"}
 
 
 @pytest.mark.parametrize("bug", Bug)
