@@ -134,6 +134,6 @@ def test_too_few_bars_for_an_observation_and_a_missing_column_are_named(config: 
     taken = load_config(config, ["observation.features=[{kind: taker_buy_ratio}]"])
     with pytest.raises(DataError, match=r"A/USDT.*stored without taker_buy_volume"):
         make_env(taken)
-    whole = load_config(config, ["observation={window: 1, features: [{kind: log_return, bars: 599}]}"])
-    with pytest.raises(DataError, match=r"600 bars are too few to train on"):
+    whole = load_config(config, ["observation={window: 1, features: [{kind: log_return, bars: 419}]}"])
+    with pytest.raises(DataError, match=r"420 bars are too few to train on"):
         make_env(whole)
