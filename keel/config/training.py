@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from keel.config.algorithms import CONTINUOUS_ONLY, DISCRETE_ONLY, Algorithm, Ppo
 from keel.config.environment import BinsAction, EnvironmentSection
+from keel.config.robustness import AdversarySection, PopulationSection, adversary_misfit, population_misfits
 from keel.config.section import Section, broken_rule
 
 _MOST_STEPS: Final = 100_000_000_000
@@ -47,6 +48,10 @@ class TrainingSection(Section):
         100_000, ge=1, le=_MOST_STEPS, description="Steps between checkpoints, up to a whole rollout."
     )
     keep_checkpoints: int = Field(3, ge=1, le=10_000, description="Newest checkpoints that are kept.")
+    adversary: AdversarySection = Field(AdversarySection(), description="Who makes it harder, while it learns.")
+    population: PopulationSection | None = Field(
+        None, description="Many agents that learn at once on Ray (extra ray); null = one agent."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -70,6 +75,15 @@ class TrainingSection(Section):
         if rollout and (batch := getattr(self.algorithm, "batch_size", 0)) > rollout:
             message = f"{batch} is more than a rollout has, n_steps × n_envs = {rollout}: lower it"
             raise broken_rule("algorithm.batch_size", message)
+        return self
+
+    @model_validator(mode="after")
+    def _robustness_fits(self) -> Self:
+        if wrong := adversary_misfit(self.adversary, self.algorithm.kind):
+            raise broken_rule("adversary.observation", wrong)
+        if self.population is not None:
+            for name, wrong in population_misfits(self.population, self.algorithm):
+                raise broken_rule(f"population.mutations.{name}", wrong)
         return self
 
     def misfit(self, environment: EnvironmentSection, symbols: int) -> str | None:
