@@ -1,11 +1,12 @@
 """An adversary that worsens execution within a budget, where it hurts the policy that is learning most.
 
-It has a budget of log-multipliers to share out between fee, spread, impact and latency. An episode's multiplier of each
-is drawn between half and all of its share, on top of what `environment.randomize` draws; so the sum of an episode's logs
-is never above the budget. From how much episodes grew under which multipliers it learns what a unit of each costs the
-policy (least squares), and moves the shares to what costs most by multiplicative weights, with a rest for the others
-that keeps them in sight (Auer, Cesa-Bianchi, Freund and Schapire, The nonstochastic multiarmed bandit problem, SIAM J.
-Computing 32(1), 2002). There is no chance in it: what it does follows from the episodes, whose draws are the seed's.
+It has a budget of log-multipliers to share out between fee, spread, impact and latency. An episode's multiplier of
+each is drawn between half and all of its share, on top of what `environment.randomize` draws; so the sum of an
+episode's logs is never above the budget. From how much episodes grew under which multipliers it learns what a unit of
+each costs the policy (least squares), and moves the shares to what costs most by multiplicative weights, with a rest
+for the others that keeps them in sight (Auer, Cesa-Bianchi, Freund and Schapire, The nonstochastic multiarmed bandit
+problem, SIAM J. Computing 32(1), 2002). There is no chance in it: what it does follows from the episodes, whose draws
+are the seed's.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Market:
         """Learn from the infos of a step: those of ended episodes hold their multipliers and what came of them."""
         for info in infos:
             if "setup" in info:
-                logs = [math.log(max(info["setup"]["multipliers"][name], 1e-9)) for name in MULTIPLIED]
+                logs = [math.log(max(info["setup"]["multipliers"][name], 0.01)) for name in MULTIPLIED]
                 figures = info["trading"]
                 self._seen.append([*logs, math.log(max(1.0 + figures["return"], _LEAST_GROWTH)) / figures["bars"]])
 
