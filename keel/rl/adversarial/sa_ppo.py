@@ -7,6 +7,8 @@ of s in each number. The worst ŝ is looked for by projected gradient ascent fro
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -19,10 +21,20 @@ from torch.nn import functional
 
 from keel.config.robustness import ObservationAdversary
 from keel.rl.adversarial.attack import Attack, departure, divergence, laws_of
+from keel.rl.arrays import World
 
 _FIGURES: Final = ("policy_gradient_loss", "value_loss", "entropy_loss", "clip_fraction", "approx_kl", "loss")
 _MOST_KL: Final = 1.5
 """stable-baselines3 stops an update at 1.5 × target_kl."""
+
+
+def class_against(adversary: ObservationAdversary | None, world: World) -> Callable[..., StateAdversarialPPO] | None:
+    """Return what makes an algorithm that learns against an adversary of what is seen in `world`; None without one."""
+    if adversary is None:
+        return None
+    task = world.task[0]
+    places = int(task["size"]) if adversary.account else int(task["window"]) * world.features.shape[1]
+    return partial(StateAdversarialPPO, adversary=adversary, places=places)
 
 
 class StateAdversarialPPO(PPO):

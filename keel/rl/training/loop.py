@@ -17,6 +17,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from keel.config.training import TrainingSection
 from keel.domain.errors import UsageError
+from keel.rl.adversarial.market import Market
+from keel.rl.adversarial.sa_ppo import class_against
 from keel.rl.arrays import World
 from keel.rl.training.algorithms import make_algorithm
 from keel.rl.training.board import open_board
@@ -123,7 +125,10 @@ class _Training:
         self, task: Task, section: TrainingSection, folder: Path, reporter: Reporter, env: TradingVecEnv
     ) -> None:
         self.section, self.reporter, self.core = section, reporter, env.core
-        self.model = make_algorithm(section.algorithm, env, task.seed, section.device)
+        adversary = section.adversary
+        make = class_against(adversary.observation, task.world)
+        self.model = make_algorithm(section.algorithm, env, task.seed, section.device, make)
+        self.market = None if adversary.market is None else Market(adversary.market, env.core.world.task)
         self.judge = Judge(task.validation, task.actions, task.year)
         self.keeper = Keeper(folder, task.card, task.observation, section.keep_checkpoints)
         days = len(np.unique(task.world.bars["day"][:, 0]))
@@ -139,6 +144,8 @@ class _Training:
         if resume is not None:
             loop = unpack(resume, model, self.core)
             self.best, self.last = loop["best"], loop["last"]
+            if self.market is not None:
+                self.market.restore(loop["market"])
             self.done_steps = model.num_timesteps
             self.keeper.forget_after(self.done_steps)
         logger = open_board(board, self.done_steps)
@@ -178,6 +185,8 @@ class _Training:
     def checkpoint(self) -> None:
         """Keep all that learning goes on from."""
         loop = {"best": self.best, "last": self.last, "threads": torch.get_num_threads()}
+        if self.market is not None:
+            loop["market"] = self.market.state()
         self.keeper.save_checkpoint(self.model, self.core, self.last, loop)
         self.reporter.saved(self.model.num_timesteps)
 
@@ -219,6 +228,8 @@ class _Boundaries(BaseCallback):
         training.done_steps = steps
         section = training.section
         if steps > before:
+            if training.market is not None:
+                training.market.act()
             if steps // _LOG_EVERY > self._logged_at // _LOG_EVERY:
                 self._log(steps)
             if steps // section.evaluate_every > before // section.evaluate_every:
@@ -234,6 +245,8 @@ class _Boundaries(BaseCallback):
 
     def _on_step(self) -> bool:
         self._training.rollout.step(self.locals["dones"], self.locals["infos"])
+        if self._training.market is not None:
+            self._training.market.take(self.locals["infos"])
         self._training.reporter.stepped(self.num_timesteps)
         return True
 
@@ -249,6 +262,9 @@ class _Boundaries(BaseCallback):
         figures = training.rollout.take()
         for name, value in figures.items():
             self.logger.record(f"trading/{name}", value)
+        if training.market is not None:
+            for name, value in training.market.figures().items():
+                self.logger.record(f"adversary/most_{name}", value)
         self.logger.record("time/steps_per_second", speed)
         told = {name: float(value) for name, value in self.logger.name_to_value.items()}
         if (kl := told.get("train/approx_kl", 0.0)) > WARN_KL:
