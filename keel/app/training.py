@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from keel.app.console import Watch, compile_environments_if_cold, training_progress
 from keel.app.doctor import gate_run
+from keel.app.population import PopulationReporter, learn_population, need_what_learns, told_of_population
 from keel.app.wire_environment import Wired, wire_environment
 from keel.config.load import LoadedConfig, dump_yaml, load_config
 from keel.config.modes import TrainRun
@@ -47,6 +48,7 @@ class Trained:
     board: Path
     name: str
     warnings: int
+    population: Sequence[Mapping[str, Any]] = ()
 
     @property
     def resume_command(self) -> str:
@@ -67,12 +69,14 @@ class Trained:
             "last": _defined(outcome.last),
             "weights_hash": outcome.weights_hash or None,
             "warnings": self.warnings,
+            "population": list(self.population),
         }
 
 
 def start_training(loaded: LoadedConfig, *, quiet: bool) -> Trained:
     """Train from the first step. `quiet` draws no progress. Raises a KeelError where gate, data or disk refuses."""
     config, started = loaded.config, datetime.now(UTC)
+    need_what_learns(config)
     gate_run(config)
     run_id = new_run_id(config.run.name, config_hash(loaded.resolved), started)
     with training_progress(quiet=quiet) as progress:
@@ -94,6 +98,7 @@ def resume_training(run: str, *, quiet: bool) -> Trained:
     folder = GrowingFolder(_folder_of(run))
     before = folder.read_manifest()
     loaded = load_config(folder.path / CONFIG, (), expect_mode="train")
+    need_what_learns(loaded.config)
     gate_run(loaded.config)
     with training_progress(quiet=quiet) as progress:
         wired = _wire(loaded, progress)
@@ -115,24 +120,31 @@ def _learn(
     *,
     resume: bool,
 ) -> Trained:
-    from keel.rl.training.keeping import newest_checkpoint
-    from keel.rl.training.loop import train
-
     config = wired.config
     logs_dir = Path(config.run.logs_dir)
     board = logs_dir / "tensorboard" / folder.run_id
     section = config.training
     switch = KillSwitch(Path(config.run.state_dir))
+    agents = 1 if section.population is None else section.population.size
     with folder.locked(), run_logs(logs_dir, folder.run_id), training_log(logs_dir, folder.run_id):
-        task = progress.add_task("learning", total=section.total_timesteps, speed="")
-        watch = Watch(switch, progress, task)
-        reporter = TrainingReporter(watch, progress, task, section.best_by)
-        checkpoint = newest_checkpoint(folder.path) if resume else None
-        start = 0 if checkpoint is None else checkpoint.card.steps
-        _LOG.info("learning %s from step %d to %d", section.algorithm.kind, start, section.total_timesteps)
+        bar = progress.add_task("learning", total=agents * section.total_timesteps, speed="")
+        watch = Watch(switch, progress, bar)
+        reporter = (TrainingReporter if section.population is None else PopulationReporter)(
+            watch, progress, bar, section.best_by
+        )
+        _LOG.info(
+            "%s %s up to step %d",
+            "going on with" if resume else "learning",
+            section.algorithm.kind,
+            section.total_timesteps,
+        )
         try:
             with watch.stopping_gracefully(_tell_to_wait):
-                outcome = train(_task(loaded, wired, folder.run_id), section, folder.path, board, reporter, checkpoint)
+                task = _task(loaded, wired, folder.run_id)
+                if isinstance(reporter, PopulationReporter):
+                    outcome = learn_population(task, config, folder.path, board, reporter)
+                else:
+                    outcome = _learn_alone(task, config, folder.path, board, reporter, resume=resume)
         except BaseException as error:
             _LOG.error("stopped: %s", error or type(error).__name__)
             folder.write_manifest(manifest.finish("failed", None))
@@ -141,8 +153,19 @@ def _learn(
         folder.write_manifest(manifest.finish(outcome.status, outcome.weights_hash or None))
         if outcome.status == "kill_switch":
             switch.note_tripped()
-        progress.remove_task(task)
-    return Trained(outcome, folder.path, board, config.run.name, reporter.warnings)
+        progress.remove_task(bar)
+    population = told_of_population(folder.path, section)
+    return Trained(outcome, folder.path, board, config.run.name, reporter.warnings, population)
+
+
+def _learn_alone(
+    task: Task, config: TrainRun, folder: Path, board: Path, reporter: TrainingReporter, *, resume: bool
+) -> Outcome:
+    from keel.rl.training.keeping import newest_checkpoint
+    from keel.rl.training.loop import train
+
+    checkpoint = newest_checkpoint(folder) if resume else None
+    return train(task, config.training, folder, board, reporter, checkpoint)
 
 
 class TrainingReporter:

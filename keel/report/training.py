@@ -8,6 +8,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from keel.report.population import print_population
+
 _FIGURES: Final = (
     ("return", "return", "{:+.1%}"),
     ("sharpe", "Sharpe ratio", "{:.2f}"),
@@ -33,6 +35,8 @@ def print_training(console: Console, told: Mapping[str, Any]) -> None:
         for key, name, form in _FIGURES:
             table.add_row(name, *(_shown(told[which].get(key), form) for which in ("best", "last")))
         console.print(table)
+    if told["population"]:
+        print_population(console, told["population"])
     rows = [("models", told["folder"]), ("curves", f"tensorboard --logdir {told['tensorboard']}")]
     if told["weights_hash"]:
         rows.append(("weights", f"{told['weights_hash'][:16]} (the same config, bars and seed give the same)"))

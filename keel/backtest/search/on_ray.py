@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +10,9 @@ from keel.backtest.search.crew import LOOK_S, Enter, Stop
 from keel.backtest.search.trial import Outcome, Task, Wire, run_trial
 from keel.domain.errors import UsageError
 from keel.runs.provenance import source_hash
+from keel.wire.cluster import join_cluster
 
 _PER_HAND: Final = 2
-_KNOCK_S: Final = 5.0
 _PATIENCE_S: Final = 120.0
 """How long the cluster may take to give us its CPUs: the first actor of a machine may have to compile."""
 
@@ -26,7 +24,7 @@ class OnRay:
     """
 
     def __init__(self, enter: Enter, address: str, jobs: int | None) -> None:
-        self._ray = _connected(address)
+        self._ray = join_cluster(address)
         cpus = int(self._ray.cluster_resources().get("CPU", 1))
         hands = min(jobs or cpus, cpus)
         self.capacity = _PER_HAND * hands
@@ -88,32 +86,6 @@ class _Hand:
     def run(self, task: Task) -> Outcome:
         """Simulate one trial."""
         return run_trial(task, self._wire, lambda _rows: None)
-
-
-def _connected(address: str) -> Any:  # noqa: ANN401 - Ray is an extra: its module is not there to be typed
-    # Nobody is told that we use Ray.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            f"ray.address {address} needs Ray: pip install 'keel[ray]', or set ray.address to null"
-        ) from error
-    try:
-        _knock(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(
-            f"ray.address {address}: no cluster answers: start one with ray start --head, or set ray.address to null"
-        ) from error
-    return ray
-
-
-def _knock(address: str) -> None:
-    """Raise OSError where nothing listens: Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host:
-        socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
 
 
 def _failure(where: str, error: Exception) -> UsageError:

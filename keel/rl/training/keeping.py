@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,14 +42,7 @@ class Keeper:
     def save_best(self, model: BaseAlgorithm, figures: Mapping[str, float]) -> None:
         """Write the best model, and a copy of it beside the run's folder: the newest best of all runs."""
         self.save_model(BEST, model, figures)
-        target = self._folder.parent / BEST
-        beside = target.with_name(f".{BEST}.partial")
-        with disk_errors_named(target):
-            try:
-                shutil.copyfile(self._folder / BEST, beside)
-                beside.replace(target)
-            finally:
-                beside.unlink(missing_ok=True)
+        copy_model(self._folder / BEST, self._folder.parent / BEST)
 
     def save_checkpoint(
         self, model: BaseAlgorithm, core: EnvCore, figures: Mapping[str, float], loop: Mapping[str, Any]
@@ -79,6 +73,17 @@ class Keeper:
     def _card_of(self, model: BaseAlgorithm, figures: Mapping[str, float]) -> ModelCard:
         own = weights_hash(model.policy.state_dict())
         return replace(self._card, weights_hash=own, steps=model.num_timesteps, figures=_finite(figures))
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Copy a model's zip, whole or not at all, also where others copy to the same place at the same time."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    with disk_errors_named(target):
+        try:
+            shutil.copyfile(source, beside)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def newest_checkpoint(folder: Path) -> ModelFile:
