@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.table import Table
 
+_COLUMNS: Final[tuple[tuple[str, Literal["left", "right"]], ...]] = (
+    ("agent", "right"),
+    ("steps", "right"),
+    ("last", "right"),
+    ("best", "right"),
+    ("copied agent", "left"),
+    ("values, first → last", "left"),
+)
+
+_SHOWN: Final = 3
+"""Newest copies of an agent that are shown; all are in population.jsonl."""
+
 
 def print_population(console: Console, agents: Sequence[Mapping[str, Any]]) -> None:
     """Print a row for each agent: its last and best score, whom it copied when, its values at first and at last."""
-    table = Table(title="population: validation score, whom an agent copied, values first → last", title_justify="left")
-    names = list(agents[0]["first"])
-    for name in ("agent", "steps", "last", "best", "copied (at step)", *names):
-        table.add_column(name, justify="left" if name.startswith("copied") else "right")
+    table = Table(title="population: scores on the validation span", title_justify="left")
+    for name, side in _COLUMNS:
+        table.add_column(name, justify=side)
     for one in agents:
-        copied = ", ".join(f"{each['from']} ({each['steps']:,})" for each in one["lineage"])
-        values = [f"{one['first'][name]:.3g} → {one['last'][name]:.3g}" for name in names]
+        copied = _lineage(one["lineage"])
+        values = "\n".join(f"{name} {value:.3g} → {one['last'][name]:.3g}" for name, value in one["first"].items())
         table.add_row(
-            str(one["member"]), f"{one['steps']:,}", _shown(one["score"]), _shown(one["best"]), copied or "–", *values
+            str(one["member"]), f"{one['steps']:,}", _shown(one["score"]), _shown(one["best"]), copied, values
         )
     console.print(table)
+
+
+def _lineage(copied: Sequence[Mapping[str, int]]) -> str:
+    newest = [f"{each['from']} at step {each['steps']:,}" for each in copied[-_SHOWN:]]
+    earlier = [f"… {len(copied) - _SHOWN} earlier"] if len(copied) > _SHOWN else []
+    return "\n".join([*earlier, *newest]) or "–"
 
 
 def _shown(score: float | None) -> str:

@@ -57,7 +57,7 @@ class StateAdversarialPPO(PPO):
         """Update the policy by the rollout buffer, as `PPO.train` does but for the regulariser."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
-        told: dict[str, list[float]] = {name: [] for name in (*_FIGURES, "adversarial_kl")}
+        told: dict[str, list[Any]] = {name: [] for name in (*_FIGURES, "adversarial_kl")}
         going_on = True
         for _ in range(self.n_epochs):
             told["approx_kl"] = []  # as PPO tells it: of the last epoch
@@ -76,7 +76,7 @@ class StateAdversarialPPO(PPO):
                 break
         self._record(told)
 
-    def _loss(self, batch: RolloutBufferSamples, told: dict[str, list[float]]) -> tuple[torch.Tensor, float]:
+    def _loss(self, batch: RolloutBufferSamples, told: dict[str, list[Any]]) -> tuple[torch.Tensor, Any]:
         """Return the loss of a batch, and by what KL divergence the policy has moved from that of the rollout."""
         clip_range = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
         actions = batch.actions
@@ -105,7 +105,7 @@ class StateAdversarialPPO(PPO):
         told["loss"] = [loss.item()]
         with torch.no_grad():
             log_ratio = log_prob - batch.old_log_prob
-            return loss, float(torch.mean((torch.exp(log_ratio) - 1) - log_ratio).cpu().numpy())
+            return loss, torch.mean((torch.exp(log_ratio) - 1) - log_ratio).cpu().numpy()
 
     def _unsteadiness(self, observations: torch.Tensor) -> torch.Tensor:
         """Return the mean of KL(π(·|s) ‖ π(·|ŝ)) at the worst ŝ that was found."""
@@ -115,7 +115,7 @@ class StateAdversarialPPO(PPO):
         moved = attack.worst(departure(self.policy, observations), observations)
         return divergence(laws_of(self.policy, observations), laws_of(self.policy, moved)).mean()
 
-    def _record(self, told: dict[str, list[float]]) -> None:
+    def _record(self, told: dict[str, list[Any]]) -> None:
         for name in _FIGURES:
             self.logger.record(f"train/{name}", np.mean(told[name]))
         buffer = self.rollout_buffer

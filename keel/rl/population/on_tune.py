@@ -24,6 +24,7 @@ from keel.domain.errors import UsageError
 from keel.rl.population.follow import POPULATION, Follow, Follower
 from keel.rl.population.member import STOP, Member, Shared, member_name
 from keel.rl.population.mutation import Values, mirrored, spans
+from keel.rl.training.keeping import BEST
 from keel.rl.training.loop import Outcome, Task
 from keel.runs.disk import make_folder
 from keel.runs.provenance import source_hash
@@ -72,6 +73,7 @@ def train_population(
         results = _tuner(population, shared, starts, follow).fit()
     finally:
         shutil.rmtree(place / _SCRATCH, ignore_errors=True)
+        (place / BEST).unlink(missing_ok=True)  # that of the agent who found one last
     follow.refuse_failures([error for error in results.errors if error is not None])
     return follow.outcome(time.monotonic() - began)
 
@@ -85,7 +87,7 @@ def _tuner(population: PopulationSection, shared: Shared, starts: Sequence[Value
 
     domains = {name: tune.loguniform(low, high) for name, (low, high) in bounds.items()}
     points = [{"member": number, **mirrored(values)} for number, values in enumerate(starts)]
-    scheduler = PopulationBasedTraining(
+    scheduler = _Better(
         time_attr="training_iteration",
         perturbation_interval=1,
         hyperparam_mutations=domains,
@@ -118,6 +120,16 @@ def _tuner(population: PopulationSection, shared: Shared, starts: Sequence[Value
             checkpoint_config=tune.CheckpointConfig(num_to_keep=_KEPT),
         ),
     )
+
+
+class _Better(PopulationBasedTraining):
+    """Let an agent copy none that is no better: agents that all hold, or all stay flat, have equal scores."""
+
+    def _quantiles(self) -> tuple[list[Any], list[Any]]:
+        lower, upper = super()._quantiles()
+        score = {trial: self._trial_state[trial].last_score or 0.0 for trial in (*lower, *upper)}
+        least = min((score[trial] for trial in upper), default=0.0)
+        return [trial for trial in lower if score[trial] < least], upper
 
 
 def _refuse_too_few(ray: Any, population: PopulationSection) -> None:  # noqa: ANN401
