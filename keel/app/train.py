@@ -32,7 +32,9 @@ def train(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the resolved config, with every default, and stop.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON instead of tables.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON instead of tables; folds, one a line.")
+    ] = False,
 ) -> None:
     """Train an agent on stored bars, in the simulator that backtests use, and keep its models.
 
@@ -82,8 +84,13 @@ def _start(runs: list[LoadedConfig], *, print_config: bool, as_json: bool) -> No
         return
     from keel.app.training import start_training
 
-    for loaded in runs:
-        _end(start_training(loaded, quiet=as_json), as_json=as_json)
+    for at, loaded in enumerate(runs, 1):
+        try:
+            _end(start_training(loaded, quiet=as_json), as_json=as_json, on_one_line=len(runs) > 1)
+        except BaseException:
+            if at < len(runs):
+                sys.stderr.write(f"Folds {at + 1} to {len(runs)} are not trained: --set spans.fold=N trains one.\n")
+            raise
 
 
 def _runs(config: Path, overrides: list[str], all_folds: bool) -> list[LoadedConfig]:
@@ -103,13 +110,13 @@ def _runs(config: Path, overrides: list[str], all_folds: bool) -> list[LoadedCon
     return [load_config(config, [*overrides, f"spans.fold={fold}"], expect_mode="train") for fold in folds]
 
 
-def _end(trained: Trained, *, as_json: bool) -> None:
+def _end(trained: Trained, *, as_json: bool, on_one_line: bool = False) -> None:
     from keel.app.endings import INTERRUPTED_EXIT_CODE
     from keel.domain.errors import GateRefusedError
 
     told: dict[str, Any] = trained.as_json()
     if as_json:
-        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        sys.stdout.write(json.dumps(told, indent=None if on_one_line else 2) + "\n")
     else:
         from rich.console import Console
 

@@ -6,6 +6,7 @@ import logging
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +106,7 @@ def resume_training(run: str, *, quiet: bool) -> Trained:
         started = datetime.fromisoformat(before["started"])
         manifest = begin_manifest(folder.run_id, loaded.resolved, wired.records, tuple(before["command"]), started)
         manifest = replace(manifest, versions=package_versions() | learning_versions())
-        _refuse_other_bars(folder, before, manifest)
+        _refuse_other_inputs(folder, before, manifest)
         if before["code"]["source_hash"] != manifest.code.source_hash:
             _say("warning: Keel has changed since this run began: it goes on, but not bit for bit as it would have.")
         return _learn(loaded, wired, folder, manifest, progress, resume=True)
@@ -139,6 +140,7 @@ def _learn(
             section.total_timesteps,
         )
         try:
+            folder.write_manifest(manifest)
             with watch.stopping_gracefully(_tell_to_wait):
                 task = _task(loaded, wired, folder.run_id)
                 if isinstance(reporter, PopulationReporter):
@@ -147,7 +149,8 @@ def _learn(
                     outcome = _learn_alone(task, config, folder.path, board, reporter, resume=resume)
         except BaseException as error:
             _LOG.error("stopped: %s", error or type(error).__name__)
-            folder.write_manifest(manifest.finish("failed", None))
+            with suppress(UsageError):  # a full disk, say, is told by the error itself
+                folder.write_manifest(manifest.finish("failed", None))
             raise
         _LOG.info("%s after %d steps in %.0f s", outcome.status, outcome.steps, outcome.seconds)
         folder.write_manifest(manifest.finish(outcome.status, outcome.weights_hash or None))
@@ -254,14 +257,18 @@ def _folder_of(run: str) -> Path:
     raise UsageError(f"--resume {run}: no such run: give its id, or the path of its folder under artifacts")
 
 
-def _refuse_other_bars(folder: GrowingFolder, before: Mapping[str, Any], manifest: RunManifest) -> None:
-    known = {one["instrument"]: one["content_hash"] for one in before["data"]}
-    for record in manifest.data:
-        if known.get(record.instrument) != record.content_hash:
-            raise UsageError(
-                f"{folder.path}: the bars of {record.instrument} are not those this run began with: put them back, or "
-                "train anew"
-            )
+def _refuse_other_inputs(folder: GrowingFolder, before: Mapping[str, Any], manifest: RunManifest) -> None:
+    if before["config_hash"] != manifest.config_hash:
+        raise UsageError(
+            f"{folder.path / CONFIG}: is not the config this run began with: put it back as it was, or train anew"
+        )
+    known = [(one["instrument"], one["content_hash"]) for one in before["data"]]
+    now = [(record.instrument, record.content_hash) for record in manifest.data]
+    if known != now:
+        other = next((name for name, content in now if (name, content) not in known), "an instrument")
+        raise UsageError(
+            f"{folder.path}: the bars of {other} are not those this run began with: put them back, or train anew"
+        )
 
 
 def _defined(figures: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -58,15 +58,17 @@ class MarketData:
         """Return copies of the rows before `row`: what comes after them is in no array of the result."""
         bars = self.bars[:row].copy()
         end_ts_ms = int(bars["close_ts_ms"][-1].max())
-        fine_ends = _ends_by(self.fine["close_ts_ms"], self.fine_starts, self.fine_ends, end_ts_ms)
-        action_ends = _ends_by(self.actions["ts_ms"], self.action_starts, self.action_ends, end_ts_ms)
+        fine, fine_starts, fine_ends = _before(self.fine, "close_ts_ms", self.fine_starts, self.fine_ends, end_ts_ms)
+        actions, *action_range = _before(self.actions, "ts_ms", self.action_starts, self.action_ends, end_ts_ms)
         return replace(
             self,
             bars=bars,
-            fine=self.fine[: int(fine_ends.max(initial=0))].copy(),
+            fine=fine,
+            fine_starts=fine_starts,
             fine_ends=fine_ends,
-            actions=self.actions[: int(action_ends.max(initial=0))].copy(),
-            action_ends=action_ends,
+            actions=actions,
+            action_starts=action_range[0],
+            action_ends=action_range[1],
             rates=self.rates[:row].copy(),
             view=bars if self.view is self.bars else self.view[:row].copy(),
             factors=self.factors[:row].copy(),
@@ -74,15 +76,16 @@ class MarketData:
         )
 
 
-def _ends_by(
-    ts_ms: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64], last_ts_ms: int
-) -> NDArray[np.int64]:
-    """Return each instrument's end in records sorted by time within its range, those after `last_ts_ms` left out."""
-    each = [
-        start + int(np.searchsorted(ts_ms[start:end], last_ts_ms, "right"))
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-    ]
-    return np.array(each, np.int64)
+def _before(
+    records: NDArray[np.void], stamp: str, starts: NDArray[np.int64], ends: NDArray[np.int64], last_ts_ms: int
+) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.int64]]:
+    """Return copies of each instrument's records up to `last_ts_ms`, and where they start and end."""
+    ranges = zip(starts.tolist(), ends.tolist(), strict=True)
+    parts = [records[start:end] for start, end in ranges]
+    kept = [part[: int(np.searchsorted(part[stamp], last_ts_ms, "right"))] for part in parts]
+    kept_ends = np.cumsum([len(part) for part in kept], dtype=np.int64)
+    lengths = np.array([len(part) for part in kept], np.int64)
+    return np.concatenate([records[:0], *kept]), kept_ends - lengths, kept_ends
 
 
 def read_market_data(config: RunConfig, document: Document, extra: Sequence[str] = ()) -> MarketData:

@@ -80,7 +80,7 @@ def make_vec_env(config: Given, n_envs: int, threads: int = 1) -> TradingVecEnv:
     from keel.rl.vec_env import TradingVecEnv  # it loads torch
 
     wired = wire_environment(_loaded(config))
-    return TradingVecEnv(wired.world, wired.actions, n_envs, threads)
+    return TradingVecEnv(wired.world, wired.actions, n_envs, threads, wired.weight_range)
 
 
 def wire_environment(loaded: LoadedConfig) -> Wired:
@@ -121,9 +121,10 @@ class _Wiring:
         for group, one in zip(self._groups, fitted, strict=True):
             seen = _Seen(self, group, one)
             patches += seen.training_patches()
-            looks.append(seen.validation_patch())
-        if not patches:
-            raise DataError("no training span has bars enough for a single step: give more bars or shorter features")
+            looks += seen.validation_patches()
+        for where, found in (("training span", patches), ("validation span", looks)):
+            if not found:
+                raise DataError(f"no {where} has bars enough for a single step: give more bars or shorter features")
         bound = max(config.observation.clip, MOST)
         return Wired(
             config=config,
@@ -165,7 +166,7 @@ class _Wiring:
 
     def _weight_range(self) -> tuple[float, float]:
         config = self._config
-        most = min(config.risk.max_position_weight or 10.0, config.risk.max_order_weight or 10.0)
+        most = config.risk.max_position_weight or 10.0
         shorts = all(config.market.rules_for(symbol).shortable for symbol in config.data.symbols)
         return (-most if shorts else 0.0), most
 
@@ -191,19 +192,19 @@ class _Seen:
 
     def training_patches(self) -> list[Patch]:
         """Return a patch for each training span in which a step can be taken."""
-        spans, weights = self._split.train, self._split.weights
-        patches = []
-        for rows, weight in zip(spans, weights, strict=True):
-            patch = self._patch(rows, f"spans.train from row {rows[0]}", weight)
-            apart = self._config.environment.symbols == "apart"
-            if not apart or len(patch.bars) - patch.first >= 2:
-                patches.append(patch)
-        return patches
+        spans = zip(self._split.train, self._split.weights, strict=True)
+        return self._playable([self._patch(rows, f"spans.train from row {rows[0]}", weight) for rows, weight in spans])
 
-    def validation_patch(self) -> Patch:
+    def validation_patches(self) -> list[Patch]:
         """Return the patch of the validation span, whose first decision is taken on the span's first bar."""
         first, end = self._split.validation
-        return self._patch((max(first - self._window + 1, 0), end), "spans.validation", 1.0)
+        return self._playable([self._patch((max(first - self._window + 1, 0), end), "spans.validation", 1.0)])
+
+    def _playable(self, patches: list[Patch]) -> list[Patch]:
+        """Leave out, of a symbol decided apart, the spans in which it has no bars; together that is refused by name."""
+        if self._config.environment.symbols == "together":
+            return patches
+        return [patch for patch in patches if len(patch.bars) - patch.first >= 2]
 
     def _patch(self, rows: Rows, name: str, weight: float | None) -> Patch:
         first, end = rows[0], max(min(rows[1], self._end), rows[0])

@@ -43,7 +43,7 @@ class _Algorithm(Section):
     """Hold what all ways of learning share."""
 
     network: NetworkSection = Field(NetworkSection(), description="Shape of the networks.")
-    learning_rate: Scheduled = Field(1e-4, description="Step size of Adam, or {start, end, kind}.")
+    learning_rate: Scheduled = Field(1e-4, description="Step size of the optimiser, or {start, end, kind}.")
     gamma: Unit = Field(0.99, description="What a reward one bar later is worth; 0 to 1.")
 
 
@@ -155,6 +155,8 @@ Algorithm = Annotated[
 ]
 """A way of learning, told apart by `kind`."""
 
+ON_POLICY: Final = (Ppo, MaskablePpo, RecurrentPpo, A2c)
+CLIPPED: Final = (Ppo, MaskablePpo, RecurrentPpo)
 CONTINUOUS_ONLY: Final = frozenset({"sac", "tqc", "td3"})
 DISCRETE_ONLY: Final = frozenset({"dqn", "qr_dqn"})
 """Ways of learning that choose one of a list; bins of one symbol only."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from keel.config.algorithms import CONTINUOUS_ONLY, DISCRETE_ONLY, Algorithm, Ppo
+from keel.config.algorithms import CLIPPED, CONTINUOUS_ONLY, DISCRETE_ONLY, ON_POLICY, Algorithm, Ppo
 from keel.config.environment import BinsAction, EnvironmentSection
 from keel.config.robustness import AdversarySection, PopulationSection, adversary_misfit, population_misfits
 from keel.config.section import Section, broken_rule
@@ -69,12 +69,15 @@ class TrainingSection(Section):
             raise broken_rule(
                 "preset", f"fast is for {' and '.join(_PRESET_FOR)}, not {self.algorithm.kind}: remove it"
             )
-        rollout = getattr(self.algorithm, "n_steps", 0) * self.n_envs
-        if rollout and rollout < 2:
-            raise broken_rule("algorithm.n_steps", "n_steps × n_envs must be 2 or more")
-        if rollout and (batch := getattr(self.algorithm, "batch_size", 0)) > rollout:
-            message = f"{batch} is more than a rollout has, n_steps × n_envs = {rollout}: lower it"
-            raise broken_rule("algorithm.batch_size", message)
+        if isinstance(self.algorithm, ON_POLICY):
+            rollout = self.algorithm.n_steps * self.n_envs
+            if rollout < 2:
+                raise broken_rule("algorithm.n_steps", "n_steps × n_envs must be 2 or more")
+            if isinstance(self.algorithm, CLIPPED) and rollout % self.algorithm.batch_size:
+                # A smaller last batch counts for more than the others; a single sample has no spread.
+                whole = max(size for size in range(1, self.algorithm.batch_size + 1) if rollout % size == 0)
+                message = f"{self.algorithm.batch_size} does not divide a rollout, n_steps × n_envs = {rollout}"
+                raise broken_rule("algorithm.batch_size", f"{message}: {whole} does")
         return self
 
     @model_validator(mode="after")

@@ -39,7 +39,11 @@ def print_training(console: Console, told: Mapping[str, Any]) -> None:
         print_population(console, told["population"])
     rows = [("models", told["folder"]), ("curves", f"tensorboard --logdir {told['tensorboard']}")]
     if told["weights_hash"]:
-        same = "" if told["population"] else " (the same config, bars and seed give the same)"
+        same = (
+            ""
+            if told["population"]
+            else " (on the CPU with as many threads, the same config, bars and seed give the same)"
+        )
         rows.append(("weights", f"{told['weights_hash'][:16]}{same}"))
         rows.append(("next", "python script_eval.py --config configs/config_eval.yaml --all-profiles"))
     for name, value in rows:

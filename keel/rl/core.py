@@ -138,6 +138,8 @@ class EnvCore:
         for name, values in fitting.items():
             if arrays[name].dtype != values.dtype or len(arrays[name]) != len(values):
                 raise ValueError(f"{name} is {arrays[name].dtype} of {len(arrays[name])} environments")
+        if max(int(arrays["runs"]["row"].max()), int(arrays["envs"]["stop_row"].max())) > len(self.world.bars):
+            raise ValueError(f"its environments stand beyond the {len(self.world.bars)} rows there are")
         # Stored arrays have lost their alignment: compiled code would take them for another type, and compile again.
         own = {name: np.zeros(arrays[name].shape, values.dtype) for name, values in self._state._asdict().items()}
         for name, values in own.items():

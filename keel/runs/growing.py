@@ -21,6 +21,7 @@ from keel.runs.manifest import RunManifest
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "config.yaml"
 _LOCK: Final = ".lock"
+_NEEDED: Final = frozenset({"run_id", "started", "command", "config_hash", "data", "code", "status"})
 
 
 class GrowingFolder:
@@ -82,6 +83,6 @@ class GrowingFolder:
             raise UsageError(
                 f"{path}: is no manifest of a run: give the id of a training run under artifacts"
             ) from None
-        if not isinstance(tree, dict):
+        if not isinstance(tree, dict) or not tree.keys() >= _NEEDED:
             raise UsageError(f"{path}: is no manifest of a run: give the id of a training run under artifacts")
         return tree

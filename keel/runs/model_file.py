@@ -74,6 +74,8 @@ class ModelCard:
             raise UsageError(f"{where}: is a model of format {made_by}, this version serves {FORMAT}: {_MEND}")
         if set(tree) != {field.name for field in fields(cls)}:
             raise UsageError(f"{where}: its {CARD} lacks keys of format {FORMAT}, or has others: {_MEND}")
+        if not isinstance(tree["symbols"], list) or not isinstance(tree["weight_range"], list):
+            raise UsageError(f"{where}: its {CARD} has symbols or a weight range that are no lists: {_MEND}")
         return cls(**{**tree, "symbols": tuple(tree["symbols"]), "weight_range": tuple(tree["weight_range"])})
 
 
@@ -104,6 +106,11 @@ class ModelFile:
                 return archive.read(name)
         except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise UsageError(f"{self.path}: {name} cannot be read ({error}): {_MEND}") from None
+
+    def refuse_damage(self) -> None:
+        """Read every member once. Raises UsageError where one is damaged."""
+        for name in self._members:
+            self.read(name)
 
     def _list(self) -> frozenset[str]:
         try:

@@ -80,7 +80,7 @@ def unpack(file: ModelFile, model: BaseAlgorithm, core: EnvCore) -> dict[str, An
             _fill(buffer, _arrays(file.read(REPLAY)))
         _put_back(model, arrays, progress, rest)
         return dict(progress["loop"])
-    except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, EOFError) as error:
         raise UsageError(f"{where}: is a checkpoint of another version ({error}): {_MEND}") from None
 
 

@@ -14,6 +14,11 @@ from keel.rl.core import EnvCore
 _OF_EPISODES: Final = ("return", "max_drawdown", "turnover", "cost_share")
 
 
+def bars_per_day(bars: NDArray[np.void]) -> float:
+    """Return how many bars a day has, of BAR (rows, N) patch after patch: a day two patches have counts for both."""
+    return len(bars) / (1 + np.count_nonzero(np.diff(bars["day"][:, 0])))
+
+
 class RolloutFigures:
     """Follow all environments; `bars_per_year` makes a year's Sharpe ratio of single bars' returns."""
 

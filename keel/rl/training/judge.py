@@ -58,11 +58,7 @@ class Judge:
 
     def _figures(self, curves: Sequence[NDArray[np.float64]], opened: int) -> Figures:
         cores = self._cores
-        most = max(range(len(cores)), key=lambda k: len(curves[k]))
-        rows = len(curves[most])
-        equity = np.sum([np.append(curve, np.full(rows - len(curve), curve[-1])) for curve in curves], axis=0)
-        first = int(cores[most].envs[0]["start_row"])
-        days = cores[most].world.bars["day"][first : first + rows, 0]
+        equity, days = self._together(curves)
         daily = equity[daily_rows(days)]
         started = sum(float(core.envs[0]["start_equity"]) for core in cores)
         paid = sum(float(core.envs[0][name]) for core in cores for name in ("fees", "spread_costs", "impact_costs"))
@@ -75,5 +71,19 @@ class Judge:
             "turnover": sum(float(core.envs[0]["notional"]) for core in cores) / started,
             "cost_share": paid / started,
             "trades": float(opened),
-            "bars": float(rows - 1),
+            "bars": float(len(equity) - 1),
         }
+
+    def _together(self, curves: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Return the equity of all accounts at every close any has, and the days: before its start one has its cash."""
+        stamps, days = [], []
+        for core, curve in zip(self._cores, curves, strict=True):
+            first = int(core.envs[0]["start_row"])
+            rows = core.world.bars[first : first + len(curve), 0]
+            stamps.append(rows["close_ts_ms"])
+            days.append(rows["day"])
+        every, at = np.unique(np.concatenate(stamps), return_index=True)
+        equity = np.zeros(len(every))
+        for curve, own in zip(curves, stamps, strict=True):
+            equity += curve[np.maximum(np.searchsorted(own, every, "right") - 1, 0)]
+        return equity, np.concatenate(days)[at]

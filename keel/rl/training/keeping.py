@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -67,8 +66,10 @@ class Keeper:
         if not path.exists():
             return
         kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _steps_of(line) <= steps]
+        beside = path.with_name(f".{HISTORY}.partial")
         with disk_errors_named(path):
-            path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            beside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            beside.replace(path)
 
     def _card_of(self, model: BaseAlgorithm, figures: Mapping[str, float]) -> ModelCard:
         own = weights_hash(model.policy.state_dict())
@@ -80,7 +81,9 @@ def copy_model(source: Path, target: Path) -> None:
     beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     with disk_errors_named(target):
         try:
-            shutil.copyfile(source, beside)
+            with beside.open("wb") as file:
+                file.write(source.read_bytes())
+                os.fsync(file.fileno())
             beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)
@@ -91,7 +94,9 @@ def newest_checkpoint(folder: Path) -> ModelFile:
     refused = ""
     for path in sorted(folder.glob(_CHECKPOINTS), reverse=True):
         try:
-            return ModelFile(path)
+            file = ModelFile(path)
+            file.refuse_damage()
+            return file
         except UsageError as error:
             refused = f" ({error})"
     raise UsageError(f"{folder}: has no checkpoint to go on from{refused}: train again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -16,14 +17,14 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 
 from keel.config.training import TrainingSection
-from keel.domain.errors import UsageError
+from keel.domain.errors import ConfigError, UsageError
 from keel.rl.adversarial.market import Market
 from keel.rl.adversarial.sa_ppo import class_against
 from keel.rl.arrays import World
 from keel.rl.training.algorithms import make_algorithm
 from keel.rl.training.board import open_board
 from keel.rl.training.checkpoint import threads_of, unpack
-from keel.rl.training.figures import RolloutFigures
+from keel.rl.training.figures import RolloutFigures, bars_per_day
 from keel.rl.training.judge import Figures, Judge
 from keel.rl.training.keeping import FINAL, Keeper
 from keel.rl.vec_env import TradingVecEnv
@@ -107,6 +108,8 @@ def train(
     On the CPU with the same number of threads, the same seed gives the same weights, in one go or resumed. Raises
     UsageError where learning diverges: the last checkpoint stays.
     """
+    if section.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.device: cuda, but torch finds no GPU here: set it to auto or cpu")
     threads = section.threads or (None if resume is None else threads_of(resume)) or len(os.sched_getaffinity(0))
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -129,10 +132,10 @@ class _Training:
         make = class_against(adversary.observation, task.world)
         self.model = make_algorithm(section.algorithm, env, task.seed, section.device, make)
         self.market = None if adversary.market is None else Market(adversary.market, env.core.world.task)
+        self.task_card = task.card
         self.judge = Judge(task.validation, task.actions, task.year)
         self.keeper = Keeper(folder, task.card, task.observation, section.keep_checkpoints)
-        days = len(np.unique(task.world.bars["day"][:, 0]))
-        self.rollout = RolloutFigures(env.core, task.year * max(len(task.world.bars) / days, 1.0))
+        self.rollout = RolloutFigures(env.core, task.year * max(bars_per_day(task.world.bars), 1.0))
         self._mask = env.action_masks() if section.algorithm.kind == "maskable_ppo" else None
         self.best: dict[str, float] = {}
         self.last: dict[str, float] = {}
@@ -142,13 +145,14 @@ class _Training:
     def run(self, board: Path, resume: ModelFile | None) -> Outcome:
         model, began = self.model, time.monotonic()
         if resume is not None:
+            _refuse_other(resume, self.task_card)
             loop = unpack(resume, model, self.core)
-            self.best, self.last = loop["best"], loop["last"]
+            self.best, self.last, self._judged_at = loop["best"], loop["last"], loop["judged_at"]
             if self.market is not None:
                 self.market.restore(loop["market"])
             self.done_steps = model.num_timesteps
             self.keeper.forget_after(self.done_steps)
-        logger = open_board(board, self.done_steps)
+        logger = open_board(board, self.done_steps + 1 if self.done_steps else 0)
         model.set_logger(logger)
         status = "done"
         try:
@@ -171,6 +175,7 @@ class _Training:
         steps = self.model.num_timesteps
         if self._judged_at == steps:
             return
+        self.refuse_divergence()
         self.last, self._judged_at = self.judge.judge(self._act), steps
         name = self.section.best_by
         better = not self.best or _number(self.last[name]) > _number(self.best[name])
@@ -184,7 +189,7 @@ class _Training:
 
     def checkpoint(self) -> None:
         """Keep all that learning goes on from."""
-        loop = {"best": self.best, "last": self.last, "threads": torch.get_num_threads()}
+        loop = {"best": self.best, "last": self.last, "judged_at": self._judged_at, "threads": torch.get_num_threads()}
         if self.market is not None:
             loop["market"] = self.market.state()
         self.keeper.save_checkpoint(self.model, self.core, self.last, loop)
@@ -193,12 +198,22 @@ class _Training:
     def refuse_divergence(self) -> None:
         """Raise UsageError where a loss or a weight is not a number any more."""
         losses = self.model.logger.name_to_value.items()
-        lost = [name for name, value in losses if name.startswith("train/") and not math.isfinite(value)]
+        # Other figures may be undefined, such as the explained variance of returns that do not vary.
+        lost = [name for name, value in losses if name.endswith("loss") and not math.isfinite(value)]
         if lost or not all(bool(torch.isfinite(one).all()) for one in self.model.policy.parameters()):
             what = f"{', '.join(lost)} is no number" if lost else "a weight is no number"
             raise UsageError(
-                f"learning diverged after {self.model.num_timesteps:,} steps: {what}; the last checkpoint is whole: "
-                "lower training.algorithm.learning_rate or max_grad_norm, or environment.reward.scale, and train again"
+                f"learning diverged after {self.model.num_timesteps:,} steps: {what}; checkpoints from before stay: "
+                "lower training.algorithm.learning_rate or environment.reward.scale, and train again"
+            )
+
+    def watch_kl(self) -> None:
+        """Warn where the last update moved the policy too far."""
+        kl = self.model.logger.name_to_value.get("train/approx_kl", 0.0)
+        if kl > WARN_KL:
+            self.reporter.warn(
+                f"the policy moved by a KL divergence of {kl:.3f} in one update, above {WARN_KL}: lower "
+                "training.algorithm.learning_rate or n_epochs, or set target_kl"
             )
 
     def _finish(self) -> None:
@@ -251,6 +266,7 @@ class _Boundaries(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
+        self._training.watch_kl()
         self._log(self.num_timesteps)
 
     def _log(self, steps: int) -> None:
@@ -267,14 +283,20 @@ class _Boundaries(BaseCallback):
                 self.logger.record(f"adversary/most_{name}", value)
         self.logger.record("time/steps_per_second", speed)
         told = {name: float(value) for name, value in self.logger.name_to_value.items()}
-        if (kl := told.get("train/approx_kl", 0.0)) > WARN_KL:
-            training.reporter.warn(
-                f"the policy moved by a KL divergence of {kl:.3f} in one update, above {WARN_KL}: lower "
-                "training.algorithm.learning_rate or n_epochs, or set target_kl"
-            )
         self.logger.dump(steps)
         training.keeper.note(figures, steps, "train")
         training.reporter.figures(steps, told)
+
+
+def _refuse_other(checkpoint: ModelFile, card: ModelCard) -> None:
+    """Refuse a checkpoint of other observations, actions or bars: what its card says was seen would be untrue."""
+    found = checkpoint.card
+    for name in ("observation_hash", "symbols", "spans", "action", "apart"):
+        if json.dumps(getattr(found, name)) != json.dumps(getattr(card, name)):
+            raise UsageError(
+                f"{checkpoint.path}: learnt with other {name.replace('_', ' ')} than the config's: put config.yaml "
+                "back as it was, or train anew"
+            )
 
 
 def _number(value: float | None) -> float:

@@ -30,8 +30,8 @@ environment: { episode_bars: 50, action: { kind: bins, weights: [-0.5, 0, 0.5] }
 training:
   threads: 1
   n_envs: 4
-  total_timesteps: 960
-  evaluate_every: 320
+  total_timesteps: 1280
+  evaluate_every: 240
   checkpoint_every: 320
 """
 ON_POLICY = "n_steps: 40, network: {actor: [8], critic: [8]}"

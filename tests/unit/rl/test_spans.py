@@ -159,7 +159,10 @@ def test_spans_that_cannot_be_are_refused(folder: Path, override: str, told: str
             ["training.algorithm={kind: dqn}", "data.symbols=[A/USDT, B/USDT]"],
             "dqn chooses for one symbol, not 2: set environment.symbols to apart",
         ),
-        (["training.algorithm={kind: ppo, n_steps: 10, batch_size: 100}"], "100 is more than a rollout has"),
+        (
+            ["training.algorithm={kind: ppo, n_steps: 10, batch_size: 100}"],
+            "does not divide a rollout, n_steps × n_envs = 40: 40 does",
+        ),
         (["training.preset=fast", "training.algorithm={kind: a2c}"], "fast is for ppo and maskable_ppo, not a2c"),
         (["environment.symbol_weights={A/USDT: 2}"], "symbols that are traded together come together"),
         (["environment.symbols=apart", "environment.symbol_weights={C/USDT: 2}"], "C/USDT is not in data.symbols"),
