@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ class EnvCore:
         self.terminal = np.zeros((n_envs, size), np.float32)
         self.ended = np.zeros(n_envs, ENV)
         self._no_weights = np.zeros((n_envs, n))
+        self._entry: Callable[..., int] | None = None
         parts = max(1, min(threads, n_envs // _LEAST_PER_THREAD))
         bounds = [n_envs * part // parts for part in range(parts + 1)]
         self._parts = [(bounds[k], bounds[k + 1], np.zeros(1, MARK)) for k in range(parts)]
@@ -79,7 +80,10 @@ class EnvCore:
             self._grow()
 
     def step(self, weights: Floats) -> None:
-        """Step all environments by target weights, float64 (B, N)."""
+        """Step all environments by target weights, float64 (B, N). Raises ValueError for another shape."""
+        weights = np.ascontiguousarray(weights, np.float64)
+        if weights.shape != self._no_weights.shape:
+            raise ValueError(f"weights are (B, N) = {self._no_weights.shape}, got {weights.shape}")
         if self._pool is None:
             starved = self._step_part(weights, *self._parts[0])
         else:
@@ -92,7 +96,7 @@ class EnvCore:
     def _step_part(
         self, weights: Floats, first: int, last: int, mark: NDArray[np.void], *, waiting_only: bool = False
     ) -> int:
-        starved: int = env_nb.step_envs_nb(
+        given = (
             *self._arrays,
             weights,
             mark,
@@ -103,7 +107,9 @@ class EnvCore:
             last,
             waiting_only,
         )
-        return starved
+        if self._entry is None:
+            self._entry = _entry_of(env_nb.step_envs_nb, given)
+        return self._entry(*given)
 
     def _grow(self) -> None:
         """Double every environment's room for orders and events."""
@@ -154,6 +160,18 @@ class EnvCore:
         """End the threads."""
         if self._pool is not None:
             self._pool.shutdown()
+
+
+def _entry_of(function: Any, given: tuple[object, ...]) -> Callable[..., int]:  # noqa: ANN401 - numba's or Python's own
+    """Return what calls a function on arguments of the types of `given`, which it takes for granted.
+
+    A compiled function looks at the type of every argument at each call: for so many that takes longer than a step.
+    """
+    if not hasattr(function, "typeof_pyval"):
+        interpreted: Callable[..., int] = function
+        return interpreted
+    entry: Callable[..., int] = function.compile(tuple(map(function.typeof_pyval, given)))
+    return entry
 
 
 def _power_of_two(least: int) -> int:

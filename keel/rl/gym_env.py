@@ -31,6 +31,8 @@ class TradingEnv(gymnasium.Env[Floats32, NDArray[Any] | np.integer[Any] | int]):
     def __init__(self, world: World, actions: Actions) -> None:
         self._core, self._actions = EnvCore(world, 1), actions
         self._core.world.task["begins_anew"] = False
+        envs = self._core.envs
+        self._reward, self._terminated, self._truncated = envs["reward"], envs["terminated"], envs["truncated"]
         self.action_space = actions.space
         self.observation_space: spaces.Space[Any] = self._core.observation_space
         self._over = True
@@ -52,13 +54,13 @@ class TradingEnv(gymnasium.Env[Floats32, NDArray[Any] | np.integer[Any] | int]):
             raise gymnasium.error.ResetNeeded("the episode has ended: call reset before the next step")
         core = self._core
         core.step(self._actions.weights(np.asarray(action)[None]))
-        env = core.envs[0]
-        terminated, truncated = bool(env["terminated"]), bool(env["truncated"])
+        terminated, truncated = self._terminated.item() != 0, self._truncated.item() != 0
         info: dict[str, Any] = {}
         if terminated or truncated:
             self._over = True
+            env = core.envs[0]
             info = {"trading": episode_figures(env), "setup": episode_setup(env)}
-        return core.observations[0].copy(), float(env["reward"]), terminated, truncated, info
+        return core.observations[0].copy(), self._reward.item(), terminated, truncated, info
 
 
 class TradingVectorEnv(VectorEnv[Floats32, NDArray[Any], NDArray[Any]]):
