@@ -48,8 +48,6 @@ def train(
 
         python train_model_multi_patch.py --resume train-20260101-120000-1a2b3c4d
 
-    The curves: tensorboard --logdir logs/tensorboard. The log: tail -f logs/training.log.
-
     Exit code 0: done. 2: config, data or usage is wrong, or learning diverged. 3: doctor, the kill switch or another
     process refused, or stopped the run. 130: stopped by Ctrl+C; a checkpoint is kept and --resume goes on exactly.
     """
