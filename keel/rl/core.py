@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from keel.domain.layout import EVENT, MARK, ORDER, RUN, SLOT
 from keel.domain.orders import RunStatus
 from keel.rl import env_nb
 from keel.rl.arrays import Floats, State, World
+from keel.rl.crew import Crew
 from keel.rl.layout import ENV
 from keel.sim.kernel_nb import EVENTS_PER_ORDER, ORDERS_PER_DECISION
 
@@ -54,7 +55,7 @@ class EnvCore:
         parts = max(1, min(threads, n_envs // _LEAST_PER_THREAD))
         bounds = [n_envs * part // parts for part in range(parts + 1)]
         self._parts = [(bounds[k], bounds[k + 1], np.zeros(1, MARK)) for k in range(parts)]
-        self._pool = ThreadPoolExecutor(parts - 1, thread_name_prefix="env") if parts > 1 else None
+        self._crew = Crew(self._parts) if parts > 1 else None
         self._arrays = (*self.world, *self._state)
 
     @property
@@ -84,11 +85,10 @@ class EnvCore:
         weights = np.ascontiguousarray(weights, np.float64)
         if weights.shape != self._no_weights.shape:
             raise ValueError(f"weights are (B, N) = {self._no_weights.shape}, got {weights.shape}")
-        if self._pool is None:
+        if self._crew is None:
             starved = self._step_part(weights, *self._parts[0])
         else:
-            others = [self._pool.submit(self._step_part, weights, *part) for part in self._parts[1:]]
-            starved = self._step_part(weights, *self._parts[0]) + sum(other.result() for other in others)
+            starved = self._crew.run(partial(self._step_part, weights))
         while starved:
             self._grow()
             starved = self._step_part(weights, 0, self.n_envs, self._parts[0][2], waiting_only=True)
@@ -158,8 +158,8 @@ class EnvCore:
 
     def close(self) -> None:
         """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        if self._crew is not None:
+            self._crew.close()
 
 
 def _entry_of(function: Any, given: tuple[object, ...]) -> Callable[..., int]:  # noqa: ANN401 - numba's or Python's own

@@ -110,7 +110,7 @@ def train(
     """
     if section.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device: cuda, but torch finds no GPU here: set it to auto or cpu")
-    threads = section.threads or (None if resume is None else threads_of(resume)) or len(os.sched_getaffinity(0))
+    threads = section.threads or (None if resume is None else threads_of(resume)) or processors()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     env = TradingVecEnv(task.world, task.actions, section.n_envs, threads, task.card.weight_range)
