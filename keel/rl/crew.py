@@ -29,8 +29,10 @@ class Crew:
     def run(self, work: Work) -> int:
         """Let each thread call `work` with its arguments and return the sum of what they return; raise what one raises.
 
-        An interrupt is raised when all are done.
+        An interrupt is raised when all are done. Raises ValueError once the crew is closed.
         """
+        if not self._end.alive:
+            raise ValueError("the threads have ended: a closed crew does no more work")
         begun: list[_Member] = []
         try:
             for member in self._members:

@@ -56,6 +56,8 @@ def test_threads_end_when_the_crew_is_closed_or_forgotten():
     assert threads_of_crews() == before + 4
     closed.close()
     closed.close()
+    with pytest.raises(ValueError, match="ended"):
+        closed.run(lambda number: number)
     del forgotten
     gc.collect()
     assert gone_after(before)
