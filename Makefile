@@ -8,7 +8,7 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs bench bench-costs bench-training bench-env clean
+.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs bench bench-costs bench-training bench-env robustness clean
 
 help:  ## Show what make can do.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ bench-costs: $(VENV)/.demo  ## Measure what each feature of the kernel costs and
 
 bench-training: $(VENV)/.dev  ## Measure how environments grow and where training spends its time; one JSON object a line.
 	$(BIN)/python benchmarks/training.py
+
+robustness: $(VENV)/.dev  ## Train plain and state-adversarial PPO and attack both (20 minutes; docs/robustness.md).
+	$(BIN)/python benchmarks/robustness.py
 
 bench-env: $(PEERS:%=.venv-bench/%/.ready)  ## Install the benchmark's peers, each in an environment of its own.
 

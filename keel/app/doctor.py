@@ -97,11 +97,16 @@ def check_context(
         store=store,
         min_free_disk_gb=threshold.min_free_disk_gb,
         fail_closed=config is not None and config.mode == "live",
-        extras=() if config is None else _EXTRAS.get(config.mode, ()),
+        extras=() if config is None else _extras_of(config),
         data=None if config is None else _data_need(config),
         bar_faults=None if config is None else lambda: _bar_faults(config),
         fees=None if config is None else _fee_need(config),
     )
+
+
+def _extras_of(config: RunConfig) -> tuple[str, ...]:
+    tunes = config.mode == "train" and config.training.population is not None
+    return (*_EXTRAS.get(config.mode, ()), *(("ray",) if tunes else ()))
 
 
 def as_json_text(results: Sequence[CheckResult]) -> str:

@@ -1,4 +1,4 @@
-"""Section `ray`: the cluster that simulates the trials of a search."""
+"""Section `ray`: the cluster that simulates the trials of a search, or trains a population."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def _check_address(address: str) -> str:
 
 
 class RaySection(Section):
-    """Say where searches run: here, or on a Ray cluster (extra `ray`)."""
+    """Say where searches and populations run: here, or on a Ray cluster (extra `ray`)."""
 
     address: Annotated[str, AfterValidator(_check_address)] | None = Field(
         None,
-        description="Ray cluster that sweep and walk-forward run on, host:port such as 127.0.0.1:6379, or auto "
-        "(the one on this machine); null = this machine's own processes.",
+        description="Ray cluster that sweep, walk-forward and training.population run on, host:port such as "
+        "127.0.0.1:6379, or auto (the one on this machine); null = this machine alone.",
     )

@@ -83,13 +83,14 @@ def departure(policy: ActorCriticPolicy, observations: torch.Tensor) -> Harm:
 def leaning(policy: ActorCriticPolicy, worth: torch.Tensor) -> Harm:
     """Return the harm of an attack that pushes what the policy does.
 
-    Of bins, `worth` has a value for each one, (B, bins), all symbols' after one another, and their expected value is
-    pushed up; of numbers it is (B, numbers), and their mean is pushed along it.
+    Of bins, `worth` has a value for each one, (B, bins), all symbols' after one another, and log-probabilities are
+    pushed along it: unlike probabilities they have a slope where a policy is sure. Of numbers it is (B, numbers), and
+    their means are pushed along it.
     """
 
     def harm(moved: torch.Tensor) -> torch.Tensor:
         laws = laws_of(policy, moved)
-        likely = [law.probs if isinstance(law, Categorical) else law.mean for law in laws]
+        likely = [law.logits if isinstance(law, Categorical) else law.mean for law in laws]
         return (torch.cat(likely, dim=-1) * worth).sum(dim=-1)
 
     return harm

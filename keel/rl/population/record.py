@@ -22,6 +22,9 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / RECORD
+        if self._path.exists() and not self._path.read_bytes().endswith(b"\n"):
+            with disk_errors_named(self._path), self._path.open("a", encoding="utf-8") as file:
+                file.write("\n")  # a kill cut the last line short
 
     def note(self, event: str, member: int, steps: int, **more: Any) -> None:  # noqa: ANN401 - as JSON can hold it
         """Append an event of an agent."""

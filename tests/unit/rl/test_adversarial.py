@@ -82,7 +82,7 @@ def test_divergence_of_gaussians_is_half_the_square_of_the_distance_in_deviation
     assert torch.allclose(divergence(before, after), 0.5 * apart.square().sum(dim=1))
 
 
-def test_attack_pushes_an_expected_value_to_the_side_it_is_told():
+def test_attack_pushes_a_policy_to_the_side_it_is_told():
     policy, observations = policy_of("Discrete"), seen()
     worth = torch.tensor([-1.0, 0.0, 1.0]).expand(64, 3)
     up, down = leaning(policy, worth), leaning(policy, -worth)
