@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -39,7 +38,9 @@ def learn_population(task: Task, config: TrainRun, folder: Path, board: Path, re
         ray = join_cluster(address)
     else:
         shared = sum(values.nbytes for world in (task.world, *task.validation) for values in world)
-        ray = start_ray(len(os.sched_getaffinity(0)), shared, "training.population", _WITHOUT)
+        from keel.rl.crew import processor_count
+
+        ray = start_ray(processor_count(), shared, "training.population", _WITHOUT)
     try:
         from keel.rl.population.on_tune import train_population
 

@@ -111,6 +111,11 @@ def _end(members: list[_Member]) -> None:
         member.begin(None)
 
 
+def processor_count() -> int:
+    """Return how many processors this process may use."""
+    return len(_processors()) or os.cpu_count() or 1
+
+
 def _processors() -> list[int]:
     """Return the processors that this process may use, where the system lets threads keep to one; none elsewhere."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from keel.domain.errors import ConfigError, UsageError
 from keel.rl.adversarial.market import Market
 from keel.rl.adversarial.sa_ppo import class_against
 from keel.rl.arrays import World
+from keel.rl.crew import processor_count
 from keel.rl.training.algorithms import make_algorithm
 from keel.rl.training.board import open_board
 from keel.rl.training.checkpoint import threads_of, unpack
@@ -110,7 +110,7 @@ def train(
     """
     if section.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device: cuda, but torch finds no GPU here: set it to auto or cpu")
-    threads = section.threads or (None if resume is None else threads_of(resume)) or processors()
+    threads = section.threads or (None if resume is None else threads_of(resume)) or processor_count()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     env = TradingVecEnv(task.world, task.actions, section.n_envs, threads, task.card.weight_range)
