@@ -107,17 +107,19 @@ def _universes(engine: str) -> Iterator[Comparison]:
 
 
 def _environments() -> Iterator[Comparison]:
-    # FinRL's takes a millisecond a step.
-    for name, label, alone, together in (
-        ("gym_trading_env", "gym-trading-env", 20_000, 1_500),
-        ("gym_anytrading", "gym-anytrading", 20_000, 1_500),
-        ("finrl", "FinRL", 500, 100),
+    every, fifth = f"{_SHORT}", f"{_SHORT // 5}"
+    # FinRL's takes milliseconds a step.
+    for name, label, given, alone, together in (
+        ("gym_trading_env", "gym-trading-env", (), 20_000, 1_500),
+        ("gym_anytrading", "gym-anytrading", (), 20_000, 1_500),
+        ("finrl", "FinRL", (every,), 200, 50),
+        ("finrl", "FinRL on a fifth of the bars,", (fifth,), 500, 100),
     ):
         for envs, threads, steps in ((1, 1, 20_000), (1024, 1, 300), (1024, 2, 300)):
             ours = Side("ours_env.py", (f"{envs}", f"{threads}", f"{steps}"))
             # A peer's environments are stepped one by one: eight cost what a thousand cost, each.
             steps_of_peer = alone if envs == 1 else together
-            side = Side(f"peer_{name}.py", (f"{min(envs, 8)}", f"{steps_of_peer}"), name)
+            side = Side(f"peer_{name}.py", (*given, f"{min(envs, 8)}", f"{steps_of_peer}"), name)
             scale = min(envs, 8) * steps_of_peer
             form = "one environment" if envs == 1 else f"{envs:,} environments, {threads} thread(s)"
             yield Comparison(

@@ -1,7 +1,7 @@
 """FinRL's side of stepping environments: one stock, 29 indicators and three numbers of its own, shares at random.
 
 Its wheel names no requirement, and importing the package asks for data vendors and brokers: the file of its environment
-is loaded alone, with what that file imports. Its step looks through all rows it is given: it is given a fifth of them.
+is loaded alone, with what that file imports. Its step looks through all rows it is given, so they may be fewer.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from stepping import many, one
 from timing import report
 
 _FILE: Final = "finrl/meta/env_stock_trading/env_stocktrading.py"
-_ROWS: Final = 20_000
 _INDICATORS: Final = 29
 
 
-def main(envs: str, steps: str, bars_file: str) -> None:
-    """Time so many steps of so many environments."""
-    frame, stock_trading_env = _frame(bars_file), _environment()
+def main(rows: str, envs: str, steps: str, bars_file: str) -> None:
+    """Time so many steps of so many environments of the first rows."""
+    frame, stock_trading_env = _frame(bars_file, int(rows)), _environment()
     names = [name for name in frame.columns if name.startswith("indicator_")]
 
     def make() -> Any:  # noqa: ANN401 - the peer's own type
@@ -52,13 +51,13 @@ def _environment() -> Any:  # noqa: ANN401
     return module.StockTradingEnv
 
 
-def _frame(bars_file: str) -> pd.DataFrame:
+def _frame(bars_file: str, rows: int) -> pd.DataFrame:
     columns = np.load(bars_file)
-    days = np.arange(_ROWS)
-    frame = pd.DataFrame({"date": pd.date_range("2000-01-01", periods=_ROWS).astype(str), "tic": "BENCH"}, days)
+    days = np.arange(rows)
+    frame = pd.DataFrame({"date": pd.date_range("2000-01-01", periods=rows).astype(str), "tic": "BENCH"}, days)
     rng = np.random.default_rng(0)
-    prices = {name: columns[name][:_ROWS, 0] for name in ("open", "high", "low", "close", "volume")}
-    indicators = {f"indicator_{k}": rng.standard_normal(_ROWS) for k in range(_INDICATORS)}
+    prices = {name: columns[name][:rows, 0] for name in ("open", "high", "low", "close", "volume")}
+    indicators = {f"indicator_{k}": rng.standard_normal(rows) for k in range(_INDICATORS)}
     return pd.concat([frame, pd.DataFrame(prices | indicators, days)], axis=1)
 
 
