@@ -54,8 +54,9 @@ bench: $(VENV)/.dev bench-env  ## Measure Keel beside its peers; one JSON object
 bench-costs: $(VENV)/.demo  ## Measure what each feature of the kernel costs and how cost grows; one JSON object a line.
 	$(BIN)/python benchmarks/costs.py
 
-bench-training: $(VENV)/.dev  ## Measure how environments grow and where training spends its time; one JSON object a line.
+bench-training: $(VENV)/.dev  ## Measure how environments grow, where training spends its time and how soon it has learned; one JSON object a line.
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/time_to_score.py
 
 robustness: $(VENV)/.dev  ## Train plain and state-adversarial PPO and attack both (20 minutes; docs/robustness.md).
 	$(BIN)/python benchmarks/robustness.py
