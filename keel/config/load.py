@@ -24,7 +24,7 @@ from keel.domain.errors import ConfigError
 _OF_THE_STRATEGY: Final = re.compile(r"\s*strategy\s*\.")
 """How an override of a key of the strategy begins."""
 
-SCRIPTS: Final = {"sim": "script_backtest.py", "eval": "script_eval.py"}
+SCRIPTS: Final = {"sim": "script_backtest.py", "train": "train_model_multi_patch.py", "eval": "script_eval.py"}
 """The entry script of each mode that this version runs."""
 
 

@@ -243,6 +243,7 @@ class _Boundaries(BaseCallback):
         training.done_steps = steps
         section = training.section
         if steps > before:
+            training.watch_kl()
             if training.market is not None:
                 training.market.act()
             if steps // _LOG_EVERY > self._logged_at // _LOG_EVERY:

@@ -300,7 +300,7 @@ def test_model_that_would_run_code_is_refused_and_the_code_not_run(model, refusa
     with zipfile.ZipFile(MODEL, "w") as archive:
         archive.writestr("data", json.dumps({"policy_class": {":serialized:": "gASV"}}))
         archive.writestr("policy.pth", pickle.dumps(Trap()))
-    assert "a zip of stable-baselines3, which could run code of its own" in refusal()
+    assert "a zip of stable-baselines3, which could run code" in refusal()
     assert not Path("trapped").exists()
     open("trapped", "w").close()  # noqa: PTH123 - the trap does work
     Path("trapped").unlink()

@@ -139,9 +139,8 @@ def test_learning_that_diverges_stops_and_keeps_the_last_good_checkpoint():
 def test_a_policy_that_moves_too_fast_is_warned_of():
     told = Told()
     learn(config_of([*ALGORITHMS["ppo"], "training.algorithm.learning_rate=0.5"]), Path("run"), told)
-    # The first update, long before figures are logged: in the last one the policy stands still.
-    assert told.rollouts[0][1]["train/approx_kl"] < 0.1
-    assert told.warnings
+    # Figures are logged once, at the end; the updates before it are watched, too.
+    assert (len(told.rollouts), len(told.warnings) > 1) == (1, True)
     assert all("KL divergence of" in line and "above 0.1" in line for line in told.warnings)
 
 
