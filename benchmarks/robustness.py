@@ -80,8 +80,8 @@ training:
 _ROWS: Final = 40_000
 _REVERSION: Final = 0.1
 _NOISE: Final = 0.005
-_EPISODES: Final = 256
-_BARS: Final = 480
+_EPISODES: Final = 512
+_BARS: Final = 240
 _STEPS: Final = (1, 5, 20)
 _LEVEL: Final = 0.95
 _TOLD: Final = ("clean", "attacked", "kept")
@@ -118,8 +118,8 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="seeds of learning")
-    parser.add_argument("--epsilon", type=float, default=0.2, help="farthest a feature is moved, in deviations")
-    parser.add_argument("--kappa", type=float, default=1.0, help="weight of the regulariser of SA-PPO")
+    parser.add_argument("--epsilon", type=float, default=0.5, help="farthest a feature is moved, in deviations")
+    parser.add_argument("--kappa", type=float, default=0.003, help="weight of the regulariser of SA-PPO")
     parser.add_argument("--timesteps", type=int, default=1_500_000, help="steps of training")
     return parser.parse_args()
 

@@ -20,7 +20,7 @@ class ObservationAdversary(Section):
         0.1, gt=0, le=10, description="Farthest a number is moved, in standard deviations of the training span."
     )
     kappa: float = Field(
-        0.3, ge=0, le=1e6, description="Weight of how much that changes the policy, a KL divergence, in the loss."
+        0.01, ge=0, le=1e6, description="Weight of how much that changes the policy, a KL divergence, in the loss."
     )
     steps: int = Field(3, ge=1, le=100, description="Gradient steps in which the worst move is looked for.")
     step_size: float | None = Field(
