@@ -123,6 +123,21 @@ def test_more_processors_than_ray_has_are_refused(desk: Desk, command: list[str]
     assert "Traceback" not in done.err
 
 
+@pytest.mark.soak
+def test_the_shipped_config_trains_a_population_against_both_adversaries(desk: Desk) -> None:
+    config = str(ROOT / "configs" / "config_pbt_adversarial.yaml")
+    short = ("training.total_timesteps=40000", "training.population.perturb_every=10000", "doctor.min_free_disk_gb=0")
+    given = [word for each in short for word in ("--set", each)]
+    process = desk.start(sys.executable, SCRIPT, "--config", config, "--json", *given)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    told = json.loads(out)
+    assert (told["status"], len(told["population"])) == ("done", 4)
+    assert {"learning_rate", "ent_coef", "clip_range", "gamma"} == set(told["population"][0]["last"])
+    history = (run_of(desk) / "population" / "member_000" / "history.jsonl").read_text().splitlines()
+    assert {json.loads(line)["kind"] for line in history} == {"train", "validation"}
+
+
 def agents_of(group: int) -> list[str]:
     """Return the processes of agents that a population left running; Ray ends them with the process that died."""
     listed = subprocess.run(["ps", "-wweo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout

@@ -97,7 +97,7 @@ class Follow(tune.Callback):
             self._follower.copied(member, result["copied_from"], values)
         if result["problem"]:
             self._problems[member] = result["problem"]
-            self._record.note("diverged", member, steps, values=values, why=result["problem"])
+            self._record.note("failed", member, steps, values=values, why=result["problem"])
             self._follower.warn(f"{member_name(member)}: {result['problem']}")
             return
         self._problems.pop(member, None)
@@ -114,7 +114,7 @@ class Follow(tune.Callback):
         return sum(self._steps.values())
 
     def refuse_failures(self, errors: Sequence[BaseException]) -> None:
-        """Raise UsageError where an agent failed for good or all diverged."""
+        """Raise UsageError where an agent could not run, or all failed to learn."""
         if errors:
             lines = [line for line in str(errors[0]).splitlines() if line.strip()] or [type(errors[0]).__name__]
             raise UsageError(f"an agent of the population failed: {lines[-1].strip()}")

@@ -31,7 +31,7 @@ STOP: Final = "stop"
 _PASSED: Final = "checkpoint.zip"
 _WHOSE: Final = "member.json"
 _MOST_FAILURES: Final = 3
-"""Looks in a row at which an agent may diverge before it is given up."""
+"""Looks in a row at which an agent may fail before it is given up."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,13 @@ class Member(tune.Trainable):
         }
 
     def _failed(self, error: UsageError, steps: int) -> dict[str, Any]:
-        """Report a divergence: the last checkpoint is whole, and a better agent's is likely to be copied over it."""
+        """Report a failure, most often a divergence: what better agents know is likely to be copied over it."""
         self._failures += 1
         return {
             "score": WORST,
             "steps": steps,
             "member": self._number,
-            "state": "diverged",
+            "state": "failed",
             "figures": {},
             "warnings": 0,
             "problem": str(error),

@@ -17,7 +17,7 @@ class Record:
     """Append to a run's record.
 
     Its events are `began` and `resumed` (values), `looked` and `ended` (figures, values), `copied` (from whom, at which
-    steps, with which values then) and `diverged` (why).
+    steps, with which values then) and `failed` (why).
     """
 
     def __init__(self, folder: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_record_tells_each_agents_lineage_values_and_scores(tmp_path: Path):
     record.note("looked", 0, 100, values={"gamma": 0.9}, figures={"sharpe": 2.0})
     record.note("looked", 1, 100, values={"gamma": 0.91}, figures={"sharpe": None})
     record.note("copied", 1, 100, values={"gamma": 0.92}, **{"from": 0})
-    record.note("diverged", 1, 100, values={"gamma": 0.92}, why="no number")
+    record.note("failed", 1, 100, values={"gamma": 0.92}, why="no number")
     record.note("looked", 1, 200, values={"gamma": 0.92}, figures={"sharpe": 1.0})
     record.note("ended", 0, 200, values={"gamma": 0.9}, figures={"sharpe": 1.5})
     with (tmp_path / "population.jsonl").open("a") as file:
