@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
+from pathlib import Path
 from typing import Any, Final
 
 from keel.domain.errors import UsageError
 
 _KNOCK_S: Final = 5.0
+_TOKEN: Final = Path.home() / ".ray" / "auth_token"
+"""Where Ray keeps the token of clusters that are started here."""
 _LEAST_STORE: Final = 100_000_000
 """Bytes of shared memory that Ray takes at the least."""
 
 
 def join_cluster(address: str) -> Any:  # noqa: ANN401 - Ray is an extra: its module is not there to be typed
     """Return the module ray, connected to the cluster at an address. Raises UsageError where none answers."""
+    if "RAY_AUTH_MODE" not in os.environ and _TOKEN.exists():
+        # A cluster started beside a token asks for it, and Ray shows it only to clusters of its own making.
+        os.environ["RAY_AUTH_MODE"] = "token"
     ray = _imported(f"ray.address {address} needs Ray", "set ray.address to null")
     try:
         _knock(address)
@@ -33,6 +40,10 @@ def start_ray(cpus: int, shared_bytes: int, asks: str, mend: str) -> Any:  # noq
     `shared_bytes` are what its processes share. `asks` is the key that needs Ray, `mend` how to do without. Raises
     UsageError where Ray is missing or does not start.
     """
+    if "RAY_AUTH_MODE" not in os.environ:
+        # Others on this machine must not run code here. Ray's own token would stay in the home folder, where every
+        # cluster that is started later asks for it.
+        os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
     ray = _imported(f"{asks} needs Ray", mend)
     try:
         ray.init(

@@ -68,7 +68,7 @@ def train_population(
     follow = Follow(section, population, folder, follower)
     starts = follow.begin(task.seed)
     os.environ.update(_QUIET)
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # what fails is told by `refuse_failures`, in one line
     try:
         results = _tuner(population, shared, starts, follow).fit()
     finally:
