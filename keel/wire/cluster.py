@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
-from keel.domain.errors import UsageError
+from keel.domain.errors import UsageError, reason_of
 
 _KNOCK_S: Final = 5.0
 _TOKEN: Final = Path.home() / ".ray" / "auth_token"
@@ -55,8 +55,8 @@ def start_ray(cpus: int, shared_bytes: int, asks: str, mend: str) -> Any:  # noq
             object_store_memory=_LEAST_STORE + 2 * shared_bytes,
             _node_ip_address="127.0.0.1",
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{asks}: Ray does not start here ({' '.join(str(error).split())}): {mend}") from error
+    except Exception as error:  # noqa: BLE001 - where a busy machine starts it too slowly, Ray raises nothing narrower
+        raise UsageError(f"{asks}: Ray does not start here ({reason_of(error)}): run again, or {mend}") from error
     return ray
 
 

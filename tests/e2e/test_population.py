@@ -80,6 +80,7 @@ def assert_whole(desk: Desk, told: dict[str, Any], size: int) -> None:
     assert json.loads((folder / "manifest.json").read_text())["status"] == "done"
 
 
+@pytest.mark.soak
 def test_a_population_that_was_killed_goes_on_from_its_agents_checkpoints(desk: Desk, command: list[str]) -> None:
     process = learning(desk, command, looks=4)
     os.kill(process.pid, signal.SIGKILL)
