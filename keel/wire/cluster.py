@@ -55,7 +55,7 @@ def start_ray(cpus: int, shared_bytes: int, asks: str, mend: str) -> Any:  # noq
             object_store_memory=_LEAST_STORE + 2 * shared_bytes,
             _node_ip_address="127.0.0.1",
         )
-    except Exception as error:  # noqa: BLE001 - where a busy machine starts it too slowly, Ray raises nothing narrower
+    except Exception as error:  # where a busy machine starts it too slowly, Ray raises nothing narrower
         raise UsageError(f"{asks}: Ray does not start here ({reason_of(error)}): run again, or {mend}") from error
     return ray
 
