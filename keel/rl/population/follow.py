@@ -141,7 +141,7 @@ class Follow(tune.Callback):
             return False
         self._best = figures
         copy_model(source, self._folder / BEST)
-        copy_model(source, self._folder.parent / BEST)
+        copy_model(self._folder / BEST, self._folder.parent / BEST)
         return True
 
     def _model_of(self, member: int, name: str) -> Path:

@@ -24,7 +24,7 @@ from keel.domain.errors import UsageError
 from keel.rl.population.follow import POPULATION, Follow, Follower
 from keel.rl.population.member import STOP, Member, Shared, member_name
 from keel.rl.population.mutation import Values, mirrored, spans
-from keel.rl.training.keeping import BEST
+from keel.rl.training.keeping import BEST, drop_half_written
 from keel.rl.training.loop import Outcome, Task
 from keel.runs.disk import make_folder
 from keel.runs.provenance import source_hash
@@ -59,6 +59,7 @@ def train_population(
     _refuse_too_few(ray, population)
     place = folder.resolve() / POPULATION
     make_folder(place)
+    drop_half_written(folder)
     (place / STOP).unlink(missing_ok=True)
     shutil.rmtree(place / _SCRATCH, ignore_errors=True)
     shared = Shared(

@@ -30,6 +30,7 @@ class Keeper:
 
     def __init__(self, folder: Path, card: ModelCard, observation: bytes, keep: int) -> None:
         self._folder, self._card, self._observation, self._keep = folder, card, observation, keep
+        drop_half_written(folder)
 
     def save_model(self, name: str, model: BaseAlgorithm, figures: Mapping[str, float]) -> str:
         """Write a model without what learning needs, and return the hash of its weights."""
@@ -76,9 +77,20 @@ class Keeper:
         return replace(self._card, weights_hash=own, steps=model.num_timesteps, figures=_finite(figures))
 
 
+def drop_half_written(folder: Path) -> None:
+    """Remove what a kill left of files that were being written into a run's folder, and of a copy beside it."""
+    for left in [*folder.glob(".*.partial"), _beside(folder.parent / BEST, folder)]:
+        left.unlink(missing_ok=True)
+
+
+def _beside(target: Path, source: Path) -> Path:
+    """Return where a copy from a folder is written first: a name that no other run writes to."""
+    return target.with_name(f".{target.name}.{source.name}.partial")
+
+
 def copy_model(source: Path, target: Path) -> None:
     """Copy a model's zip, whole or not at all, also where others copy to the same place at the same time."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    beside = _beside(target, source.parent)
     with disk_errors_named(target):
         try:
             with beside.open("wb") as file:

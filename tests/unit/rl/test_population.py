@@ -12,6 +12,7 @@ from keel.config.robustness import PopulationSection
 from keel.domain.errors import ConfigError
 from keel.rl.population.mutation import first_values, mirrored, spans
 from keel.rl.population.record import Record, summary
+from keel.rl.training.keeping import drop_half_written
 
 POPULATION = PopulationSection(size=50, mutations={"learning_rate": (1e-5, 1e-3), "gamma": (0.9, 0.999)})
 
@@ -76,3 +77,14 @@ def test_the_record_tells_each_agents_lineage_values_and_scores(tmp_path: Path):
     assert (second["steps"], second["score"], second["best"]) == (200, 1.0, 1.0)
     assert second["lineage"] == [{"from": 0, "steps": 100}]
     assert (second["first"], second["last"]) == ({"gamma": 0.91}, {"gamma": 0.92})
+
+
+def test_what_a_kill_left_half_written_is_removed_but_not_that_of_other_runs(tmp_path: Path):
+    run = tmp_path / "run"
+    run.mkdir()
+    left = [run / ".checkpoint_000000000100.zip.partial", tmp_path / ".best_model.zip.run.partial"]
+    kept = [run / "checkpoint_000000000050.zip", tmp_path / ".best_model.zip.other.partial"]
+    for path in (*left, *kept):
+        path.touch()
+    drop_half_written(run)
+    assert [path.exists() for path in (*left, *kept)] == [False, False, True, True]
