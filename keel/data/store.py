@@ -141,7 +141,7 @@ def _what_is_there(store: BarStore, asked: InstrumentId, timeframe: str) -> str:
         names = [f"{name} ({', '.join(timeframes)})" for name, timeframes in contents.items()]
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         near = difflib.get_close_matches(str(asked), contents, n=1)
-        there = f"did you mean {near[0]}? " * bool(near) + f"stored are {', '.join(names[:_LISTED])}{more}"
+        there = (f"did you mean {near[0]}? " if near else "") + f"stored are {', '.join(names[:_LISTED])}{more}"
     return (
         f"{store.root}: no {timeframe} bars of {asked}: {there}; import them: python scripts/import_bars.py csv FILE "
         f"--venue {asked.venue} --symbol {asked.symbol} --timeframe {timeframe} (--help shows other sources)"

@@ -160,6 +160,12 @@ def test_missing_symbol_names_the_nearest_what_is_stored_and_the_import(store):
     assert "--venue testing --symbol ACNE/USDT --timeframe 1h" in message
 
 
+def test_missing_symbol_that_nothing_stored_resembles_names_what_is_stored(store):
+    store.write(stored(hours(0)))
+    message = refusal(lambda: store.read(InstrumentId("zzz", "QQQ"), "1h"))
+    assert "no 1h bars of zzz:QQQ: stored are testing:ACME/USDT (1h); import them" in message
+
+
 def test_missing_timeframe_names_those_that_are_stored(store):
     store.write(stored(hours(0)))
     assert "no 15m bars of testing:ACME/USDT: of it are stored 1h" in refusal(lambda: store.read(ACME, "15m"))
