@@ -18,7 +18,7 @@ from .stage import Stage, training_env
 from .worlds import Floats
 
 N_ENVS: Final = 1024
-_ROWS: Final = 1_000_000
+ROWS: Final = 1_000_000
 """Bars of fresh market behind one training run; environments begin anywhere on it."""
 _LAST_RATE: Final = 0.02
 """Learning rate at the end, as a part of the first."""
@@ -73,12 +73,10 @@ class Trained:
         return position
 
 
-def train(stage: Stage, recipe: Recipe, seed: int) -> Trained:
-    """Train PPO on one thread, on a market that `seed` draws."""
-    torch.set_num_threads(1)
-    wall, cpu = time.perf_counter(), time.process_time()
-    env = training_env(stage, seed, n_envs=N_ENVS, rows=_ROWS, episode_bars=recipe.steps + 1, scale=recipe.reward_scale)
-    model = PPO(
+def make_model(stage: Stage, recipe: Recipe, seed: int, rows: int = ROWS) -> PPO:
+    """Return an untrained PPO of a recipe, on a market of so many bars that `seed` draws."""
+    env = training_env(stage, seed, n_envs=N_ENVS, rows=rows, episode_bars=recipe.steps + 1, scale=recipe.reward_scale)
+    return PPO(
         "MlpPolicy",
         env,
         n_steps=recipe.n_steps,
@@ -97,6 +95,13 @@ def train(stage: Stage, recipe: Recipe, seed: int) -> Trained:
         seed=seed,
         device="cpu",
     )
+
+
+def train(stage: Stage, recipe: Recipe, seed: int) -> Trained:
+    """Train PPO on one thread, on a market that `seed` draws."""
+    torch.set_num_threads(1)
+    wall, cpu = time.perf_counter(), time.process_time()
+    model = make_model(stage, recipe, seed)
     model.learn(N_ENVS * recipe.steps)
-    env.close()
+    model.get_env().close()
     return Trained(stage, model, time.perf_counter() - wall, time.process_time() - cpu)
