@@ -14,7 +14,8 @@ DRAWN = {
 }
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout: nobody knows what belongs to it")
 def test_root_holds_nothing_else():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {path.partition("/")[0] for path in listed.splitlines()} == DRAWN
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a checkout that git reads: nobody knows what belongs to it")
+    assert {path.partition("/")[0] for path in listed.stdout.splitlines()} == DRAWN
