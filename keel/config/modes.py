@@ -21,6 +21,7 @@ from keel.config.environment import EnvironmentSection
 from keel.config.evaluation import EvaluationSection, ProfileSection
 from keel.config.execution import ExecutionSection
 from keel.config.exits import ExitsSection
+from keel.config.live import ClockSyncSection, HealthSection, LiveSection, ThrottleSection
 from keel.config.market import MarketSection
 from keel.config.observation import ObservationSection
 from keel.config.quality import QualitySection
@@ -32,6 +33,7 @@ from keel.config.spans import FractionSpans, Spans
 from keel.config.strategy import StrategySection
 from keel.config.stress import StressSection
 from keel.config.training import TrainingSection
+from keel.config.venue import VenueSection
 from keel.domain.timeframe import ROUND_THE_CLOCK
 
 _MODE = "Kind of run: sim, train, eval or live."
@@ -44,6 +46,8 @@ _LIVE_LIMITS: Final = (
     ("max_orders_per_min",),
 )
 """Limits of which live trading needs at least one each: as a fraction of equity, or in account currency."""
+_GRACE_BEYOND_WINDOW_MS: Final = 10_000
+"""What an order request may still take to show up, after the exchange would have refused it as late."""
 
 
 class BaseRun(Section):
@@ -189,6 +193,25 @@ class LiveRun(DecidedRun):
     """Configure live trading; every kind of risk limit must be on."""
 
     mode: Literal["live"] = Field(description=_MODE)
+    dry_run: bool = Field(
+        default=True, description="Whether fills are simulated and no order leaves; true or false. --dry-run sets it."
+    )
+    i_accept_real_money: bool = Field(
+        default=False, description="Consent to trade with real money; true or false. Needed for venue.environment real."
+    )
+    venue: VenueSection = Field(description="Where orders go.")
+    live: LiveSection = Field(LiveSection(), description="What live trading needs beyond a backtest.")
+    clock_sync: ClockSyncSection = Field(ClockSyncSection(), description="Our clock against the exchange's.")
+    throttle: ThrottleSection = Field(ThrottleSection(), description="How fast we ask, how we wait after faults.")
+    health: HealthSection = Field(HealthSection(), description="The health page.")
+
+    @model_validator(mode="after")
+    def _grace_is_long_enough(self) -> Self:
+        least = self.venue.recv_window_ms + _GRACE_BEYOND_WINDOW_MS
+        if self.live.unknown_grace_ms < least:
+            message = f"must be at least venue.recv_window_ms + {_GRACE_BEYOND_WINDOW_MS} = {least}"
+            raise broken_rule("live.unknown_grace_ms", message)
+        return self
 
     @model_validator(mode="after")
     def _limits_are_on(self) -> Self:
