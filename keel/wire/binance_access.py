@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from keel.domain.errors import HaltTradingError, RetryableError
 from keel.wire.binance_link import BinanceLink
