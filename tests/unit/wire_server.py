@@ -71,6 +71,10 @@ class WireServer:
     users: list[Script] = field(default_factory=list)
     market_paths: list[str] = field(default_factory=list)
     subscribed: list[dict[str, Any]] = field(default_factory=list)
+    refusing: bool = False
+    """Sockets are turned away."""
+    stalling: bool = False
+    """Sockets are taken and never opened."""
 
     def __post_init__(self) -> None:
         self.always |= {
@@ -101,17 +105,26 @@ class WireServer:
 
     async def market(self, request: web.Request) -> web.WebSocketResponse:
         self.market_paths.append(request.path_qs)
-        socket = await _socket(request)
+        socket = await self._socket(request)
         await (self.markets.pop(0) if self.markets else stay)(socket)
         return socket
 
     async def user(self, request: web.Request) -> web.WebSocketResponse:
-        socket = await _socket(request)
+        socket = await self._socket(request)
         script = self.users.pop(0) if self.users else stay
         message = json.loads(await socket.receive_str())
         self.subscribed.append(message)
         await socket.send_json({"id": message["id"], "status": 200, "result": {"subscriptionId": 0}})
         await script(socket)
+        return socket
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        if self.stalling:
+            await asyncio.sleep(30)
+        if self.refusing:
+            raise web.HTTPServiceUnavailable
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
         return socket
 
 
@@ -191,9 +204,3 @@ async def wire_server(**settings: Any) -> AsyncIterator[WireServer]:
         yield server
     finally:
         await runner.cleanup()
-
-
-async def _socket(request: web.Request) -> web.WebSocketResponse:
-    socket = web.WebSocketResponse()
-    await socket.prepare(request)
-    return socket
