@@ -27,8 +27,9 @@ from keel.live.health.guard import TOKEN_NAME
 from keel.live.health.server import HealthServer
 from keel.risk.kill_switch import KillSwitch
 
-TOKEN = "x9-a-token-of-some-length"
+TOKEN = "x9-a-token-of-some-length"  # noqa: S105
 LOOPBACK = HealthSection(port=0)
+EVERYWHERE = HealthSection(host="0.0.0.0", port=0)  # noqa: S104
 
 
 def has_ipv6() -> bool:
@@ -101,19 +102,22 @@ def test_before_the_first_status_health_is_503_and_the_other_pages_answer(board,
 
 def test_a_blocked_trading_loop_is_unhealthy_within_its_bound(switch):
     board = StatusBoard(WallClock(), 0.3)
-    blocked = threading.Event()
+    well, blocked = threading.Event(), threading.Event()
 
     async def trade() -> None:
-        board.beat()
         board.publish(made_status())
-        await asyncio.sleep(0.05)
+        while not well.is_set():
+            board.beat()
+            await asyncio.sleep(0.02)
         blocked.set()
-        time.sleep(1.5)  # noqa: ASYNC251  a strategy that does not come back
+        time.sleep(1.5)  # a strategy that does not come back
 
     with HealthServer(LOOPBACK, board, switch, {}) as server:
         loop = threading.Thread(target=lambda: asyncio.run(trade()))
         loop.start()
-        assert facts(server, "/health")[0] == 200
+        while facts(server, "/health")[0] != 200:
+            time.sleep(0.01)
+        well.set()
         blocked.wait()
         since = time.monotonic()
         while facts(server, "/health")[0] == 200:
@@ -268,7 +272,7 @@ def test_a_kill_that_cannot_be_written_says_so(board, tmp_path):
 
 
 def test_beyond_loopback_no_page_starts_without_a_token(board, switch):
-    server = HealthServer(HealthSection(host="0.0.0.0", port=0), board, switch, {TOKEN_NAME: ""})
+    server = HealthServer(EVERYWHERE, board, switch, {TOKEN_NAME: ""})
     with pytest.raises(UsageError, match=rf"health\.host 0\.0\.0\.0 can be reached .*{TOKEN_NAME}"):
         server.start()
 
@@ -276,7 +280,7 @@ def test_beyond_loopback_no_page_starts_without_a_token(board, switch):
 def test_beyond_loopback_reading_needs_the_token_as_bearer_or_as_a_browsers_password(board, switch):
     board.publish(made_status())
     password = base64.b64encode(f"anyone:{TOKEN}".encode()).decode()
-    with HealthServer(HealthSection(host="0.0.0.0", port=0), board, switch, {TOKEN_NAME: TOKEN}) as server:
+    with HealthServer(EVERYWHERE, board, switch, {TOKEN_NAME: TOKEN}) as server:
         for path in ("/", "/health", "/status", "/metrics"):
             answer, body = asked(server, path)
             assert answer.status == 401
@@ -371,7 +375,7 @@ def test_many_idle_connections_do_not_take_the_runs_file_descriptors(board, swit
 
 
 def _is_cut(caller: socket.socket) -> bool:
-    caller.setblocking(False)
+    caller.settimeout(0.0)
     try:
         return caller.recv(1) == b""
     except BlockingIOError:
