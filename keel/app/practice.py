@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def practice_venue(
-    config: Annotated[Path, typer.Option(help="Config of the venue, such as configs/practice.yaml.", show_default=False)],
+    config: Annotated[
+        Path, typer.Option(help="Config of the venue, such as configs/practice.yaml.", show_default=False)
+    ],
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Change a key, such as pace=lockstep; may be repeated.")
     ] = None,

@@ -122,7 +122,9 @@ async def all_orders(call: Call) -> list[Any]:
         for one in call.owner.orders.values()
         if one.symbol == symbol and since <= one.time_ms <= until and (first is None or one.order_id >= first)
     ]
-    return [one.as_state for one in _some(call, orders, from_the_start=first is not None or call.asked.has("startTime"))]
+    return [
+        one.as_state for one in _some(call, orders, from_the_start=first is not None or call.asked.has("startTime"))
+    ]
 
 
 async def trades(call: Call) -> list[Any]:

@@ -96,7 +96,9 @@ class Acts:
 
     def _truncated(self, fault: Fault) -> None:
         market = self._state.market
-        whole = str(kline_message(market.names[0], market.timeframe, market.candles(0, market.timeframe, None, None, 1)[0], 0))
+        whole = str(
+            kline_message(market.names[0], market.timeframe, market.candles(0, market.timeframe, None, None, 1)[0], 0)
+        )
         self._say(fault, whole.replace("'", '"')[: len(whole) // 2])
 
     def _shift_clock(self, fault: Fault) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,10 +27,10 @@ def corners(bar: np.void) -> tuple[float, float, float, float]:
 def walk(bar: np.void, fraction: float) -> PathPoint:
     """Return where the walk at constant speed stands after a part of the bar's time, 0 to 1."""
     turns = corners(bar)
-    lengths = [abs(after - before) for before, after in zip(turns, turns[1:], strict=False)]
+    lengths = [abs(after - before) for before, after in pairwise(turns)]
     left = fraction * sum(lengths)
     high = low = price = turns[0]
-    for (before, after), length in zip(zip(turns, turns[1:], strict=False), lengths, strict=True):
+    for (before, after), length in zip(pairwise(turns), lengths, strict=True):
         if length > 0:
             price = before + (after - before) * min(1.0, left / length)
             high, low = max(high, price), min(low, price)

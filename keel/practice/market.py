@@ -158,8 +158,9 @@ class Market:
             return None
         fraction = (self.now_ms - opened) / (closes - opened)
         point, volume = walk(bar, fraction), float(bar["volume"]) * fraction
-        near = [self.on_tick(i, price) for price in (float(bar["open"]), point.high, point.low, point.price)]
-        return Candle(opened, closes, *near, volume, closed=False)
+        prices = (float(bar["open"]), point.high, point.low, point.price)
+        first, high, low, last = (self.on_tick(i, price) for price in prices)
+        return Candle(opened, closes, first, high, low, last, volume, closed=False)
 
     def _closed(self, i: int, interval: str) -> Columns:
         """Return all bars of a length, those to come too: who reads them stops at `now_ms`."""
@@ -183,5 +184,6 @@ class Market:
 
 
 def _candle(columns: Columns, at: int) -> Candle:
-    prices = (float(columns[name][at]) for name in ("open", "high", "low", "close", "volume"))
-    return Candle(int(columns["open_ts_ms"][at]), int(columns["close_ts_ms"][at]), *prices, closed=True)
+    first, high, low, last, volume = (float(columns[name][at]) for name in ("open", "high", "low", "close", "volume"))
+    opened, closes = int(columns["open_ts_ms"][at]), int(columns["close_ts_ms"][at])
+    return Candle(opened, closes, first, high, low, last, volume, closed=True)

@@ -1,4 +1,4 @@
-"""Matching by Keel's own simulator: one exchange an account; what happens there is told when a client may hear of it."""
+"""Matching by Keel's own simulator: one exchange an account; what happens is told when a client may hear of it."""
 
 from __future__ import annotations
 

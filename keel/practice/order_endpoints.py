@@ -28,9 +28,7 @@ ANSWERS: Final = ("ACK", "RESULT", "FULL")
 _LONG_ANSWERS: Final = ("MARKET", "LIMIT")
 _PATIENCE_S: Final = 10.0
 _LOOK_S: Final = 0.002
-_TIMEOUT: Final = (
-    "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
-)
+_TIMEOUT: Final = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
 
 
 async def place(call: Call) -> dict[str, Any]:
@@ -169,9 +167,7 @@ def told_canceled(call: Call, order: Order, name: str) -> dict[str, Any]:
 _CANCEL: Final = frozenset({"symbol", "orderId", "origClientOrderId", "newClientOrderId", "cancelRestrictions"})
 ORDERS: Final = {
     "POST /api/v3/order": Endpoint(place, ENTRY_NAMES, signed=True, trades=True, orders=1),
-    "POST /api/v3/order/test": Endpoint(
-        try_out, ENTRY_NAMES | {"computeCommissionRates"}, signed=True, trades=True
-    ),
+    "POST /api/v3/order/test": Endpoint(try_out, ENTRY_NAMES | {"computeCommissionRates"}, signed=True, trades=True),
     "DELETE /api/v3/order": Endpoint(cancel, _CANCEL, signed=True, trades=True),
     "DELETE /api/v3/openOrders": Endpoint(cancel_all, frozenset({"symbol"}), signed=True, trades=True),
 }

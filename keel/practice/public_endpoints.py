@@ -121,9 +121,7 @@ _MANY: Final = frozenset({"symbol", "symbols", "symbolStatus"})
 PUBLIC: Final = {
     "GET /api/v3/ping": Endpoint(ping),
     "GET /api/v3/time": Endpoint(server_time),
-    "GET /api/v3/exchangeInfo": Endpoint(
-        exchange_info, _MANY | {"permissions", "showPermissionSets"}, weight=20
-    ),
+    "GET /api/v3/exchangeInfo": Endpoint(exchange_info, _MANY | {"permissions", "showPermissionSets"}, weight=20),
     "GET /api/v3/klines": Endpoint(
         klines, frozenset({"symbol", "interval", "startTime", "endTime", "limit", "timeZone"}), weight=2
     ),

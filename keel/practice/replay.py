@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from keel.config.faults import Fault
 from keel.domain.layout import BAR_PRESENT
@@ -168,7 +168,7 @@ class Replay:
     async def _nap(self, seconds: float | None) -> None:
         """Wait for news, or so long at most."""
         self._news.clear()
-        waiting = {asyncio.ensure_future(self._news.wait())}
+        waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._news.wait())}
         if seconds is not None:
             waiting.add(asyncio.ensure_future(self._state.clock.sleep(seconds)))
         try:
@@ -246,5 +246,5 @@ def _with_bad_price(message: dict[str, object], kind: str) -> dict[str, object]:
     bad = {}
     for name in ("o", "h", "l", "c"):
         price = _BAD[kind] * float(kline[name])
-        bad[name] = "NaN" if price != price else f"{price:.8f}"  # noqa: PLR0124 - NaN differs from itself
+        bad[name] = "NaN" if price != price else f"{price:.8f}"
     return message | {"k": kline | bad}

@@ -57,9 +57,7 @@ class RestDoor:
             request.transport.abort()
         return web.Response(status=503)
 
-    async def _answer(
-        self, request: web.Request, what: str, faults: list[Fault]
-    ) -> tuple[int, Any, dict[str, str]]:
+    async def _answer(self, request: web.Request, what: str, faults: list[Fault]) -> tuple[int, Any, dict[str, str]]:
         headers: dict[str, str] = {}
         try:
             body = await self._pass(request, what, faults, headers)
@@ -70,9 +68,7 @@ class RestDoor:
                 return fault.status, {"code": fault.code, "msg": fault.message}, self._state.limits.headers
         return 200, body, headers | self._state.limits.headers
 
-    async def _pass(
-        self, request: web.Request, what: str, faults: list[Fault], headers: dict[str, str]
-    ) -> Any:  # noqa: ANN401 - whatever the endpoint answers
+    async def _pass(self, request: web.Request, what: str, faults: list[Fault], headers: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the endpoint answers
         endpoint = ENDPOINTS.get(what)
         if endpoint is None:
             self._state.limits.spend(1)

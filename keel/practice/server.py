@@ -149,9 +149,7 @@ def _build(
     ticks = [config.market.rules_for(symbol).tick_size for symbol in config.data.symbols]
     market = Market(bars, config.data.symbols, config.data.timeframe, ticks, config.warm_up_bars)
     log, numbers, rules = ServiceLog(clock), Numbers(), symbol_rules(config, market)
-    faults = FaultDesk(
-        config.faults, config.random_faults, act, lambda fault: _note(log, market, fault)
-    )
+    faults = FaultDesk(config.faults, config.random_faults, act, lambda fault: _note(log, market, fault))
     accounts = {
         name: open_account(config, name, instruments, market, rules, numbers, clock) for name in config.accounts
     }

@@ -17,7 +17,13 @@ Message = dict[str, Any]
 
 
 def execution_report(
-    order: Order, kind: str, execution_id: int, ts_ms: int, told_ms: int, reason: str = "NONE", trade: Trade | None = None
+    order: Order,
+    kind: str,
+    execution_id: int,
+    ts_ms: int,
+    told_ms: int,
+    reason: str = "NONE",
+    trade: Trade | None = None,
 ) -> Message:
     """Return the report of what happened to an order; `kind` is its execution type, such as TRADE."""
     quantity, price, quote = (ZERO,) * 3 if trade is None else (trade.quantity, trade.price, trade.quote)
