@@ -58,7 +58,8 @@ class PracticeRig:
             assert answer.status == 200, await answer.text()
         await self._until_row(before["row"] + 1)
         # a question that was answered came after every report before it
-        await self.venue._stream._connection.probe()  # type: ignore[union-attr]
+        (connection,) = self.venue._stream._open  # type: ignore[union-attr]
+        await connection.probe()
 
     async def _until_row(self, row: int) -> None:
         while (now := await self._clock())["row"] < row:

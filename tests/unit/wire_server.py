@@ -72,7 +72,8 @@ class WireServer:
     market_paths: list[str] = field(default_factory=list)
     subscribed: list[dict[str, Any]] = field(default_factory=list)
     refusing: bool = False
-    """Sockets are turned away."""
+    """Sockets are turned away, and counted."""
+    turned_away: int = 0
     stalling: bool = False
     """Sockets are taken and never opened."""
 
@@ -122,6 +123,7 @@ class WireServer:
         if self.stalling:
             await asyncio.sleep(30)
         if self.refusing:
+            self.turned_away += 1
             raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
