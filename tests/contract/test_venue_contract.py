@@ -185,22 +185,22 @@ def test_order_against_the_rules_is_refused_and_leaves_nothing(on_venue, wrong):
     on_venue(scenario)
 
 
-@pytest.mark.parametrize("life", list(TimeInForce))
 @pytest.mark.parametrize("kind", EVERY_KIND)
-def test_every_order_is_held_as_it_was_meant_or_refused(on_venue, kind, life):
+def test_every_order_is_held_as_it_was_meant_or_refused(on_venue, kind):
     async def scenario(rig):
-        order = EVERY_KIND[kind](life)
-        result = await rig.venue.submit(order)
+        orders = [EVERY_KIND[kind](life) for life in TimeInForce]
+        results = [await rig.venue.submit(order) for order in orders]
         await rig.pass_bars()
-        state = await rig.venue.order(ref(order))
-        if not rig.venue.holds(order.type, life):
-            assert result.outcome is Outcome.REFUSED
-            assert state is None
-            return
-        assert result.outcome is Outcome.DONE
-        assert state is not None
-        assert (state.type, state.side, state.qty, state.symbol) == (order.type, order.side, order.qty, SYMBOL)
-        assert (state.limit_price, state.trigger_price) == (order.limit_price, order.trigger_price)
+        for order, result in zip(orders, results, strict=True):
+            state = await rig.venue.order(ref(order))
+            if not rig.venue.holds(order.type, order.time_in_force):
+                assert result.outcome is Outcome.REFUSED
+                assert state is None
+                continue
+            assert result.outcome is Outcome.DONE
+            assert state is not None
+            assert (state.type, state.side, state.qty, state.symbol) == (order.type, order.side, order.qty, SYMBOL)
+            assert (state.limit_price, state.trigger_price) == (order.limit_price, order.trigger_price)
 
     on_venue(scenario)
 

@@ -74,6 +74,7 @@ class WireServer:
     refusing: bool = False
     """Sockets are turned away, and counted."""
     turned_away: int = 0
+    opens_after_s: float = 0.0
     stalling: bool = False
     """Sockets are taken and never opened."""
 
@@ -122,6 +123,7 @@ class WireServer:
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         if self.stalling:
             await asyncio.sleep(30)
+        await asyncio.sleep(self.opens_after_s)
         if self.refusing:
             self.turned_away += 1
             raise web.HTTPServiceUnavailable
