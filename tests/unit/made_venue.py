@@ -25,6 +25,8 @@ __all__ = ["KLINES", "MINUTE_MS", "SYMBOL", "BinanceAPIException", "Client", "ma
 MINUTE_MS = 60_000
 SYMBOL = "SYNBTCUSDT"
 KLINES = f"{SYMBOL.lower()}@kline_1m"
+_PATIENCE_S = 0.2
+"""How often the SDK's reading loops look up: closing one waits so long."""
 
 
 def made_config(folder: Path, **changes: Any) -> PracticeConfig:
@@ -73,6 +75,7 @@ class Client:
         return manager(self.sdk, max_queue_size=10_000)
 
     async def _opened(self, socket: Any) -> Any:
+        socket.TIMEOUT = _PATIENCE_S
         await socket.__aenter__()
         self.sockets.append(socket)
         return socket
@@ -128,6 +131,7 @@ async def running(config: PracticeConfig, account: str = "practice") -> AsyncIte
     await venue.start()
     pair = venue.keys[account]
     sdk = await sdk_at(venue).create(pair.key, pair.secret)
+    sdk.ws_api.TIMEOUT = _PATIENCE_S
     try:
         async with aiohttp.ClientSession() as http:
             client = Client(venue, sdk, http)
