@@ -129,6 +129,15 @@ async def running(config: PracticeConfig, account: str = "practice") -> AsyncIte
     """Run a venue and a client of it."""
     venue = open_venue(config)
     await venue.start()
+    try:
+        async with _connected(venue, account) as client:
+            yield client
+    finally:
+        await venue.stop()
+
+
+@asynccontextmanager
+async def _connected(venue: PracticeVenue, account: str) -> AsyncIterator[Client]:
     pair = venue.keys[account]
     sdk = await sdk_at(venue).create(pair.key, pair.secret)
     sdk.ws_api.TIMEOUT = _PATIENCE_S
@@ -142,7 +151,6 @@ async def running(config: PracticeConfig, account: str = "practice") -> AsyncIte
                     await _closed(socket)
     finally:
         await sdk.close_connection()
-        await venue.stop()
 
 
 async def _closed(socket: Any) -> None:

@@ -45,7 +45,9 @@ def test_klines_between_two_times_are_those_that_open_there(bar_folder):
                 symbol=SYMBOL, interval="1m", startTime=bars[10][0], endTime=bars[19][0], limit=5
             )
             assert some == bars[10:15]
-            assert await client.sdk.get_klines(symbol=SYMBOL, interval="1m", endTime=bars[19][0], limit=3) == bars[17:20]
+            assert (
+                await client.sdk.get_klines(symbol=SYMBOL, interval="1m", endTime=bars[19][0], limit=3) == bars[17:20]
+            )
 
     asyncio.run(scenario())
 

@@ -36,7 +36,11 @@ def _simulator(config):
     simulated = config.simulated(config.accounts["practice"])
     bars = read_market_data(simulated, Document("config", {}, {})).bars
     instruments = instruments_of(simulated)
-    return bars, instruments[0].id.stable_hash, Simulator(bars, run_records(simulated), slot_records(simulated, instruments))
+    return (
+        bars,
+        instruments[0].id.stable_hash,
+        Simulator(bars, run_records(simulated), slot_records(simulated, instruments)),
+    )
 
 
 def _wanted(rng: np.random.Generator, row: int, close: float) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +64,9 @@ async def _send(client: Client, simulator: Simulator, before: np.ndarray, hash_:
     """Place and cancel at the venue what the simulator's decision has; return the orders it refused at once."""
     known, refused = {int(order["id"]): order for order in before}, []
     for order in simulator.live_orders():
-        name = str(ClientOrderId("tests", DrawKey(hash_, int(order["birth_ts_ms"]), int(order["seq"])), int(order["id"])))
+        name = str(
+            ClientOrderId("tests", DrawKey(hash_, int(order["birth_ts_ms"]), int(order["seq"])), int(order["id"]))
+        )
         if int(order["id"]) not in known:
             try:
                 await _place(client, order, name)
@@ -118,9 +124,7 @@ def _compare(simulator: Simulator, told: dict, close: float) -> None:
     events = simulator.events
     known = events[(events["kind"] == EventKind.FILLED) & (events["known_row"] >= 0)]
     names = {one["orderId"]: ClientOrderId.parse(one["clientOrderId"]).order_id for one in told["orders"]}
-    mine = sorted(
-        (int(one["order_id"]), int(one["ts_ms"]), text(one["price"]), text(one["qty"])) for one in known
-    )
+    mine = sorted((int(one["order_id"]), int(one["ts_ms"]), text(one["price"]), text(one["qty"])) for one in known)
     theirs = sorted((names[one["orderId"]], one["time"], one["price"], one["qty"]) for one in told["trades"])
     assert len(mine) > 30
     assert theirs == mine
@@ -159,9 +163,7 @@ def test_market_waits_until_the_decision_is_told(bar_folder):
 
 def test_market_in_lockstep_opens_when_every_symbol_is_listened_to_or_the_client_says_so(bar_folder):
     async def scenario():
-        config = made_config(
-            bar_folder, data={"symbols": ["SYNBTC/USDT", "SYNETH/USDT"]}, market={"overrides": {}}
-        )
+        config = made_config(bar_folder, data={"symbols": ["SYNBTC/USDT", "SYNETH/USDT"]}, market={"overrides": {}})
         async with running(config) as client:
             first = await client.listen(KLINES)
             await asyncio.sleep(0.1)

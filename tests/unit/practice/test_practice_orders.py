@@ -39,7 +39,11 @@ async def _reports(user):
         ({"type": "LIMIT", "quantity": "0.01", "price": "20000"}, -1102, "timeInForce"),
         ({"type": "LIMIT", "quantity": "0.01", "price": "20000", "timeInForce": "DAY"}, -1115, "timeInForce"),
         ({"type": "LIMIT", "quantity": "0.01", "price": "20000.001", "timeInForce": "GTC"}, -1013, "PRICE_FILTER"),
-        ({"type": "LIMIT", "quantity": "0.01", "price": "200000", "timeInForce": "GTC"}, -1013, "PERCENT_PRICE_BY_SIDE"),
+        (
+            {"type": "LIMIT", "quantity": "0.01", "price": "200000", "timeInForce": "GTC"},
+            -1013,
+            "PERCENT_PRICE_BY_SIDE",
+        ),
         ({"type": "LIMIT_MAKER", "quantity": "0.01", "price": "60000"}, -2010, "immediately match"),
         ({"type": "STOP_LOSS", "quantity": "0.01", "stopPrice": "20000"}, -2010, "trigger immediately"),
         ({"type": "TAKE_PROFIT", "quantity": "0.01", "stopPrice": "60000"}, -2010, "trigger immediately"),
