@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from keel.config.section import FilePath, Section, broken_rule
 from keel.config.venue import LOOPBACK
+from keel.domain.timeframe import MS_PER_DAY
 
 
 class ClockSyncSection(Section):
@@ -83,7 +84,7 @@ class LiveSection(Section):
     stale_after_ms: int = Field(
         15_000,
         ge=100,
-        le=86_400_000,
+        le=MS_PER_DAY,
         description="Time past a bar's expected close after which its data are stale and nothing is opened, "
         "milliseconds; 100 to 86400000.",
     )
