@@ -113,6 +113,16 @@ class LiveSection(Section):
         description="Time an order must stay unknown to the exchange before it counts as never sent, milliseconds; "
         "at least venue.recv_window_ms + 10000.",
     )
+    decide_timeout_ms: int = Field(
+        5000,
+        ge=10,
+        le=600_000,
+        description="Time the strategy may take for a decision; there is none at that close where it takes longer, "
+        "milliseconds; 10 to 600000.",
+    )
+    strategy_failures: int = Field(
+        3, ge=1, le=1000, description="Closes in a row without a decision after which the run stops; 1 to 1000."
+    )
     kill_policy: Literal["cancel", "flatten"] = Field(
         "cancel",
         description="What the kill switch does: cancel (stop and cancel open orders) or flatten (and close positions).",

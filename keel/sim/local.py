@@ -145,6 +145,11 @@ class LocalDesk(LiveRoom):
         self._run[0]["trading_state"] = state
 
     @property
+    def has_unheard(self) -> bool:
+        """Say whether something was heard that the next close will apply."""
+        return int(self._run[0]["tape_head"]) < int(self._run[0]["tape_tail"])
+
+    @property
     def trading_state(self) -> TradingState:
         """Return the risk guard's state."""
         return TradingState(int(self._run[0]["trading_state"]))
