@@ -89,6 +89,8 @@ class Journal:
         The folder must exist. Raises UsageError for a file that is not ours or cannot be used, and GateRefusedError
         for one that is damaged (its line names the copy to restore), newer than this Keel, or another run's.
         """
+        if not path.parent.is_dir():
+            raise UsageError(f"cannot keep the journal {path}: there is no folder {path.parent}; make it")
         if not path.exists() and not _log_of(path).exists():
             _create(path, clock)
         check_files(path)
