@@ -286,7 +286,7 @@ def test_journal_under_another_name_is_refused(path):
 
 
 def test_missing_folder_is_not_made(tmp_path):
-    with pytest.raises(UsageError, match="there is no folder .*gone"):
+    with pytest.raises(UsageError, match="there is no folder "):
         opened(tmp_path / "gone" / "live.journal.sqlite")
     assert not (tmp_path / "gone").exists()
 
