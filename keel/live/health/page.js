@@ -21,7 +21,9 @@
     return (value < 0 && /[1-9]/.test(text) ? MINUS : "") + text;
   }
   function money(value) { return number(value, 2, 2); }
-  function quantity(value) { return number(value, 0, 8); }
+  function quantity(value) {
+    return number(value, 0, value === null ? 0 : Math.max(0, 9 - Math.abs(value).toFixed(0).length));
+  }
   function price(value) {
     if (value !== null && Math.abs(value) >= 100) { return number(value, 2, 2); }
     if (value === null || value === undefined) { return MISSING; }
