@@ -79,7 +79,7 @@
     at("world").textContent = name;
     document.title = (s.healthy ? "" : "! ") + name.split(" · ")[0] + " · " + s.run_id;
     at("run").textContent = s.run_id;
-    var state = { ACTIVE: "fine", REDUCING: "loss", HALTED: "alarm" }[s.trading_state];
+    var state = { ACTIVE: "fine", REDUCING: "near", HALTED: "alarm" }[s.trading_state];
     var parts = [
       make("span", s.trading_state, state), make("span", s.phase), make("span", s.venue),
       make("span", "up " + lasted((s.ts_ms - s.started_ms) / 1000)), make("span", clock(s.ts_ms)),
