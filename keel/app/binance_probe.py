@@ -17,6 +17,7 @@ from keel.wire.binance_rules import BinanceRules
 
 _LAST_BARS: Final = 5
 _BPS: Final = 10_000
+_USER: Final = "doctor"
 _STATUS: Final = {"PARTIALLY_FILLED": VenueStatus.PARTIAL}
 
 
@@ -81,7 +82,7 @@ class BinanceProbe:
 
     async def close(self) -> None:
         """Let go of every connection."""
-        await self._link.close()
+        await self._link.close(_USER)
 
     async def _of_account(self) -> Mapping[str, Any]:
         if self._account is None:

@@ -42,9 +42,9 @@ def doctor(
 ) -> None:
     """Check that Keel can run here: versions, folders, disk, kill switch; with --config, what its mode needs, too.
 
-    Of a backtest and of training these are the config and its bars. Of live trading they are the keys and what they may \
-do, the way to the exchange, clocks, trading rules, fees, bars, the strategy or model, limits, lock and journal; the \
-exchange is only asked, nothing is sent. docs/live.md explains each.
+    Of a backtest and of training these are the config and its bars. Of live trading they are the keys and what they \
+may do, the way to the exchange, clocks, trading rules, fees, bars, the strategy or model, limits, lock and journal; \
+the exchange is only asked, nothing is sent. docs/live.md explains each.
 
     What fails or warns comes with its mend. Missing folders are created; before live trading a missing state folder \
 is a failure, for the journal would be gone.

@@ -100,7 +100,7 @@ async def _feed(probe: VenueProbe, symbol: str, timeframe: str, stored: Mapping[
 
 def unreached(why: str, symbols: Sequence[str]) -> VenueFindings:
     """Return what is known where a venue did not answer at all."""
-    missing = Answer[FeedAnswer](why=_NOT_REACHED)
+    missing: Answer[FeedAnswer] = Answer(why=_NOT_REACHED)
     return VenueFindings(
         Answer(why=why),
         Answer(why=_NOT_REACHED),
