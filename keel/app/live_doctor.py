@@ -28,6 +28,7 @@ _RETRY_S: Final = 0.5
 def live_need(config: LiveRun, document: Document, config_path: Path | None = None) -> LiveNeed:
     """Return what the checks look at for a live config; nothing is asked or opened yet."""
     from keel.config.modes import LIVE_LIMITS
+    from keel.data.sources.klines import base_timeframe
     from keel.domain.clock import WallClock
     from keel.domain.timeframe import timeframe_ms
     from keel.preflight.live_need import LiveNeed
@@ -42,7 +43,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
         accepts_real_money=config.i_accept_real_money,
         keys={name: bool(os.environ.get(name, "").strip()) for name in (KEY, SECRET)},
         symbols={symbol: _configured(config, symbol) for symbol in config.data.symbols},
-        timeframe_ms=timeframe_ms(config.data.timeframe),
+        timeframe_ms=timeframe_ms(base_timeframe(config.data.timeframe)),
         taker_bps=first.taker_bps,
         maker_bps=first.maker_bps,
         limits=on,
@@ -55,7 +56,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
         filters=Path(config.live.filters),
         max_filters_age_days=config.live.max_filters_age_days,
         refetch=_refetch(config, config_path),
-        stored=_stored(config) if config.venue.environment == "real" else {},
+        stored=_stored(config),
         now_ms=WallClock().wall_ms,
         market_now_ms=WallClock().now_ms if real else None,
         venue_answers=cache(lambda: ask_venue(config)),
@@ -129,29 +130,30 @@ def _refetch(config: LiveRun, config_path: Path | None) -> str:
 
 
 def _stored(config: LiveRun) -> dict[str, StoredClose]:
-    """Return the last stored bar of each symbol that has any: of the real exchange's, for others have other prices."""
+    """Return the last stored bar of each symbol that has any, of the timeframe that the exchange gives.
+
+    Of the real exchange's only: the others have other prices.
+    """
+    from keel.data.sources.klines import NATIVE
     from keel.data.store import BarStore
     from keel.domain.errors import DataError
     from keel.domain.instrument import InstrumentId
+    from keel.domain.timeframe import timeframe_ms
     from keel.preflight.live_need import StoredClose
 
     data, found = config.data, {}
+    if config.venue.environment != "real" or data.timeframe not in NATIVE:
+        return {}
     for symbol in data.symbols:
         name, store = InstrumentId(data.venue_of(symbol), symbol), BarStore(Path(data.store))
         try:
-            if config.venue.environment == "real" and store.exists(name, data.timeframe):
+            if store.exists(name, data.timeframe):
                 last_ms = int(store.open(name, data.timeframe).closes()[-1])
-                bar = store.read(name, data.timeframe, last_ms - 1 - _length_ms(config)).table.tail(1)
+                bar = store.read(name, data.timeframe, last_ms - timeframe_ms(data.timeframe)).table.tail(1)
                 found[symbol] = StoredClose(int(bar["open_ts_ms"][0]), float(bar["close"][0]))
         except DataError:
             continue  # a store that is damaged is no feed to compare with: live bars come from the exchange
     return found
-
-
-def _length_ms(config: LiveRun) -> int:
-    from keel.domain.timeframe import timeframe_ms
-
-    return timeframe_ms(config.data.timeframe)
 
 
 def _strategy(config: LiveRun, document: Document) -> str:

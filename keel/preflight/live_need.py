@@ -34,7 +34,8 @@ class LiveNeed:
     """Hold what a live config asks for, and how to look at what it depends on.
 
     `keys` names the environment's variables, each with whether it holds a key. `limits` is every risk limit that is on,
-    in words by its key, `limits_off` the keys of which none is. `venue_answers()` asks the venue, once;
+    in words by its key, `limits_off` the keys of which none is. `timeframe_ms` is that of the bars asked for, `stored`
+    the last of them in the store. `venue_answers()` asks the venue, once;
     `market_now_ms` is None where the market has a clock of its own, as in a rehearsal. `strategy()` loads it and says
     what it is, `lock_holder()` who holds the lock, `journal_exposure()` what the journal has open: all three raise
     KeelError where they cannot.
