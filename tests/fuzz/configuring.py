@@ -222,6 +222,7 @@ WORDS = (
     b"overrides", b"account", b"execution", b"exits", b"fees", b"tiers", b"spread", b"impact", b"volatility",
     b"latency", b"seasonality", b"risk", b"symbols", b"rates", b"timeframe", b"start", b"initial_cash", b"margin",
     b"venue", b"environment", b"practice", b"testnet", b"real", b"address", b"http://127.0.0.1:", b"http://[", b"live",
-    b"clock_sync", b"throttle", b"health", b"unknown_grace_ms", b"price_model", b"reference", b"bridge", b"path", b"worst", b"max_participation", b"tick_size",
+    b"clock_sync", b"throttle", b"health", b"unknown_grace_ms",
+    b"price_model", b"reference", b"bridge", b"path", b"worst", b"max_participation", b"tick_size",
 )  # fmt: skip
 """Pieces of configurations that were trouble somewhere once."""
