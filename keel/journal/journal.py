@@ -89,6 +89,8 @@ class Journal:
         The folder must exist. Raises UsageError for a file that is not ours or cannot be used, and GateRefusedError
         for one that is damaged (its line names the copy to restore), newer than this Keel, or another run's.
         """
+        if not path.parent.is_dir():
+            raise UsageError(f"cannot keep the journal {path}: there is no folder {path.parent}; make it")
         if not path.exists() and not _log_of(path).exists():
             _create(path, clock)
         check_files(path)
@@ -293,7 +295,8 @@ def _create(path: Path, clock: Clock) -> None:
 @contextmanager
 def _made_whole(path: Path) -> Iterator[Path]:
     """Give a name to write to; what is there at the end is synced and takes its place at once."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.draft")
+    _remove_drafts(draft)
     try:
         yield draft
         _sync(draft)
@@ -304,8 +307,12 @@ def _made_whole(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {reason_of(error).lower()}; make room or choose another folder"
         ) from error
     finally:
-        for left in path.parent.glob(f"{draft.name}*"):
-            left.unlink(missing_ok=True)
+        _remove_drafts(draft)
+
+
+def _remove_drafts(draft: Path) -> None:
+    for left in draft.parent.glob(f"{draft.name}*"):
+        left.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

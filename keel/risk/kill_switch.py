@@ -65,6 +65,21 @@ class KillSwitch:
         """Return a cheap view for a run's loop; `clock` gives seconds."""
         return KillSwitchSampler(self, interval_s, clock)
 
+    def pull(self, reason: str) -> None:
+        """Make the flag, then record who pulled it; where it stands already, do nothing.
+
+        The flag is on the disk before the call returns. Raises UsageError where it cannot be made; a record that cannot
+        be written keeps nobody from pulling.
+        """
+        with disk_errors_named(self.flag):
+            try:
+                os.close(os.open(self.flag, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            except FileExistsError:
+                return
+            _sync(self._state_dir)
+        with suppress(UsageError, OSError):
+            self._record("tripped", reason)
+
     def reset(self, reason: str) -> bool:
         """Record the removal of the flag, then remove it; return False, doing nothing, if there was nothing to reset.
 

@@ -9,12 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.domain.account import AccountView
-from keel.domain.layout import ACTION, BAR, EVENT, LOCAL, MARK, ORDER, REQUEST
 from keel.domain.orders import RunStatus
 from keel.sim import kernel_nb
-from keel.sim.event_log import EventLog, ring_part
-from keel.sim.start_nb import start_run_nb
+from keel.sim.event_log import EventLog
+from keel.sim.room import Records, Room
 
 _FIRST_CHUNK: Final = 4_000
 """Bars played before the first look at the kill switch; every trade of a bar costs about a microsecond."""
@@ -25,10 +23,8 @@ _MOST_GROWTH: Final = 8.0
 _MOST_BARS: Final = 30_000
 """Bars of one chunk at most: where every one of them trades they take less than half of what rule 18 grants."""
 
-Records = NDArray[np.void]
 
-
-class Simulator:
+class Simulator(Room):
     """Hold one run's bars, state and results, and play it: whole (`run`) or a row at a time (`advance`, `decide`).
 
     `bars` is BAR of shape (rows, N); `run` is RUN of shape (1,) with parameters and starting cash set; `slots` is SLOT
@@ -55,23 +51,21 @@ class Simulator:
             raise ValueError(f"bars of shape {bars.shape} do not fit {len(slots)} instruments from row {first_row}")
         if rates is not None and len(rates) and rates.shape != bars.shape:
             raise ValueError(f"rates of shape {rates.shape} do not fit bars of shape {bars.shape}")
-        self._bars = bars
-        self._actions = np.zeros(0, ACTION) if actions is None else actions
-        self._rates = np.zeros((0, len(slots))) if rates is None else np.ascontiguousarray(rates, np.float64)
-        self._no_targets = np.zeros((0, len(slots)))
-        self._no_weights = np.zeros(0)
-        self._no_requests = np.zeros(0, REQUEST)
-        self._fine = np.zeros(0, BAR) if fine is None else fine
-        self._run = run.copy()
-        self._slots = slots.copy()
-        self._orders = np.zeros(order_room, ORDER)
-        # The ring is indexed by masking, which needs a power of two.
-        self._tape = np.zeros(1 << (tape_room - 1).bit_length(), EVENT)
-        self._marks = np.empty(len(bars), MARK)  # each row that is shown has been written whole
+        super().__init__(
+            bars,
+            run,
+            slots,
+            fine=fine,
+            actions=actions,
+            rates=rates,
+            marks=len(bars),
+            first_row=first_row,
+            order_room=order_room,
+            tape_room=tape_room,
+        )
         self._log = EventLog()
         self._decided = True
         self._next = first_row
-        start_run_nb(self._bars, self._rates, self._run, self._slots, first_row)
 
     def run(self, targets: NDArray[np.float64], pause: Callable[[int], bool] | None = None) -> None:
         """Play all rows with target weights of shape (rows, N), NaN for no new target.
@@ -108,7 +102,7 @@ class Simulator:
             self._take_turn()
             decided = weights
         while True:
-            if self._play(decided, self._no_targets, min(self._next + 1, len(self._bars))):
+            if self._play_room(min(self._next + 1, len(self._bars)), decided, self._no_targets):
                 self._decided = False
                 self._next += 1
                 return True
@@ -137,33 +131,16 @@ class Simulator:
         return self.advance(undecided)
 
     def _play_until(self, stop: int, targets: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
-        self._play(weights, targets, stop)
+        self._play_room(stop, weights, targets)
         while self.status is RunStatus.NO_ROOM:
             self._make_room()
-            self._play(self._no_weights, targets, stop)
+            self._play_room(stop, self._no_weights, targets)
         self._next = self.row
 
     def _take_turn(self) -> None:
         if self._decided:
             raise ValueError("one decision a row: advance first")
         self._decided = True
-
-    def _play(self, weights: NDArray[np.float64], targets: NDArray[np.float64], stop: int) -> bool:
-        goes_on: bool = kernel_nb.play_nb(
-            self._bars,
-            self._fine,
-            self._actions,
-            self._rates,
-            weights,
-            targets,
-            self._marks,
-            self._run,
-            self._slots,
-            self._orders,
-            self._tape,
-            stop,
-        )
-        return goes_on
 
     def decide(self, weights: NDArray[np.float64], requests: Records | None = None) -> None:
         """Take what was decided at the close of the row last played and send the orders it needs.
@@ -191,53 +168,9 @@ class Simulator:
         """Deny every order from here on (rule 17)."""
         self._run[0]["kill_switch"] = 1
 
-    @property
-    def row(self) -> int:
-        """Return how far the run has come: the next row to play."""
-        return int(self._run[0]["row"])
-
-    @property
-    def status(self) -> RunStatus:
-        """Return how the run stands."""
-        return RunStatus(int(self._run[0]["status"]))
-
-    @property
-    def run_record(self) -> np.void:
-        """Return the live RUN record: read it, never write it."""
-        record: np.void = self._run[0]
-        return record
-
-    def account_view(self) -> AccountView:
-        """Return a snapshot of the local book."""
-        run, slots = self._run[0], self._slots
-        return AccountView(
-            equity=float(run["equity"][LOCAL]),
-            cash=float(run["cash"][LOCAL]),
-            position_qty=slots["qty"][:, LOCAL].copy(),
-            average_price=slots["avg_price"][:, LOCAL].copy(),
-            mark_price=slots["mark"].copy(),
-            rate=slots["rate"].copy(),
-            peak_equity=float(run["peak_equity"]),
-        )
-
-    @property
-    def mark_rates(self) -> NDArray[np.float64]:
-        """Return account currency per unit of each instrument's quote currency as of now, shape (N,)."""
-        rates: NDArray[np.float64] = self._slots["rate"].copy()
-        return rates
-
-    def live_orders(self) -> Records:
-        """Return a copy of the ORDER records whose end is not known locally, in id order."""
-        orders = self._orders[: int(self._run[0]["n_orders"])]
-        live: Records = orders[orders["local_final"] == 0]
-        return live
-
     def heard(self) -> Records:
         """Return the EVENT records that became known at the row last played, in the order they happened."""
-        run = self._run[0]
-        told = ring_part(self._tape, int(run["told_from"]), int(run["tape_tail"]))
-        heard: Records = told[told["known_row"] == self._next - 1]
-        return heard
+        return self._heard_at(self._next - 1)
 
     @property
     def marks(self) -> Records:
@@ -258,25 +191,3 @@ class Simulator:
         if last > first:
             self._log.append(self._tape, first, last, int(run["row"]) / len(self._bars))
             run["tape_drained"] = last
-
-    def _make_room(self, requests: int = 0) -> None:
-        """Drain the tape, and double whatever is still too small for the next row, or for a decision's requests."""
-        self._drain()
-        run = self._run[0]
-        live, sent = int(run["n_orders"]), kernel_nb.ORDERS_PER_DECISION * (len(self._slots) + requests)
-        if live + sent > len(self._orders):
-            grown = np.zeros(max(2 * len(self._orders), live + sent), ORDER)
-            grown[:live] = self._orders[:live]
-            self._orders = grown
-        needed = kernel_nb.EVENTS_PER_ORDER * live + 2 * sent + 1 + len(self._actions)
-        while len(self._tape) - int(run["tape_tail"] - run["tape_head"]) < needed:
-            self._grow_tape()
-        if self.status is RunStatus.NO_ROOM:
-            run["status"] = RunStatus.RUNNING
-
-    def _grow_tape(self) -> None:
-        run = self._run[0]
-        waiting = np.arange(int(min(run["tape_head"], run["tape_drained"])), int(run["tape_tail"]))
-        grown = np.zeros(2 * len(self._tape), EVENT)
-        grown[waiting & (len(grown) - 1)] = self._tape[waiting & (len(self._tape) - 1)]
-        self._tape = grown

@@ -262,3 +262,27 @@ def test_the_command_without_a_reason_exits_with_2(switch: KillSwitch, arguments
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert switch.is_tripped()
+
+
+def test_pulling_makes_the_flag_and_records_who_pulled_it_once(switch: KillSwitch) -> None:
+    switch.pull("POST /kill from 127.0.0.1")
+    switch.pull("again")
+    assert switch.is_tripped()
+    switch.note_tripped()
+    records = [json.loads(line) for line in switch.resets.read_text(encoding="utf-8").splitlines()]
+    assert [(each["event"], each["reason"]) for each in records] == [("tripped", "POST /kill from 127.0.0.1")]
+
+
+def test_pulling_works_where_nothing_can_be_recorded_and_refuses_where_no_flag_can_be_made(tmp_path: Path) -> None:
+    switch = KillSwitch(tmp_path)
+    switch.resets.mkdir()
+    switch.pull("the record's name is a folder")
+    assert switch.is_tripped()
+    with pytest.raises(UsageError, match=r"cannot write .*kill_switch\.flag: no such file"):
+        KillSwitch(tmp_path / "gone").pull("nowhere to put it")
+
+
+def test_a_dangling_link_is_a_flag_that_was_pulled_already(switch: KillSwitch) -> None:
+    switch.flag.symlink_to("nowhere")
+    switch.pull("again")
+    assert switch.flag.is_symlink()
