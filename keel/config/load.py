@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from keel.config.layers import override_all, read_layers
 from keel.config.modes import MODELS, DecidedConfig, EvalRun, RunConfig, TrainRun
+from keel.config.practice import PracticeConfig
 from keel.config.problems import explain
 from keel.config.section import clip
 from keel.config.strategy import StrategySection
@@ -103,6 +104,15 @@ def load_update(path: Path) -> UpdateConfig:
         return UpdateConfig.model_validate(document.values)
     except ValidationError as error:
         raise explain(error, document, UpdateConfig) from None
+
+
+def load_practice(path: Path, overrides: Sequence[str] = ()) -> tuple[PracticeConfig, Document]:
+    """Return the configuration of the practice venue and what was written. Raises ConfigError as `load_config` does."""
+    document = read_layers(path, overrides)
+    try:
+        return PracticeConfig.model_validate(document.values), document
+    except ValidationError as error:
+        raise explain(error, document, PracticeConfig) from None
 
 
 def resolve(config: RunConfig) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""The practice venue as a command: an exchange of this machine that replays bars and speaks Binance's wire."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keel.app.console import compile_if_cold, ending_tidily, progress_bar
+
+if TYPE_CHECKING:
+    from keel.config.practice import PracticeConfig
+    from keel.config.yaml_tree import Document
+    from keel.practice.security import KeyPair
+    from keel.practice.server import PracticeVenue
+
+
+def practice_venue(
+    config: Annotated[
+        Path, typer.Option(help="Config of the venue, such as configs/practice.yaml.", show_default=False)
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a key, such as pace=lockstep; may be repeated.")
+    ] = None,
+) -> None:
+    """Serve a practice exchange on this machine: real client libraries connect to it, no money is at stake.
+
+    It replays stored or generated bars, matches with Keel's simulator, keeps accounts, and breaks on demand. It ends \
+with Ctrl+C.
+
+    Exit code 0; 2 for a config, bars or a port that cannot be had.
+
+    [bold]Examples[/bold]
+
+    python -m services.practice_venue --config configs/practice.yaml
+
+    python -m services.practice_venue --config configs/practice.yaml --set pace=lockstep --set port=0
+    """
+    from keel.config.load import load_practice
+
+    loaded, document = load_practice(config, overrides or [])
+    with progress_bar(quiet=False) as bar:
+        compile_if_cold(bar, typer.echo)
+    given = keys_of(loaded, os.environ)
+    venue = open_venue(loaded, document, given)
+    with ending_tidily():
+        try:
+            asyncio.run(_serve(venue, loaded, given))
+        except KeyboardInterrupt:
+            typer.echo("Shutdown complete")
+
+
+def open_venue(
+    config: PracticeConfig, document: Document | None = None, keys: Mapping[str, KeyPair] | None = None
+) -> PracticeVenue:
+    """Return the venue of a config, not started yet, with bars from its store, made up first where it says so.
+
+    Raises ConfigError or DataError, one line that names key or file and mend.
+    """
+    from keel.app.wire_data import read_market_data
+    from keel.app.wiring import instruments_of
+    from keel.config.yaml_tree import Document
+    from keel.data.provide import ensure_bars
+    from keel.data.store import BarStore
+    from keel.practice.server import PracticeVenue
+
+    simulated = config.simulated(next(iter(config.accounts.values())))
+    ensure_bars(config.data, config.market.calendar, BarStore(Path(config.data.store)))
+    data = read_market_data(simulated, document or Document("config", {}, {}))
+    return PracticeVenue(config, data.bars, instruments_of(simulated), keys)
+
+
+def keys_of(config: PracticeConfig, environ: Mapping[str, str]) -> dict[str, KeyPair]:
+    """Return the keys that the environment has, by account."""
+    from keel.practice.security import KeyPair
+
+    names = {name: (f"{one.keys}_API_KEY", f"{one.keys}_API_SECRET") for name, one in config.accounts.items()}
+    return {
+        account: KeyPair(environ[key], environ[secret])
+        for account, (key, secret) in names.items()
+        if environ.get(key) and environ.get(secret)
+    }
+
+
+async def _serve(venue: PracticeVenue, config: PracticeConfig, given: Mapping[str, KeyPair]) -> None:
+    await venue.start()
+    _show(venue, config, given)
+    try:
+        await venue.wait()
+        typer.echo("The bars are over; the venue still answers. Ctrl+C ends it.")
+        await asyncio.Event().wait()
+    finally:
+        await venue.stop()
+
+
+def _show(venue: PracticeVenue, config: PracticeConfig, given: Mapping[str, KeyPair]) -> None:
+    """Tell where it is, and the keys that were made up; those of the environment are never shown."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    socket = venue.address.replace("http", "ws", 1)
+    console.print(f"[bold]Practice venue[/bold] on {venue.address}, pace {config.pace}")
+    console.print(f"  venue.address for Keel   {venue.address}")
+    console.print(f"  REST                     {venue.address}/api")
+    console.print(f"  WebSocket API            {socket}/ws-api/v3")
+    console.print(f"  market streams           {socket}/ws/<stream>, {socket}/stream?streams=<stream>/<stream>")
+    console.print(f"  clock, log, accounts     {venue.address}/practice/clock, …/log, …/accounts")
+    for name, one in config.accounts.items():
+        if name in given:
+            console.print(f"  account {name}: keys as in {one.keys}_API_KEY and {one.keys}_API_SECRET")
+            continue
+        pair = venue.keys[name]
+        console.print(f"  account {name}: its keys were made up; in the other terminal:", soft_wrap=True)
+        console.print(f"    export {one.keys}_API_KEY={pair.key}", soft_wrap=True)
+        console.print(f"    export {one.keys}_API_SECRET={pair.secret}", soft_wrap=True)

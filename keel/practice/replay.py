@@ -1,0 +1,250 @@
+"""The market's course: rows of bars one after another, in step with the client or at a pace of real time.
+
+Reports of what happened come before the bar in whose time they are heard closes; the closed bar comes last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any, Final
+
+from keel.config.faults import Fault
+from keel.domain.layout import BAR_PRESENT
+from keel.practice.bar_path import corners
+from keel.practice.market import Candle
+from keel.practice.market_streams import book_message, kline_message, kline_stream, trade_message
+from keel.practice.state import VenueState
+
+_SHORTEST_NAP_S: Final = 0.001
+_MOST_ROUND_TRIPS: Final = 8
+_SKIPPED: Final = ("kline_gap", "kline_out_of_order", "stale", "bad_price")
+"""Kinds after which the client may have nothing to decide on: the market does not wait for it for ever."""
+_BAD: Final = {"nan": float("nan"), "zero": 0.0, "negative": -1.0, "thousandfold": 1000.0}
+
+
+class Replay:
+    """Play the rows that are left of a market."""
+
+    def __init__(self, state: VenueState) -> None:
+        self._state = state
+        self._decided_ms = 0
+        self._ready, self._news = asyncio.Event(), asyncio.Event()
+        self._started_s: float | None = None
+        self._from_ms = state.market.now_ms
+        self._kept_back: list[tuple[str, dict[str, object]]] = []
+        self._number = 0
+        self._told_row = -1
+
+    @property
+    def awaited_ms(self) -> int | None:
+        """Return the close whose decision the market waits for, or None where it waits for none."""
+        waits = self._state.config.is_lockstep and not self._state.market.is_over
+        return self._state.market.now_ms if waits and self._decided_ms < self._state.market.now_ms else None
+
+    def decided(self, close_ts_ms: int) -> bool:
+        """Hear that the decision of a close is journalled; False for one that has not come yet."""
+        if close_ts_ms > self._state.market.now_ms:
+            return False
+        self._decided_ms = max(self._decided_ms, close_ts_ms)
+        self._ready.set()
+        self._news.set()
+        return True
+
+    def look_at_streams(self) -> None:
+        """Open a market in lockstep once somebody listens to the bars of every symbol."""
+        streams, market = self._state.streams, self._state.market
+        if all(any(streams.wants(kline_stream(name, one)) for one in market.intervals()) for name in market.names):
+            self._ready.set()
+
+    def hurry(self) -> None:
+        """Look again at what comes next: an order has arrived."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Play to the end of the bars."""
+        if self._state.config.is_lockstep:
+            await self._run_in_step()
+        else:
+            await self._run_paced()
+
+    # in step
+
+    async def _run_in_step(self) -> None:
+        await self._ready.wait()
+        while not self._state.market.is_over:
+            faults = await self._step()
+            skipped = any(fault.kind in _SKIPPED for fault in faults)
+            await self._until_decided(self._state.config.sockets.queue_s if skipped else None)
+        for account in self._state.accounts.values():
+            account.tell_due(2**62, as_heard=False)
+
+    async def _step(self) -> list[Fault]:
+        market = self._state.market
+        for account in self._state.accounts.values():
+            account.matching.begin_row(market.bars[market.row])
+            account.matching.end_row()
+        market.now_ms = market.row_end_ms
+        market.row += 1
+        faults = self._state.faults.on_row(market.row - 1 - market.first_row, market.now_ms)
+        told = [account.tell_due(market.now_ms, as_heard=False) for account in self._state.accounts.values()]
+        if any(told):
+            await self._until_read(sum(told))
+        self._publish_path(faults)
+        self._publish_closes(faults)
+        return faults
+
+    async def _until_read(self, messages: int) -> None:
+        """Wait until clients have their reports: a round trip for each gives their loops time to take it, too."""
+        for socket in self._state.users.sockets:
+            for _ in range(min(messages, _MOST_ROUND_TRIPS) + 1):
+                if not await socket.is_read(self._state.config.sockets.queue_s):
+                    break
+
+    async def _until_decided(self, longest_s: float | None) -> None:
+        ends_s = None if longest_s is None else self._state.clock.monotonic_s() + longest_s
+        while self._decided_ms < self._state.market.now_ms:
+            left = None if ends_s is None else ends_s - self._state.clock.monotonic_s()
+            if left is not None and left <= 0:
+                return
+            await self._nap(left)
+
+    # at a pace
+
+    async def _run_paced(self) -> None:
+        state, market = self._state, self._state.market
+        self._started_s = state.clock.monotonic_s()
+        self._begin_row()
+        shown_s = self._started_s
+        while not market.is_over:
+            self.advance()
+            now_s = state.clock.monotonic_s()
+            if now_s - shown_s >= state.config.sockets.update_s:
+                shown_s = now_s
+                self._publish_open()
+            await self._nap(max(_SHORTEST_NAP_S, min(self._next_s(), shown_s + state.config.sockets.update_s - now_s)))
+
+    def advance(self) -> None:
+        """Bring a market that goes by real time to now: close rows that are over, tell what is due."""
+        if self._started_s is None:
+            return
+        state, market = self._state, self._state.market
+        passed_s = state.clock.monotonic_s() - self._started_s
+        now_ms = self._from_ms + int(passed_s * 1000 * state.config.speed)
+        while not market.is_over and market.row_end_ms <= now_ms:
+            self._close_row()
+        market.now_ms = max(market.now_ms, now_ms)
+        self._tell()
+
+    def _begin_row(self) -> None:
+        market = self._state.market
+        if not market.is_over:
+            for account in self._state.accounts.values():
+                account.matching.begin_row(market.bars[market.row])
+
+    def _close_row(self) -> None:
+        market = self._state.market
+        market.now_ms = market.row_end_ms
+        self._tell()
+        for account in self._state.accounts.values():
+            account.matching.end_row()
+        market.row += 1
+        faults = self._state.faults.on_row(market.row - 1 - market.first_row, market.now_ms)
+        self._publish_closes(faults)
+        self._begin_row()
+
+    def _tell(self) -> None:
+        for account in self._state.accounts.values():
+            account.tell_due(self._state.market.now_ms, as_heard=True)
+
+    def _next_s(self) -> float:
+        market = self._state.market
+        if market.is_over:
+            return 0.0
+        times = [account.matching.next_ms() for account in self._state.accounts.values()]
+        upcoming = min([market.row_end_ms, *(one for one in times if one is not None)])
+        return (upcoming - market.now_ms) / 1000 / self._state.config.speed
+
+    async def _nap(self, seconds: float | None) -> None:
+        """Wait for news, or so long at most."""
+        self._news.clear()
+        waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._news.wait())}
+        if seconds is not None:
+            waiting.add(asyncio.ensure_future(self._state.clock.sleep(seconds)))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    # what goes out
+
+    def _publish_open(self) -> None:
+        market, streams = self._state.market, self._state.streams
+        for i, name in enumerate(market.names):
+            for interval in market.intervals():
+                stream = kline_stream(name, interval)
+                candle = market.open_candle(i, interval) if streams.wants(stream) else None
+                if candle is not None:
+                    streams.publish(stream, kline_message(name, interval, candle, market.now_ms))
+            self._publish_prices(i, (market.last_price(i),))
+
+    def _publish_path(self, faults: list[Fault]) -> None:
+        market = self._state.market
+        for i, name in enumerate(market.names):
+            bar = market.bars[market.row - 1, i]
+            quiet = any(fault.kind == "stale" and fault.symbol in (None, name) for fault in faults)
+            if bar["flags"] & BAR_PRESENT and not quiet:
+                self._publish_prices(i, corners(bar))
+
+    def _publish_prices(self, i: int, prices: tuple[float, ...]) -> None:
+        market, streams = self._state.market, self._state.streams
+        name = market.names[i]
+        stream = f"{name.lower()}@"
+        half = self._state.config.spread.half_spread_bps / 1e4
+        for price in prices:
+            self._number += 1
+            streams.publish(stream + "trade", trade_message(name, self._number, price, 1.0, market.now_ms))
+            bid, ask = (market.on_tick(i, price * (1 + side * half)) for side in (-1, 1))
+            streams.publish(stream + "bookTicker", book_message(name, self._number, bid, ask))
+
+    def _publish_closes(self, faults: list[Fault]) -> None:
+        market = self._state.market
+        held, self._kept_back = self._kept_back, []
+        for i, name in enumerate(market.names):
+            mine = [fault for fault in faults if fault.symbol in (None, name)]
+            for interval in market.intervals():
+                candle = market.closing(i, interval)
+                if candle is not None:
+                    self._publish_close(name, interval, candle, mine)
+        for stream, message in held:
+            self._state.streams.publish(stream, message)
+
+    def _publish_close(self, name: str, interval: str, candle: Candle, faults: list[Fault]) -> None:
+        stream, now_ms = kline_stream(name, interval), self._state.market.now_ms
+        message = kline_message(name, interval, candle, now_ms)
+        kinds = {fault.kind for fault in faults}
+        if kinds & {"kline_gap", "stale"}:
+            return
+        if "kline_out_of_order" in kinds:
+            self._kept_back.append((stream, message))
+            return
+        if "kline_revised" in kinds:
+            wild = replace(candle, high=candle.high * 2, close=candle.close * 1.5, closed=False)
+            self._state.streams.publish(stream, kline_message(name, interval, wild, now_ms))
+        for fault in faults:
+            if fault.kind == "bad_price":
+                message = _with_bad_price(message, fault.price)
+        for _ in range(1 + ("kline_duplicate" in kinds)):
+            self._state.streams.publish(stream, message)
+
+
+def _with_bad_price(message: dict[str, object], kind: str) -> dict[str, object]:
+    kline = message["k"]
+    if not isinstance(kline, dict):
+        return message
+    bad = {}
+    for name in ("o", "h", "l", "c"):
+        price = _BAD[kind] * float(kline[name])
+        bad[name] = "NaN" if price != price else f"{price:.8f}"
+    return message | {"k": kline | bad}

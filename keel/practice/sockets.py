@@ -1,0 +1,126 @@
+"""One WebSocket of a client: what goes out in order, pings and pongs, and the end after its time.
+
+Source: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (pings every 20 s, hanging up after
+a minute without a pong, 24 hours at most)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import count
+from typing import Any, Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from keel.config.practice import SocketsSection
+from keel.domain.clock import Clock
+
+_MOST_WAITING: Final = 100_000
+"""Messages that may wait for a client that does not read before the venue hangs up."""
+_GONE: Final = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
+
+
+class Socket:
+    """Hold a socket. Messages leave in the order in which they were given; none waits for the client."""
+
+    def __init__(self, ws: web.WebSocketResponse, terms: SocketsSection, clock: Clock) -> None:
+        self._ws, self._terms, self._clock = ws, terms, clock
+        self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._numbers = count(1)
+        self._pongs: dict[bytes, asyncio.Event] = {}
+        self._heard_s = clock.monotonic_s()
+        self._mute_until_s = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether it can still be written to."""
+        return not self._ws.closed
+
+    def send(self, message: dict[str, Any] | str) -> None:
+        """Send a message, or a text as it is; a mute socket loses it."""
+        if self._clock.monotonic_s() < self._mute_until_s or self._ws.closed:
+            return
+        self._waiting.put_nowait(message if isinstance(message, str) else json.dumps(message, separators=(",", ":")))
+        if self._waiting.qsize() > _MOST_WAITING:
+            self.abort()
+
+    def mute(self, seconds: float) -> None:
+        """Say nothing for a time, pings included; the socket stays open."""
+        self._mute_until_s = self._clock.monotonic_s() + seconds
+
+    async def is_read(self, within_s: float) -> bool:
+        """Wait until the client has taken all that was sent; say whether it did in time."""
+        if self._ws.closed or self._clock.monotonic_s() < self._mute_until_s:
+            return False
+        mark = f"read-{next(self._numbers)}".encode()
+        self._pongs[mark] = answered = asyncio.Event()
+        self._waiting.put_nowait(mark)
+        try:
+            await asyncio.wait_for(answered.wait(), within_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._pongs.pop(mark, None)
+        return True
+
+    async def serve(self, hear: Callable[[str], Awaitable[None]]) -> None:
+        """Keep the socket until it ends: read what comes, write what waits, ping."""
+        tasks = [asyncio.ensure_future(job) for job in (self._write(), self._ping(), self._end_in_time())]
+        try:
+            await self._read(hear)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End the socket as the protocol wants it."""
+        with suppress(ConnectionError, RuntimeError):
+            await asyncio.wait_for(self._ws.close(code=WSCloseCode.GOING_AWAY), 1.0)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        request = getattr(self._ws, "_req", None)
+        if request is not None and request.transport is not None:
+            request.transport.abort()
+
+    async def _read(self, hear: Callable[[str], Awaitable[None]]) -> None:
+        while True:
+            message = await self._ws.receive()
+            if message.type in _GONE:
+                return
+            if message.type is WSMsgType.PING:
+                await self._ws.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                self._heard_s = self._clock.monotonic_s()
+                answered = self._pongs.get(bytes(message.data))
+                if answered is not None:
+                    answered.set()
+            elif message.type is WSMsgType.TEXT:
+                await hear(message.data)
+
+    async def _write(self) -> None:
+        with suppress(ConnectionError, RuntimeError):
+            while True:
+                message = await self._waiting.get()
+                if isinstance(message, bytes):
+                    await self._ws.ping(message)
+                else:
+                    await self._ws.send_str(message)
+
+    async def _ping(self) -> None:
+        while True:
+            await self._clock.sleep(self._terms.ping_s)
+            now_s = self._clock.monotonic_s()
+            if now_s - self._heard_s > self._terms.pong_s:
+                self.abort()
+                return
+            if now_s >= self._mute_until_s:
+                self._waiting.put_nowait(str(int(now_s * 1000)).encode())
+
+    async def _end_in_time(self) -> None:
+        await self._clock.sleep(self._terms.life_s)
+        await self.close()
