@@ -111,7 +111,7 @@ class LiveSection(Section):
         ge=1000,
         le=600_000,
         description="Time an order must stay unknown to the exchange before it counts as never sent, milliseconds; "
-        "at least venue.recv_window_ms + 10000.",
+        "1000 to 600000, at least venue.recv_window_ms + 10000.",
     )
     decide_timeout_ms: int = Field(
         5000,
@@ -140,5 +140,8 @@ class LiveSection(Section):
         30.0, gt=0, le=365, description="Age above which that file is refused, days; above 0, to 365."
     )
     max_round_trip_ms: float = Field(
-        500.0, gt=0, le=60_000, description="Round trip to the exchange that the doctor allows, milliseconds."
+        500.0,
+        gt=0,
+        le=60_000,
+        description="Round trip to the exchange that the doctor allows, milliseconds; above 0, to 60000.",
     )
