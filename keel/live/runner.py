@@ -28,6 +28,7 @@ from keel.live.sender import Sender
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
+from keel.live.warm_up import WarmUp
 from keel.risk.kill_switch import KillSwitchSampler
 from keel.venues.base import Venue
 
@@ -50,6 +51,10 @@ class Ending:
     exit_code: int
 
 
+def _nowhere(_market_ms: int) -> None:
+    """Do nothing: the market's clock is ours."""
+
+
 @dataclass
 class LiveRunner:
     """Run the parts that `keel.app` has put together, until something ends the run."""
@@ -65,6 +70,7 @@ class LiveRunner:
     sender: Sender
     trader: Trader
     stopper: Stopper
+    warm_up: WarmUp
     gate: BarGate
     blocks: Blocks
     counts: Counts
@@ -73,6 +79,8 @@ class LiveRunner:
     kill: KillSwitchSampler
     paced: Callable[[int], Awaitable[None]] | None = None
     """Told each close whose decision is on the disk and sent: a rehearsal in lockstep waits for it."""
+    reached: Callable[[int], None] = _nowhere
+    """Told how far the market has come, by each bar that closes."""
     offset_ms: Callable[[], Awaitable[float]] | None = None
     """Asks how far our clock is ahead of the venue's."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,6 +124,7 @@ class LiveRunner:
             self.journal.append_lazily(FaultSeen(BARS, refused))
         elif bar.closed:
             self._first_seen_s = self._first_seen_s or self.clock.monotonic_s()
+            self.reached(bar.close_ts_ms)
             self._news.set()
 
     def on_feed(self, state: StreamState, reason: str) -> None:
@@ -136,8 +145,9 @@ class LiveRunner:
         self.blocks.lift(REPORTS)
         self._publish("warming up")
         await self.feed.open(self)
+        rows = await self.warm_up.run()
         self._publish("trading")
-        self.journal.append([Note("trading")])
+        self.journal.append([Note(f"trading, with {rows} bars to look back on")])
 
     async def _finish(self, ending: Ending) -> Ending:
         self._publish("stopping")
@@ -178,6 +188,8 @@ class LiveRunner:
     async def _beat(self) -> None:
         while True:
             self.board.beat()
+            if self.board.stop_asked is not None:
+                self.ask_to_stop(f"asked to by {self.board.stop_asked}")
             await self.clock.sleep(_BEAT_S)
 
     async def _show(self) -> None:
