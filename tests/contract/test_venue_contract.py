@@ -24,18 +24,6 @@ _NUMBERS = count()
 Scenario = Callable[[Rig], Awaitable[None]]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _compiled() -> None:
-    """Let the practice venue's first order compile its matching before a test gives it three seconds."""
-
-    async def first_order() -> None:
-        async with practice_rig(timeout_s=600.0) as rig:
-            await rig.venue.submit(ticket())
-            await rig.pass_bars()
-
-    asyncio.run(first_order())
-
-
 @pytest.fixture(params=list(RIGS))
 def on_venue(request) -> Callable[[Scenario], None]:
     def run(scenario: Scenario) -> None:

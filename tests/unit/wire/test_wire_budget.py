@@ -267,6 +267,13 @@ def test_window_survives_a_restart_and_only_grows(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["binance_retry_after.json"]
 
 
+def test_window_holds_where_it_cannot_be_written_and_that_is_logged(tmp_path, caplog):
+    kept = RetryAfter(tmp_path / "gone")
+    kept.hold(5_000, banned=True)
+    assert kept.left_s(1_000) == 4.0
+    assert "cannot be written" in caplog.text
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"until_ms": "x", "banned": true}', json.dumps({"until_ms": 5})])
 def test_window_that_cannot_be_read_is_refused(tmp_path, text):
     (tmp_path / "binance_retry_after.json").write_text(text)
