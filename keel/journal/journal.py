@@ -44,6 +44,8 @@ from keel.journal.schema import (
 MOST_TEXT: Final = 1000
 """Characters of a free text that are kept."""
 _SNAPSHOTS_KEPT: Final = 3
+_LONG_LOG: Final = 1_000_000
+"""Bytes of the log above which it is put away."""
 _INSERT: Final = insert(ENTRIES)
 
 
@@ -149,8 +151,16 @@ class Journal:
         self._waiting.append(self._row(entry))
 
     def flush(self) -> int:
-        """Write what waits; return the number of the last entry. Raises as `append` does."""
-        return self.append(())
+        """Write what waits, and put a long log away; return the number of the last entry. Raises as `append` does.
+
+        Meant for quiet moments, every second or so: what is done here, no `append` before a send has to wait for.
+        """
+        with self._lock:
+            self.append(())
+            if _log_of(self.path).stat().st_size > _LONG_LOG:
+                with errors_named(self.path):
+                    _outside_transactions(self._connection, "PRAGMA wal_checkpoint(PASSIVE)")
+        return self._last_seq
 
     def has_fill(self, symbol: str, trade_id: str) -> bool:
         """Say whether a trade is booked, on the disk or waiting."""

@@ -39,8 +39,12 @@ _WRITER: Final = {
     "checkpoint_fullfsync": "1",
     "foreign_keys": "1",
     "recursive_triggers": "1",
+    "wal_autocheckpoint": "10000",
 }
-"""Settings of who writes, as SQLite reads them back; synchronous 2 is FULL. The last one lets no REPLACE through."""
+"""Settings of who writes, as SQLite reads them back; synchronous 2 is FULL, recursive_triggers let no REPLACE through.
+
+The log is put away by `flush`, in a quiet moment; the last setting is for those who never call it.
+"""
 _READER: Final = {"busy_timeout": "2000", "query_only": "1"}
 
 METADATA: Final = MetaData()
