@@ -22,6 +22,10 @@ AT_END = -1
 _FILES = "openat,open,creat,truncate,ftruncate,unlink,unlinkat,rename,renameat,renameat2,fsync,fdatasync,lseek"
 _NOT_REPLAYED = "link,linkat,symlinkat,fallocate,copy_file_range,sendfile,sync_file_range,openat2,pwritev2"
 _WRITES = "pwrite64,write,writev,pwritev,sendto,sendmsg"
+_BY_NAME = frozenset(
+    {"openat", "openat2", "open", "creat", "truncate", "unlink", "unlinkat", "rename", "renameat", "renameat2"}
+    | {"link", "linkat", "symlinkat"}
+)
 _CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\((?P<rest>.*)$")
 _RESUMED = re.compile(r"^(?P<pid>\d+) +<\.\.\. \w+ resumed>(?P<rest>.*)$")
 _UNFINISHED = " <unfinished ...>"
@@ -83,6 +87,7 @@ def read_trace(trace: Path, folder: Path) -> Iterator[Step]:
 class _Reader:
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self.cwd = "/"
         self.done = 0
         self.unfinished: dict[str, tuple[str, str, int, bool]] = {}
         self.positions: dict[tuple[str, str], int] = {}
@@ -122,37 +127,35 @@ class _Reader:
         return Step("say", path, began, data=b"".join(_texts(arguments)))
 
     def file_steps(self, name: str, rest: str, result: int, began: int) -> Iterator[Step]:
+        here = re.match(r"AT_FDCWD<([^>]*)>", rest)
+        if here:
+            self.cwd = _unescaped(here[1]).decode()
+        paths = [self.whole(text) for text in _texts(rest)] if name in _BY_NAME else [_path_of(rest)]
+        if not any(map(self.ours, paths)):
+            return
         if name in _NOT_REPLAYED.split(","):
-            if any(map(self.ours, (_path_of(rest), *(text.decode(errors="replace") for text in _texts(rest))))):
-                raise NotImplementedError(f"{name} below {self.folder} is not replayed")
-        elif name in ("openat", "open", "creat"):
-            path = os.path.normpath(_texts(rest)[0].decode())
-            if self.ours(path) and "O_DIRECTORY" not in rest:
-                if "O_CREAT" in rest and path not in self.known:
-                    yield Step("create", path, began)
-                if "O_TRUNC" in rest:
-                    yield Step("truncate", path, began)
-                self.known.add(path)
-                self.positions[str(result), path] = AT_END if "O_APPEND" in rest else 0
-        elif name in ("rename", "renameat", "renameat2"):
-            old, new = (os.path.normpath(text.decode()) for text in _texts(rest))
-            if self.ours(old) or self.ours(new):
-                self.known.discard(old)
-                self.known.add(new)
-                yield Step("rename", old, began, to=new)
-        elif name in ("unlink", "unlinkat"):
-            path = os.path.normpath(_texts(rest)[0].decode())
-            if self.ours(path):
-                self.known.discard(path)
-                yield Step("unlink", path, began)
+            raise NotImplementedError(f"{name} below {self.folder} is not replayed")
+        if name in ("openat", "open", "creat"):
+            yield from self.opened(paths[0], rest, str(result), began)
         elif name == "truncate":
-            path = os.path.normpath(_texts(rest)[0].decode())
-            if self.ours(path):
-                yield Step("truncate", path, began, offset=_number_at_end(rest))
+            yield Step("truncate", paths[0], began, offset=_number_at_end(rest))
+        elif name in _BY_NAME:
+            self.known.discard(paths[0])
+            self.known.update(paths[1:])
+            kind = "rename" if name.startswith("rename") else "unlink"
+            yield Step(kind, paths[0], began, to=paths[1] if kind == "rename" else "")
         else:
-            path = _path_of(rest)
-            if self.ours(path):
-                yield from self.on_descriptor(name, rest, result, began, path)
+            yield from self.on_descriptor(name, rest, result, began, paths[0])
+
+    def opened(self, path: str, rest: str, descriptor: str, began: int) -> Iterator[Step]:
+        if "O_DIRECTORY" in rest:
+            return
+        if "O_CREAT" in rest and path not in self.known:
+            yield Step("create", path, began)
+        if "O_TRUNC" in rest:
+            yield Step("truncate", path, began)
+        self.known.add(path)
+        self.positions[descriptor, path] = AT_END if "O_APPEND" in rest else 0
 
     def on_descriptor(self, name: str, rest: str, result: int, began: int, path: str) -> Iterator[Step]:
         descriptor = rest[: rest.index("<")]
@@ -172,6 +175,9 @@ class _Reader:
             yield Step("write", path, began, offset=offset, data=_texts(rest)[0][:result])
         else:
             raise NotImplementedError(f"{name} to {path} is not replayed")
+
+    def whole(self, path: bytes) -> str:
+        return os.path.normpath(Path(self.cwd) / path.decode(errors="replace"))
 
     def ours(self, path: str) -> bool:
         return path == self.folder or path.startswith(f"{self.folder}/")

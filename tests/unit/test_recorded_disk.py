@@ -126,6 +126,11 @@ def test_call_that_cannot_be_replayed_is_not_passed_over(tmp_path):
         steps_of(tmp_path, "write(a, b'x'); os.link(a, b)")
 
 
+def test_names_below_the_folder_it_runs_in_are_known(tmp_path):
+    program = "os.chdir(folder); write('a', b'x'); sync('a'); write('b', b'y'); sync('.'); os.unlink('b'); sync('.')"
+    assert left(tmp_path, steps_of(tmp_path, program)) == {"a": b"x"}
+
+
 def test_writes_in_sequence_and_at_the_end_are_put_where_they_went(tmp_path):
     program = """
 with open(a, "wb", buffering=0) as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,8 +32,6 @@ def opened(path: Path) -> Journal:
 
 
 def intent(order_id: int) -> OrderIntent:
-    from dataclasses import replace
-
     return OrderIntent(replace(TICKET, client_order_id=f"k{order_id}"), order_id, "because")
 
 
@@ -72,6 +71,9 @@ def write_numbered(path: Path, batches: int, *, sessions: int = 1, snapshots: bo
                 os.write(1, f"{promised}\n".encode())
                 if snapshots and batch % 5 == 0:
                     journal.save_snapshot(promised, {"seq": promised}, "test")
+                    journal.flush()
+            if snapshots:
+                os.write(1, f"{journal.save_copy().name}\n".encode())
 
 
 def check_numbered(journal: Journal | JournalReader, promised: int) -> None:
