@@ -300,6 +300,17 @@ def test_migrations_lead_to_the_declared_tables(path):
     assert ScriptDirectory(str(Path(migrations.__file__).parent)).get_heads() == [schema.REVISION]
 
 
+def test_odd_signs_in_the_path_are_only_a_path(tmp_path):
+    folder = tmp_path / "a b?mode=memory#%41 é"
+    folder.mkdir()
+    path = folder / "live.journal.sqlite"
+    with opened(path) as journal:
+        journal.append([Note("a")])
+        with JournalReader.open(path) as reader:
+            assert reader.last_seq() == 1
+    assert [file.name for file in folder.iterdir()] == [path.name]
+
+
 def test_closed_journal_leaves_one_file(path):
     opened(path).close()
     assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -96,7 +96,8 @@ def test_last_commit_torn_in_any_of_its_pages_is_dropped_whole(left, quick_folde
 
 def test_log_that_went_bad_in_its_middle_is_refused(left, quick_folder):
     """SQLite would open it, and forget every promised entry after the bad byte."""
-    places = [0, 9, 17, 25, *range(LOG_HEAD, left.sizes[-2], FRAME // 3)]
+    heads = [LOG_HEAD + frame * FRAME + at for frame in (0, 6, 7, 8, 23) for at in range(0, FRAME_HEAD, 3)]
+    places = [*range(0, LOG_HEAD, 3), *heads, *range(LOG_HEAD, left.sizes[-2], FRAME // 3)]
     for at in places:
         path = left.put(quick_folder / str(at), log=flipped(left.log, at))
         with pytest.raises(DamagedJournalError, match="went bad in its middle"):
