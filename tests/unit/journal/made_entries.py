@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,13 @@ TICKET = OrderTicket(
     decided_ts_ms=1_700_000_000_000,
     limit_price=Decimal("43210.10"),
 )
+
+
+def fork() -> int:
+    """Fork; other threads of the test's process are not the child's concern, which only appends or waits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def opened(path: Path) -> Journal:

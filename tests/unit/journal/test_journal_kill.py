@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from made_entries import check_numbered, opened, write_numbered
+from made_entries import check_numbered, fork, opened, write_numbered
 
 from keel.domain.errors import UsageError
 from keel.journal.reading import JournalReader
@@ -22,7 +22,7 @@ KILLS_A_JOURNAL = 8
 def forked(work: Callable[[], None]) -> tuple[int, int]:
     """Fork a child that does `work` with its standard output in a pipe; return its process id and the pipe."""
     reading, writing = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             os.dup2(writing, 1)
