@@ -44,8 +44,8 @@ from keel.journal.schema import (
 MOST_TEXT: Final = 1000
 """Characters of a free text that are kept."""
 _SNAPSHOTS_KEPT: Final = 3
-_LONG_LOG: Final = 1_000_000
-"""Bytes of the log above which it is put away."""
+_LONG_LOG: Final = 250
+"""Transactions in the log above which it is put away."""
 _INSERT: Final = insert(ENTRIES)
 
 
@@ -74,6 +74,7 @@ class Journal:
         self._redact = redact
         self._lock = RLock()
         self._waiting: list[dict[str, Any]] = []
+        self._in_log = 0
         with errors_named(path), self._transaction():
             self.tag = str(connection.scalar(select(ABOUT.c.tag)))
             self.name = str(connection.scalar(select(ABOUT.c.name)))
@@ -157,9 +158,10 @@ class Journal:
         """
         with self._lock:
             self.append(())
-            if _log_of(self.path).stat().st_size > _LONG_LOG:
+            if self._in_log > _LONG_LOG:
                 with errors_named(self.path):
                     _outside_transactions(self._connection, "PRAGMA wal_checkpoint(PASSIVE)")
+                self._in_log = 0
         return self._last_seq
 
     def has_fill(self, symbol: str, trade_id: str) -> bool:
@@ -261,6 +263,7 @@ class Journal:
         with errors_named(self.path), self._transaction():
             self._connection.execute(_INSERT, numbered)
         self._last_seq = numbered[-1]["seq"]
+        self._in_log += 1
         order_ids = [row["order_id"] for row in rows if row["order_id"] is not None]
         self._next_order_id = max(self._next_order_id, *(number + 1 for number in order_ids), 0)
 
