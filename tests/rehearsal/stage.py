@@ -79,7 +79,7 @@ class Outcome:
     parts: LiveParts
     entries: list[Entry]
     accounts: dict[str, Any]
-    log: list[dict[str, Any]]
+    log: dict[str, Any]
 
     @property
     def cash(self) -> float:

@@ -55,7 +55,8 @@ def test_a_live_run_comes_to_what_its_backtest_comes_to(tmp_path: Path, symbols:
     booked = [entry.fill for entry in outcome.of_kind(FillBooked)]
     live = [(fill.ts_ms, int(fill.side), float(fill.qty), float(fill.price)) for fill in booked]
     known = fills_of(expected)
-    assert live[: len(known)] == known
+    # Two looks at the venue may tell of the fills of one row in another order.
+    assert sorted(live)[: len(known)] == sorted(known)
     assert len(known) >= 5, "the strategy trades"
     sent = [(entry.order_id, float(entry.ticket.qty)) for entry in outcome.of_kind(OrderIntent)]
     submitted = expected.events[expected.events["kind"] == EventKind.SUBMITTED]
@@ -69,9 +70,9 @@ def test_a_live_run_comes_to_what_its_backtest_comes_to(tmp_path: Path, symbols:
 def test_a_dry_run_calls_no_endpoint_that_trades(tmp_path: Path):
     outcome = asyncio.run(Stage(tmp_path).play(40, dry_run=True))
     assert outcome.of_kind(OrderIntent)
-    asked = {(line.get("method"), line["path"]) for line in outcome.log if "path" in line}
+    asked = [entry["what"] for entry in outcome.log["entries"] if entry["kind"] == "request"]
     assert asked
-    assert not [one for one in asked if one[0] in ("POST", "DELETE", "PUT") and "/api/" in one[1]]
+    assert not [what for what in asked if not what.startswith("GET ") and "/api/" in what]
     assert not outcome.accounts["practice"]["orders"]
 
 
