@@ -104,7 +104,10 @@ this store is running.
     listed = _listed() if universe else ()
     wanted = _wanted(loaded, where, [*(symbol or []), *listed], timeframe, start, end, store, venue)
     with ending_tidily(), alone_in(wanted.store), progress_bar(quiet=as_json) as bar:
-        done = asyncio.run(_fetch_all(link_to(settings_of(where)), wanted, bar))
+        try:
+            done = asyncio.run(_fetch_all(link_to(settings_of(where)), wanted, bar))
+        except KeyboardInterrupt:
+            raise UsageError("interrupted: the bars that have come are stored; run it again to go on") from None
     if as_json:
         sys.stdout.write(json.dumps([_as_tree(one) for one in done], indent=2) + "\n")
     else:

@@ -32,7 +32,8 @@ mode: live
 run: {{name: live, state_dir: {folder}/state, artifacts_dir: {folder}/artifacts, logs_dir: {folder}/logs}}
 dry_run: false
 data: {{store: {folder}/bars, venue: binance, symbols: [BTC/USDT, ETH/USDT], timeframe: 1m}}
-market: {{instrument: {{tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5, fee_currency: base}}}}
+market:
+  instrument: {{tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5, fee_currency: base}}
 strategy: {{class: "keel.strategies.moving_average:MovingAverageCrossover", params: {{short: 5, long: 20}}}}
 account: {{initial_cash: 10000}}
 risk: {{max_order_notional: 500, daily_loss_limit: 100, max_drawdown: 0.2, max_orders_per_min: 10}}
@@ -111,5 +112,6 @@ def _config(store: Path, keys: Mapping[str, Any]) -> PracticeConfig:
         "quality": {"gaps": "off"},
         "market": {"instrument": RULES | {"fee_currency": "base"}},
         "account": {"currency": "USDT"},
+        "limits": {"weight_1m": 1_000_000},  # one venue serves many tests within a minute
     }
     return PracticeConfig.model_validate(given | dict(keys), strict=False)
