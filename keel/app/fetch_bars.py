@@ -68,7 +68,7 @@ def fetch_bars(
         typer.Option(
             help="Day to end before, 00:00 UTC. Default: the last bar that is over.", formats=_DAY, show_default=False
         ),
-    ] = None,  # fmt: skip
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Config that says symbols, timeframe, range, store, venue.", show_default=False)
     ] = None,

@@ -8,6 +8,7 @@ from pydantic import Field, Strict, model_validator
 
 from keel.config.run import Seed
 from keel.config.section import Section, broken_rule
+from keel.domain.timeframe import MS_PER_DAY
 
 REQUEST_KINDS: Final = ("drop_response", "drop_request", "error_after", "error_instead", "slow", "hide_order")
 """Kinds that happen to a request: its answer is lost, it never arrives, it fails after or before it was done."""
@@ -105,7 +106,7 @@ class Fault(Section):
     price: Literal["nan", "zero", "negative", "thousandfold"] = Field(
         "nan", description="What a bad price is: nan, zero, negative or thousandfold."
     )
-    shift_ms: int = Field(0, ge=-86_400_000, le=86_400_000, description="How far the venue's clock jumps.")
+    shift_ms: int = Field(0, ge=-MS_PER_DAY, le=MS_PER_DAY, description="How far the venue's clock jumps.")
     filter: str | None = Field(None, description="Filter that changes, such as LOT_SIZE.")
     values: dict[str, str] = Field({}, description="New values of that filter.")
     asset: str | None = Field(None, description="Asset whose balance changes.")

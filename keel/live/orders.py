@@ -20,6 +20,8 @@ from keel.sim.room import Records
 
 _REMEMBERED: Final = 2000
 """Orders that are over and still known by name: fills may come late."""
+_KEPT_OVER_A_RESTART: Final = 50
+"""Those of them that a restart still knows."""
 _ENDS: Final = {
     VenueStatus.CANCELED: EventKind.CANCELED,
     VenueStatus.EXPIRED: EventKind.EXPIRED,
@@ -89,6 +91,15 @@ class OrderTracker:
         if self.find(order.name) is not None:
             raise ValueError(f"order name {order.name} was used before")
         self._live[order.name] = order
+
+    def remember(self, order: TrackedOrder) -> None:
+        """Know an order again, live or over."""
+        (self._over if order.phase is Phase.OVER else self._live)[order.name] = order
+
+    def remembered(self) -> tuple[TrackedOrder, ...]:
+        """Return what a restart has to know: the live orders and the last ones that ended."""
+        ended = list(self._over.values())[-_KEPT_OVER_A_RESTART:]
+        return (*ended, *self._live.values())
 
     def find(self, name: str) -> TrackedOrder | None:
         """Return an order of ours by its name, live or over."""
@@ -165,6 +176,10 @@ class OrderTracker:
         event["reason"] = reason
         self._finish(order)
         return event
+
+    def refuse_amend(self, order: TrackedOrder, now_ms: int) -> Records:
+        """Return the EVENT, (1,), of a change that the venue does not take."""
+        return self._event(order, EventKind.AMEND_REJECTED, now_ms, now_ms, float(order.left))
 
     def doubt(self, order: TrackedOrder, now_ms: int) -> None:
         """Mark an order of which nobody knows whether it lives."""

@@ -34,16 +34,15 @@ class Row:
 
 
 class BarGate:
-    """Take bars as they come and give rows of N symbols; `last_close_ts_ms` is that of the row before the first."""
+    """Take bars as they come and give rows of N symbols. What comes before it has begun waits."""
 
-    def __init__(
-        self, symbols: Sequence[str], timeframe_ms: int, max_jump: float, last_close_ts_ms: int, timezone: str = "UTC"
-    ) -> None:
+    def __init__(self, symbols: Sequence[str], timeframe_ms: int, max_jump: float, timezone: str = "UTC") -> None:
         self._places = {symbol: i for i, symbol in enumerate(symbols)}
         self._timeframe_ms = timeframe_ms
         self._max_jump = max_jump
         self._timezone = timezone
-        self._last_close_ts_ms = last_close_ts_ms
+        self._last_close_ts_ms = 0
+        self._early: list[LiveBar] | None = []
         self._last_price: dict[str, float] = {}
         self._newest: dict[str, LiveBar] = {}
         self._waiting: dict[int, dict[str, LiveBar]] = {}
@@ -59,12 +58,22 @@ class BarGate:
         """Return the latest close that any bar waits for, or None if none waits."""
         return max(self._waiting, default=None)
 
+    def begin_after(self, close_ts_ms: int) -> None:
+        """Begin with the row after the one that closed then; what came before is taken now."""
+        self._last_close_ts_ms = close_ts_ms
+        early, self._early = self._early or [], None
+        for bar in early:
+            self.take(bar)
+
     def take(self, bar: LiveBar, *, confirmed: bool = False) -> str | None:
         """Take a bar; return why it was not taken, None if it was or is merely still open.
 
         `confirmed` is one that was asked for: a jump is believed then, though its row is marked.
         """
         if bar.symbol not in self._places or not bar.closed:
+            return None
+        if self._early is not None:
+            self._early.append(bar)
             return None
         wrong = self._fault(bar)
         if wrong is not None:

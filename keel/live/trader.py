@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from keel.live.blocks import Blocks
 from keel.live.counts import Counts
 from keel.live.decider import BarHistory, Decider, Thinker, Wanted
 from keel.live.orders import OrderTracker, TrackedOrder
+from keel.live.recovery import LAYOUT, Resumable
 from keel.live.rows import Row
 from keel.live.sender import Sender
 from keel.live.tickets import ticket_of
@@ -51,6 +52,9 @@ class Rehearsal(Protocol):
     def record_of(self, order_id: int) -> Records | None:
         """Return an order as the market has it, ORDER (1,)."""
 
+    def amend_record(self, order: np.void) -> None:
+        """Take the change that an ORDER record has on its way."""
+
 
 @dataclass
 class Trader:
@@ -69,8 +73,7 @@ class Trader:
     blocks: Blocks
     counts: Counts
     hashes: Sequence[int]
-    state: Callable[[], Mapping[str, Any]]
-    """Gives what a restart needs, as it stands now."""
+    resumable: Resumable
     rehearsal: Rehearsal | None = None
     lines: list[DecisionLine] = field(default_factory=list)
     _failed_in_a_row: int = 0
@@ -88,9 +91,10 @@ class Trader:
         before = self.desk.trading_state
         self.desk.close_row(row.bars, self.clock.now_ms())
         self.history.append(row.bars)
+        self.resumable.close_ts_ms = row.close_ts_ms
         entries: list[Entry] = [BarsSeen(row.close_ts_ms, row.seen), *self._latches(before)]
         if not decides:
-            self.journal.append([*entries, Note(f"the close at {row.close_ts_ms} is only booked: it came too late")])
+            self._write([*entries, Note(f"the close at {row.close_ts_ms} is only booked: it came too late")])
             return
         wanted, decide_ms = await self._think(entries)
         if wanted is None:
@@ -111,11 +115,12 @@ class Trader:
                 self.desk.follow(there)
 
     async def _think(self, entries: list[Entry]) -> tuple[Wanted | None, float]:
-        """Return what the strategy wants; None, with an entry that says why, where it says nothing that can be meant."""
+        """Return what the strategy wants; None, with an entry that says why, where that cannot be meant."""
         panel = self.history.panel()
         started_s = self.clock.monotonic_s()
         try:
-            wanted = await self.thinker.run(lambda: self.decider.decide(panel), self.config.live.decide_timeout_ms / _MS_PER_S)
+            timeout_s = self.config.live.decide_timeout_ms / _MS_PER_S
+            wanted = await self.thinker.run(lambda: self.decider.decide(panel), timeout_s)
         except (UsageError, TimeoutError) as error:
             self.counts.strategy_failures += 1
             self._failed_in_a_row += 1
@@ -123,7 +128,8 @@ class Trader:
             self.blocks.put("strategy", f"the strategy gave no decision: {error}")
             if self._failed_in_a_row >= self.config.live.strategy_failures:
                 self._write(entries)
-                raise HaltTradingError(f"{self._failed_in_a_row} closes in a row without a decision: {error}") from None
+                told = f"{self._failed_in_a_row} closes in a row without a decision: {error}"
+                raise HaltTradingError(told) from None
             return None, 0.0
         decide_ms = (self.clock.monotonic_s() - started_s) * _MS_PER_S
         self._failed_in_a_row = 0
@@ -152,9 +158,7 @@ class Trader:
         self._signal_ms = now_ms
         return self._signal_tokens >= 1.0
 
-    async def _carry_out(
-        self, row: Row, wanted: Wanted, sent: Sent, entries: list[Entry], decide_ms: float
-    ) -> None:
+    async def _carry_out(self, row: Row, wanted: Wanted, sent: Sent, entries: list[Entry], decide_ms: float) -> None:
         orders = [self._tracked(order) for order in sent.orders]
         cancels = [order for order in map(self._of_desk, sent.cancels) if order is not None]
         why = self._reasons(row, wanted, sent)
@@ -169,13 +173,24 @@ class Trader:
             return
         await self.sender.send(orders)
         await self.sender.cancel_journalled(cancels)
+        await self._amend(sent.amends)
         if orders:
             self.counts.close_to_sent.add(float(self.clock.now_ms() - row.close_ts_ms))
+
+    async def _amend(self, amends: Records) -> None:
+        """Change orders where the market is ours; a venue's own rules for that differ, and there it is refused."""
+        now_ms = self.clock.now_ms()
+        for record in amends:
+            order = self._of_desk(record)
+            if order is not None and self.rehearsal is not None:
+                self.rehearsal.amend_record(record)
+            elif order is not None:
+                self.desk.hear(self.tracker.refuse_amend(order, now_ms))
 
     def _write(self, entries: Sequence[Entry]) -> bool:
         """Put entries on the disk, with the state they lead to; False, and nothing may be sent, where it refuses."""
         try:
-            self.journal.append(entries, self.state())
+            self.journal.append(entries, self.resumable.capture(), LAYOUT)
         except UsageError as error:
             self.blocks.put("journal", f"the journal cannot be written: {error}")
             return False
@@ -217,9 +232,11 @@ class Trader:
             told[self.symbols[event["instrument"]]].append(f"{EventKind.DENIED.name.lower()} {reason}")
         self.counts.denied += len(sent.denials)
         held = "; ".join(self.blocks.reasons)
-        words = {symbol: "; ".join(parts) or (f"nothing: {held}" if held else "nothing to do") for symbol, parts in told.items()}
-        for symbol, weight in zip(self.symbols, wanted.weights, strict=True):
+        nothing = f"nothing: {held}" if held else "nothing to do"
+        words = {symbol: "; ".join(parts) or nothing for symbol, parts in told.items()}
+        for symbol, weight in zip(self.symbols, wanted.weights.tolist(), strict=True):
             if told[symbol] or not math.isnan(weight):
-                self.lines.append(DecisionLine(row.close_ts_ms, symbol, round(float(weight), _WEIGHT_DIGITS), words[symbol]))
+                shown = round(weight, _WEIGHT_DIGITS)
+                self.lines.append(DecisionLine(row.close_ts_ms, symbol, shown, words[symbol]))
         del self.lines[:-_LINES_KEPT]
         return words

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from keel.domain.timeframe import MS_PER_DAY
 from keel.practice.account import Account
 from keel.practice.amounts import text
 from keel.practice.asked import Asked
@@ -14,7 +15,6 @@ from keel.practice.endpoints import Call, Endpoint
 from keel.practice.orders import Order
 from keel.practice.refusals import NAME_RANGE, SYMBOL_RANGE, Refusal, missing, no_such_order
 
-_DAY_MS: Final = 86_400_000
 _BPS: Final = 10_000.0
 
 
@@ -152,7 +152,7 @@ def _symbol(call: Call) -> str:
 
 def _span(call: Call) -> tuple[int, int]:
     since, until = call.asked.whole("startTime"), call.asked.whole("endTime")
-    if since is not None and until is not None and until - since > _DAY_MS:
+    if since is not None and until is not None and until - since > MS_PER_DAY:
         raise Refusal(-1127, "More than 24 hours between startTime and endTime.")
     return since or 0, 2**62 if until is None else until
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+
+import numpy as np
 
 from keel.config.practice import PracticeAccount, PracticeConfig
 from keel.domain.clock import Clock
 from keel.domain.instrument import Instrument
+from keel.domain.layout import BAR, BAR_PRESENT, RUN, SLOT
 from keel.domain.orders import TimeInForce
 from keel.practice.account import Account, Numbers
-from keel.practice.amounts import exact
+from keel.practice.amounts import ZERO, exact
 from keel.practice.ledger import Ledger
 from keel.practice.limits import OrderLimits
 from keel.practice.market import Market
 from keel.practice.matching import Matching
+from keel.practice.orders import Order
 from keel.practice.symbol_rules import SymbolRules
 from keel.sim.exchange import Exchange
 from keel.sim.parameters import run_records, slot_records
@@ -64,3 +69,20 @@ def _matching(
     for i, slot in enumerate(slots):
         slot["qty"][:] = float(ledger.total(market.assets(i)[0]))
     return Matching(Exchange(run, slots), TimeInForce[config.execution.time_in_force.upper()])
+
+
+def load_matching() -> None:
+    """Load the compiled simulator before anybody waits for it: the first call of each of its parts takes a while."""
+    run, slots, bars = np.zeros(1, RUN), np.zeros(1, SLOT), np.zeros(1, BAR)
+    run["cash"] = 1.0
+    for name in ("open", "high", "low", "close"):
+        bars[name] = 1.0
+    bars["close_ts_ms"], bars["flags"] = 60_000, BAR_PRESENT
+    matching = Matching(Exchange(run, slots), TimeInForce.GTC)
+    matching.watch(bars)
+    bars["open_ts_ms"], bars["close_ts_ms"] = 60_000, 120_000
+    order = Order(1, 0, "", "", "BUY", "MARKET", "GTC", Decimal("0.5"), ZERO, ZERO, None, ZERO, 60_000)
+    matching.submit(order, 60_000)
+    matching.cancel(1, 60_000)
+    matching.begin_row(bars)
+    matching.end_row()

@@ -19,7 +19,7 @@ from keel.domain.errors import DataError, UsageError, reason_of
 from keel.domain.instrument import Instrument
 from keel.practice.account import Numbers
 from keel.practice.acts import Acts
-from keel.practice.books import open_account, symbol_rules
+from keel.practice.books import load_matching, open_account, symbol_rules
 from keel.practice.control import ControlDoor
 from keel.practice.faults import FaultDesk
 from keel.practice.limits import RequestLimits
@@ -77,6 +77,7 @@ class PracticeVenue:
 
     async def start(self) -> None:
         """Listen, and let the market begin. Raises UsageError if the port is taken."""
+        load_matching()
         self._runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         try:

@@ -63,11 +63,16 @@ def execution_report(
         "Q": text(order.quote_quantity),
         "V": "NONE",
     }
+    return report | _extras(order)
+
+
+def _extras(order: Order) -> Message:
+    extras: Message = {}
     if order.working_ms >= 0:
-        report["W"] = order.working_ms
+        extras["W"] = order.working_ms
     if order.trailing_bips is not None:
-        report |= {"d": order.trailing_bips, "D": order.time_ms}
-    return report
+        extras |= {"d": order.trailing_bips, "D": order.time_ms}
+    return extras
 
 
 def account_position(ledger: Ledger, assets: tuple[str, ...], ts_ms: int, told_ms: int) -> Message:

@@ -181,7 +181,7 @@ class Exchange(LiveRoom):
         self._before = {name: getattr(self, name).copy() for name in _STATE}
         self._play()
         again = self._row_events(self._started)[: len(self._played)]
-        if again.tobytes() != self._played.tobytes():
+        if not _alike(again, self._played):
             raise RuntimeError("what arrived in a row has changed what was told of it before")
 
     def _play(self) -> None:
@@ -196,3 +196,9 @@ def _venue_s_own(events: Records) -> Records:
     """Leave out what is our own doing."""
     own: Records = events[~np.isin(events["kind"], _OURS)]
     return own
+
+
+def _alike(events: Records, others: Records) -> bool:
+    """Say whether events are the same to the bit; what lies between their fields says nothing."""
+    names = events.dtype.names or ()
+    return len(events) == len(others) and all(events[name].tobytes() == others[name].tobytes() for name in names)

@@ -62,7 +62,7 @@ class LiveRoom(Room):
         self._begun = False
 
     def capture(self) -> dict[str, Any]:
-        """Return all that the run has come to, as values that JSON can hold; parameters and bars are not among it."""
+        """Return what the run has come to, as values that JSON can hold: no parameters, and of bars the last."""
         run, tape = self._run[0], self._tape
         waiting = np.arange(int(run["tape_head"]), int(run["tape_tail"])) & (len(tape) - 1)
         orders = self._orders[: int(run["n_orders"])].copy()
@@ -70,15 +70,19 @@ class LiveRoom(Room):
         return {
             "run": _values(run, RUN_STATE),
             "slots": [_values(slot, SLOT_STATE) for slot in self._slots],
+            "bars": [_values(self._bars[slot["bar_row"], i], BAR.names or ()) for i, slot in enumerate(self._slots)],
             "orders": [_values(order, ORDER.names or ()) for order in orders],
             "waiting": [_values(event, EVENT.names or ()) for event in tape[waiting] if event["known_row"] < 0],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where a captured run stood, on the bars that have passed here. Raises ValueError for another run's."""
+        """Go on where a captured run stood, before any row is taken. Raises ValueError for another run's."""
         if len(state["slots"]) != len(self._slots):
             raise ValueError(f"it is of {len(state['slots'])} instruments, there are {len(self._slots)}")
         run, n = self._run[0], len(state["orders"])
+        for record, values in zip(self._bars[0], state["bars"], strict=True):
+            _fill(record, values)
+        run["row"] = 1
         self._orders = np.zeros(max(len(self._orders), 2 * n), ORDER)
         _fill(self._run[0], state["run"])
         for record, values in zip(self._slots, state["slots"], strict=True):

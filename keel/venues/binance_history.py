@@ -104,14 +104,16 @@ async def _learn_from_history(link: BinanceLink, wire_symbol: str, unknown: Sequ
 
 async def _order(link: BinanceLink, wire_symbol: str, number: str) -> _Row | None:
     try:
-        return await link.ask(_ORDER_WEIGHT, lambda client: client.get_order(symbol=wire_symbol, orderId=number))
+        order: _Row = await link.ask(_ORDER_WEIGHT, lambda client: client.get_order(symbol=wire_symbol, orderId=number))
     except RefusedError as error:
         if error.code == NO_SUCH_ORDER:
             return None
         raise
+    return order
 
 
 async def _orders(link: BinanceLink, wire_symbol: str, first: int) -> Sequence[_Row]:
-    return await link.ask(
+    page: Sequence[_Row] = await link.ask(
         _ORDERS_WEIGHT, lambda client: client.get_all_orders(symbol=wire_symbol, orderId=first, limit=_PAGE)
     )
+    return page

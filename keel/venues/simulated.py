@@ -115,13 +115,6 @@ class SimulatedVenue:
             return CancelResult(Outcome.DONE, already_final=True)
         return CancelResult(Outcome.DONE)
 
-    async def amend(self, ticket: OrderTicket) -> SubmitResult:
-        """Take the change that an order's own record has on its way. Raises ValueError for one without a record."""
-        if ticket.record is None:
-            raise ValueError(f"{ticket.client_order_id}: a simulated venue changes orders of our desk only")
-        self._exchange.amend(np.array([ticket.record], ORDER))
-        return SubmitResult(Outcome.DONE)
-
     async def order(self, ref: OrderRef) -> OrderState | None:
         """Return an order that is not forgotten yet."""
         order_id = self._id_of(ref)
@@ -152,6 +145,16 @@ class SimulatedVenue:
         for event in heard[heard["order_id"] >= 0]:
             self._report(event)
         return heard[heard["order_id"] < 0]
+
+    def amend_record(self, order: np.void) -> None:
+        """Take the change that an ORDER record has on its way."""
+        self._exchange.amend(np.array([order], ORDER))
+
+    def adopt(self, ticket: OrderTicket) -> None:
+        """Know an order of a run that goes on, which the exchange has already. Raises ValueError without a record."""
+        if ticket.record is None:
+            raise ValueError(f"{ticket.client_order_id}: a simulated venue knows orders of our desk only")
+        self._tickets[int(ticket.record["id"])] = ticket
 
     def watch_row(self, bars: Records) -> None:
         """Let a row, BAR (N,), pass before trading begins."""

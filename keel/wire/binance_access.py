@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from keel.domain.errors import HaltTradingError, RetryableError
 from keel.wire.binance_link import BinanceLink
+from keel.wire.retry_after import BannedError
 
 _PERMISSIONS_WEIGHT, _ACCOUNT_WEIGHT = 1, 20
-_NOT_OURS: Final = "-2015"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +30,9 @@ async def read_key_access(link: BinanceLink) -> KeyAccess:
     try:
         account = await link.ask(_ACCOUNT_WEIGHT, lambda client: client.get_account())
         limits = await _restrictions(link)
+    except BannedError:
+        raise
     except HaltTradingError as error:
-        if "banned" in str(error):
-            raise
         return KeyAccess(accepted=False, may_trade=False, may_withdraw=None, reason=str(error))
     may_trade = account.get("canTrade") is True
     if limits is None:

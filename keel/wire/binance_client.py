@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 import aiohttp
 
 from keel.domain.clock import WallClock
+from keel.domain.errors import GateRefusedError
 from keel.wire.addresses import Addresses, Environment, refuse_elsewhere
 from keel.wire.sdk import AsyncClient, BaseClient, BinanceSocketManager
 
@@ -76,7 +77,11 @@ def make_client(
     client: BinanceClient = _kept_to(addresses, recv_window_ms, venue_ms, heard)(
         key, secret, requests_params=each_request, session_params={"timeout": timeout}
     )
-    refuse_elsewhere(addresses.environment, _used(client, addresses))
+    try:
+        refuse_elsewhere(addresses.environment, _used(client, addresses))
+    except GateRefusedError:
+        client.session.detach()  # it has connected to nothing
+        raise
     return client
 
 

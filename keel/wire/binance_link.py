@@ -23,7 +23,7 @@ from keel.wire.binance_client import BinanceClient, make_client
 from keel.wire.binance_faults import TOO_MANY_ORDERS, Fault, fault_of
 from keel.wire.budget import Budget, Spend
 from keel.wire.clock_sync import ClockSync
-from keel.wire.retry_after import RetryAfter
+from keel.wire.retry_after import BannedError, RetryAfter
 
 Call = Callable[[BinanceClient], Awaitable[Any]]
 """A call of the SDK; each call of it is one request."""
@@ -235,7 +235,7 @@ class BinanceLink:
         if fault.shut_out:
             return HaltTradingError(f"Binance shuts us out: {fault.reason}")
         if fault.banned:
-            return HaltTradingError(f"Binance has banned our address for {fault.pause_s:.0f} s: {fault.reason}")
+            return BannedError(f"Binance has banned our address for {fault.pause_s:.0f} s: {fault.reason}")
         if fault.outcome is Outcome.REFUSED:
             return RefusedError(fault)
         return NoAnswerError(fault)

@@ -10,9 +10,9 @@ from enum import IntEnum
 from typing import Any, Final, NoReturn, cast
 
 from keel.domain.clock import Clock
-from keel.domain.errors import HaltTradingError, RetryableError
+from keel.domain.errors import RetryableError
 from keel.wire.rate_window import LimitKind, RateLimit, RateWindow
-from keel.wire.retry_after import RetryAfter
+from keel.wire.retry_after import BannedError, RetryAfter
 
 DOCUMENTED: Final = (
     RateLimit("REQUEST_WEIGHT", 60, 6000),
@@ -72,7 +72,7 @@ class Budget:
     async def acquire(self, spend: Spend, weight: int, within_s: float) -> None:
         """Wait until a request of this weight may go, and count it.
 
-        Raises HaltTradingError while our address is banned, RetryableError where it may not go within the time.
+        Raises BannedError while our address is banned, RetryableError where it may not go within the time.
         """
         end_s = self._clock.monotonic_s() + within_s
         with self._in_line(spend):
@@ -151,7 +151,7 @@ class Budget:
     def _turn_away(self, spend: Spend, wait_s: float) -> NoReturn:
         now_ms = self._clock.wall_ms()
         if self._retry_after.is_ban(now_ms):
-            raise HaltTradingError(f"Binance has banned our address; it may be asked again in {wait_s:.0f} s")
+            raise BannedError(f"Binance has banned our address; it may be asked again in {wait_s:.0f} s")
         if self._retry_after.left_s(now_ms) > 0:
             raise RetryableError(f"Binance wants no request for another {wait_s:.0f} s")
         raise RetryableError(f"a request ({spend.name.lower()}) would pass Binance's rate limits for {wait_s:.1f} s")

@@ -39,6 +39,7 @@ class RateWindow:
 
     def add(self, now_s: float, amount: int) -> None:
         """Count a use."""
+        self._forget(now_s)
         bucket = int(now_s // self._width_s)
         if self._uses and self._uses[-1][0] == bucket:
             self._uses[-1][1] += amount

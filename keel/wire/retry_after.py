@@ -7,9 +7,13 @@ import os
 from pathlib import Path
 from typing import Final
 
-from keel.domain.errors import GateRefusedError
+from keel.domain.errors import GateRefusedError, HaltTradingError
 
 _NAME: Final = "binance_retry_after.json"
+
+
+class BannedError(HaltTradingError):
+    """Report that the exchange takes nothing from our address for a time."""
 
 
 class RetryAfter:

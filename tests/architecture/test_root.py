@@ -10,7 +10,7 @@ from tree import ROOT
 DRAWN = {
     *(".ci", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"),
     *("constraints.txt", "pyproject.toml", "script_backtest.py", "script_eval.py", "train_model_multi_patch.py"),
-    *("benchmarks", "configs", "docs", "keel", "scripts", "tests"),
+    *("benchmarks", "configs", "docs", "keel", "scripts", "services", "tests"),
 }
 
 

@@ -86,7 +86,7 @@ class BinanceFeed:
         found: list[LiveBar] = []
         while start_ms < end_ms:
             rows = await self._page(symbol, start_ms, end_ms)
-            now_ms = self._link.clock.now_ms()
+            now_ms = self._now_ms()
             page = [bar_of_row(symbol, row, now_ms) for row in rows]
             found += [bar for bar in page if bar.closed and start_ms <= bar.open_ts_ms < end_ms]
             if len(page) < _PAGE:
@@ -112,9 +112,13 @@ class BinanceFeed:
             return
         for symbol in self._ours:
             longer = self._longer.setdefault(symbol, LongerBars(symbol, self._base, self._timeframe))
-            now_ms = self._link.clock.now_ms()
+            now_ms = self._now_ms()
             for part in await self._read(symbol, longer.frame_ms(now_ms), now_ms):
                 self._tell(longer.add(part))
+
+    def _now_ms(self) -> int:
+        # by the exchange's clock: with ours ahead, its open bar would pass for a closed one
+        return self._link.clock.now_ms() + int(self._link.sync.offset_ms)
 
     def _hear(self, event: dict[str, Any]) -> None:
         if event.get("e") != "kline":

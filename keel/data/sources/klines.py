@@ -10,7 +10,7 @@ from keel.domain.timeframe import timeframe_ms
 from keel.domain.venue_messages import LiveBar
 
 NATIVE: Final = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "1w")
-"""Timeframes whose bars Binance counts as Keel does. Its 3d are counted from days of its own, its 1M are no timeframe."""
+"""Timeframes whose bars Binance counts as Keel does: not its 3d, counted from a day of its own, nor its months."""
 _MS_PER_WEEK: Final = timeframe_ms("1w")
 
 
