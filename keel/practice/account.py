@@ -169,6 +169,10 @@ class Account:
         pair = self.lists.get(order.list_id)
         if pair is None:
             return
+        if order.status == "FILLED":
+            for other in pair.members:
+                if other.is_open:
+                    self.matching.end_dust(other.order_id, told_ms)
         starts = kind is EventKind.ACCEPTED and order is pair.members[-1]
         if starts or not (order.is_open or pair.is_open):
             done = not pair.is_open

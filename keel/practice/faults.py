@@ -55,7 +55,7 @@ class FaultDesk:
         else:
             self._pending.append(_Pending(fault, fault.nth - 1))
 
-    def on_request(self, what: str) -> list[Fault]:
+    def on_request(self, what: str, *, signed: bool) -> list[Fault]:
         """Return the faults that happen to a request such as `POST /api/v3/order`; others may begin by it."""
         started = []
         for pending in [one for one in self._pending if one.fault.request == what]:
@@ -66,7 +66,8 @@ class FaultDesk:
                 started.append(pending.fault)
         for fault in started:
             self._start(fault)
-        self._draw_for_request(what)
+        if signed:
+            self._draw_for_request(what)
         return self._take(REQUEST_KINDS, lambda fault: fault.request in (None, what))
 
     def on_row(self, row: int, now_ms: int) -> list[Fault]:

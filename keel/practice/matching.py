@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from keel.domain.ids import ClientOrderId
 from keel.domain.layout import ORDER
-from keel.domain.orders import OrderSide, OrderType, TimeInForce
+from keel.domain.orders import OrderSide, OrderType, Reason, TimeInForce
 from keel.practice.orders import Order
 from keel.sim.exchange import Exchange
 
@@ -25,6 +25,8 @@ _LIVES: Final = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInFo
 _NOBODY: Final = -1
 _NEVER: Final = -1
 _BIPS: Final = 10_000.0
+_DUST: Final = 5e-9
+"""Half of the smallest amount of the wire."""
 _FIRST_FOREIGN: Final = 1 << 19
 _FOREIGN: Final = 1 << 19
 """Numbers that stand in the draw key of orders whose name is not Keel's; it has room for 20 bits."""
@@ -59,6 +61,12 @@ class Matching:
     def cancel(self, order_id: int, now_ms: int) -> None:
         """Send a cancel on its way."""
         self._exchange.cancel(order_id, now_ms, now_ms)
+
+    def end_dust(self, order_id: int, now_ms: int) -> None:
+        """End what is left of an order whose partner was filled, if it is nothing but rounding."""
+        found = self._exchange.order(order_id)
+        if found is not None and float(found[0]["qty"] - found[0]["filled_qty"]) < _DUST:
+            self._exchange.cancel(order_id, now_ms, now_ms, Reason.LINKED_FILL)
 
     def due(self, now_ms: int, *, as_heard: bool) -> list[np.void]:
         """Return the EVENT records that a client may hear of by now: as they are heard, or as they happened."""

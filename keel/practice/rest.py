@@ -37,7 +37,8 @@ class RestDoor:
         entry = self._state.log.note("request", what, self._state.market.now_ms)
         if self._state.is_out():
             return self._drop(request, entry, "outage")
-        faults = self._state.faults.on_request(what)
+        known = ENDPOINTS.get(what)
+        faults = self._state.faults.on_request(what, signed=known is not None and known.signed)
         kinds = {fault.kind for fault in faults}
         if self._state.is_out() or "drop_request" in kinds:
             return self._drop(request, entry, "drop_request")

@@ -74,8 +74,8 @@ class UserStreams:
             return []
         if self._faults.on_report("duplicate_report", symbol):
             return [message, message]
-        if message["X"] != "FILLED" and self._faults.on_report("cancel_before_fill", symbol):
-            self._held["fill", name] = message
-            return []
         held = self._held.pop(("fill", name), None)
+        if message["X"] != "FILLED" and (held is not None or self._faults.on_report("cancel_before_fill", symbol)):
+            self._held["fill", name] = message
+            return [] if held is None else [held]
         return [message] if held is None else [held, message]

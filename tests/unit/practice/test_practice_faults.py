@@ -1,0 +1,413 @@
+"""Faults of the practice venue: each happens when it is asked for, as often as it is asked for, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import aiohttp
+import pytest
+from made_venue import KLINES, MINUTE_MS, SYMBOL, BinanceAPIException, made_config, running
+
+FAST = {"latency": {"base_ms": 50, "response_ms": 10, "jitter_ms": 0, "jitter_sigma": 0}}
+POST = "POST /api/v3/order"
+NOT_ANSWERED = (aiohttp.ClientError, asyncio.TimeoutError)
+
+
+async def _reports(user):
+    found = []
+    while user._queue.qsize():
+        found.append(await user.recv())
+    return [one for one in found if one["e"] == "executionReport"]
+
+
+async def _orders(client):
+    return (await client.get("accounts"))["practice"]["orders"]
+
+
+async def _next_kline(client, bars, *, decide=True):
+    if decide:
+        await client.decide()
+    return (await asyncio.wait_for(bars.recv(), 5))["data"]["k"]
+
+
+def test_answer_is_lost_after_the_order_was_taken(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder, faults=[{"kind": "drop_response", "request": POST}])) as client:
+            with pytest.raises(NOT_ANSWERED):
+                await client.market("BUY", "0.01", newClientOrderId="lost")
+            assert [one["clientOrderId"] for one in await _orders(client)] == ["lost"]
+            assert (await client.sdk.get_order(symbol=SYMBOL, origClientOrderId="lost"))["status"] == "NEW"
+            await client.market("BUY", "0.01")  # only the first was hit
+            log = await client.get("log")
+            assert log["counts"]["fault drop_response"] == 1
+            assert [one["fault"] for one in log["entries"] if one["kind"] == "request" and "fault" in one] == [
+                "drop_response"
+            ]
+
+    asyncio.run(scenario())
+
+
+def test_request_is_lost_before_it_was_seen(bar_folder):
+    async def scenario():
+        fault = {"kind": "drop_request", "request": POST, "nth": 2, "count": 2}
+        async with running(made_config(bar_folder, faults=[fault])) as client:
+            await client.market("BUY", "0.001")
+            for _ in range(2):
+                with pytest.raises(NOT_ANSWERED):
+                    await client.market("BUY", "0.001")
+            await client.market("BUY", "0.001")
+            assert len(await _orders(client)) == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("kind", "taken"), [("error_after", 1), ("error_instead", 0)])
+def test_error_comes_after_the_order_was_taken_or_in_its_place(bar_folder, kind, taken):
+    async def scenario():
+        async with running(made_config(bar_folder, faults=[{"kind": kind, "request": POST}])) as client:
+            with pytest.raises(BinanceAPIException) as error:
+                await client.market("BUY", "0.01")
+            assert (error.value.status_code, error.value.code) == (503, -1007)
+            assert len(await _orders(client)) == taken
+
+    asyncio.run(scenario())
+
+
+def test_refusals_are_scripted_by_code(bar_folder):
+    async def scenario():
+        told = "Account has insufficient balance for requested action."
+        fault = {"kind": "error_instead", "request": POST, "status": 400, "code": -2010, "message": told}
+        async with running(made_config(bar_folder, faults=[fault])) as client:
+            with pytest.raises(BinanceAPIException, match="-2010.*insufficient"):
+                await client.market("BUY", "0.01")
+
+    asyncio.run(scenario())
+
+
+def test_order_is_not_found_for_a_time(bar_folder):
+    async def scenario():
+        fault = {"kind": "hide_order", "request": POST, "seconds": 0.3}
+        async with running(made_config(bar_folder, faults=[fault])) as client:
+            await client.market("BUY", "0.01", newClientOrderId="hidden")
+            with pytest.raises(BinanceAPIException, match="-2013"):
+                await client.sdk.get_order(symbol=SYMBOL, origClientOrderId="hidden")
+            await asyncio.sleep(0.35)
+            assert (await client.sdk.get_order(symbol=SYMBOL, origClientOrderId="hidden"))["status"] == "NEW"
+
+    asyncio.run(scenario())
+
+
+def test_answer_is_slow(bar_folder):
+    async def scenario():
+        fault = {"kind": "slow", "request": "GET /api/v3/account", "seconds": 0.3}
+        async with running(made_config(bar_folder, faults=[fault])) as client:
+            loop = asyncio.get_running_loop()
+            times = [loop.time()]
+            for _ in range(2):
+                await client.sdk.get_account()
+                times.append(loop.time())
+            assert times[1] - times[0] >= 0.3 > times[2] - times[1]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("duplicate_report", ["NEW", "TRADE", "TRADE"]),
+        ("fill_before_ack", ["TRADE", "NEW"]),
+        ("drop_fill", ["NEW"]),
+    ],
+)
+def test_reports_of_a_fill_come_wrong(bar_folder, kind, told):
+    async def scenario():
+        async with running(made_config(bar_folder, **FAST, faults=[{"kind": kind}])) as client:
+            user, bars = await client.listen_user(), await client.listen(KLINES)
+            await _next_kline(client, bars, decide=False)
+            for expected in (told, ["NEW", "TRADE"]):  # the second order's come right
+                await client.market("BUY", "0.01")
+                await _next_kline(client, bars)
+                reports = await _reports(user)
+                assert [one["x"] for one in reports] == expected
+            if kind == "duplicate_report":
+                assert len(await client.sdk.get_my_trades(symbol=SYMBOL)) == 2  # it was told twice, and is one
+
+    asyncio.run(scenario())
+
+
+def test_cancel_is_told_before_the_last_fill(bar_folder):
+    async def scenario():
+        config = made_config(
+            bar_folder, **FAST, execution={"max_participation": 0.001}, faults=[{"kind": "cancel_before_fill"}]
+        )
+        async with running(config) as client:
+            user, bars = await client.listen_user(), await client.listen(KLINES)
+            await _next_kline(client, bars, decide=False)
+            order = await client.market("BUY", "1")
+            await _next_kline(client, bars)
+            await client.sdk.cancel_order(symbol=SYMBOL, orderId=order["orderId"])
+            await _next_kline(client, bars)
+            kinds = [one["x"] for one in await _reports(user)]
+            assert kinds[-2:] == ["CANCELED", "TRADE"]
+            state = await client.sdk.get_order(symbol=SYMBOL, orderId=order["orderId"])
+            assert state["status"] == "CANCELED"
+            assert float(state["executedQty"]) > 0
+
+    asyncio.run(scenario())
+
+
+def test_bars_are_left_out_doubled_revised_and_out_of_order(bar_folder):
+    async def scenario():
+        faults = [
+            {"kind": "kline_gap", "row": 2},
+            {"kind": "kline_duplicate", "row": 4},
+            {"kind": "kline_out_of_order", "row": 6},
+            {"kind": "kline_revised", "row": 9},
+        ]
+        config = made_config(bar_folder, faults=faults, sockets={"queue_s": 0.1})
+        async with running(config) as client:
+            bars = await client.listen(KLINES)
+            first = await _next_kline(client, bars, decide=False)
+            seen = [first]
+            while seen[-1]["t"] < first["t"] + 10 * MINUTE_MS:
+                seen.append(await _next_kline(client, bars))
+            rows = [((one["t"] - first["t"]) // MINUTE_MS, one["x"]) for one in seen]
+            wanted = [0, 1, 3, 4, 4, 5, 7, 6, 8]
+            assert rows == [(row, True) for row in wanted] + [(9, False), (9, True), (10, True)]
+            told = await client.sdk.get_klines(symbol=SYMBOL, interval="1m", startTime=first["t"], limit=11)
+            assert [(row[0] - first["t"]) // MINUTE_MS for row in told] == list(range(11))  # REST has them all
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("price", "shown"), [("nan", "NaN"), ("zero", "0.00000000"), ("negative", "-")])
+def test_bar_has_an_impossible_price(bar_folder, price, shown):
+    async def scenario():
+        faults = [
+            {"kind": "bad_price", "row": 0, "price": price},
+            {"kind": "bad_price", "row": 1, "price": "thousandfold"},
+        ]
+        config = made_config(bar_folder, faults=faults, sockets={"queue_s": 0.05})
+        async with running(config) as client:
+            bars = await client.listen(KLINES)
+            bad = await _next_kline(client, bars, decide=False)
+            assert bad["c"].startswith(shown)
+            huge, right = await _next_kline(client, bars), await _next_kline(client, bars)
+            assert 500 < float(huge["c"]) / float(right["c"]) < 2000
+
+    asyncio.run(scenario())
+
+
+def test_data_are_stale_while_the_socket_lives(bar_folder):
+    async def scenario():
+        config = made_config(
+            bar_folder, faults=[{"kind": "stale", "row": 1, "count": 3}], sockets={"queue_s": 0.05, "ping_s": 0.02}
+        )
+        async with running(config) as client:
+            bars = await client.listen(KLINES)
+            first = await _next_kline(client, bars, decide=False)
+            after = await _next_kline(client, bars)
+            assert (after["t"] - first["t"]) // MINUTE_MS == 4
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["drop_user_stream", "server_shutdown", "cut"])
+def test_user_socket_ends_and_a_new_one_may_be_had(bar_folder, kind):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
+            async with http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
+                await client.break_by(kind=kind, seconds=0.05)
+                told = []
+                while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+                    told.append(json.loads(message.data))
+                assert [one["event"]["e"] for one in told] == (["serverShutdown"] if kind == "server_shutdown" else [])
+            await client.listen_user()
+
+    asyncio.run(scenario())
+
+
+def test_subscription_is_terminated(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            user = await client.listen_user()
+            await client.break_by(kind="terminate_user_stream")
+            assert (await asyncio.wait_for(user.recv(), 5))["e"] == "eventStreamTerminated"
+            user._subscription_id = None
+
+    asyncio.run(scenario())
+
+
+def test_sockets_are_mute_and_open(bar_folder):
+    async def scenario():
+        config = made_config(bar_folder, **FAST, sockets={"queue_s": 0.05})
+        async with running(config) as client:
+            user, bars = await client.listen_user(), await client.listen(KLINES)
+            await _next_kline(client, bars, decide=False)
+            await client.break_by(kind="mute", sockets="user", seconds=60)
+            await client.market("BUY", "0.01")
+            await _next_kline(client, bars)
+            assert await _reports(user) == []
+            assert len(await client.sdk.get_my_trades(symbol=SYMBOL)) == 1
+            user._subscription_id = None  # nobody would answer
+
+    asyncio.run(scenario())
+
+
+def test_nobody_can_reach_the_venue_for_a_time(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
+            await client.break_by(kind="outage", seconds=0.3)
+            with pytest.raises(NOT_ANSWERED):
+                await client.sdk.ping()
+            with pytest.raises(aiohttp.ClientError):
+                await http.ws_connect(f"{client.venue.address}/ws/{KLINES}")
+            await asyncio.sleep(0.35)
+            assert await client.sdk.ping() == {}
+
+    asyncio.run(scenario())
+
+
+def test_burst_is_larger_than_a_queue(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            bars = await client.listen(KLINES)
+            await _next_kline(client, bars, decide=False)
+            await client.break_by(kind="burst", count=500)
+            seen = [await _next_kline(client, bars, decide=False) for _ in range(500)]
+            assert len({json.dumps(one) for one in seen}) == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["malformed", "truncated"])
+def test_frame_is_no_json(bar_folder, kind):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
+            async with http.ws_connect(f"{client.venue.address}/ws/synbtcusdt@bookTicker") as ws:
+                await client.break_by(kind=kind, sockets="market")
+                message = await ws.receive(timeout=5)
+                with pytest.raises(json.JSONDecodeError):
+                    json.loads(message.data)
+
+    asyncio.run(scenario())
+
+
+def test_clock_of_the_venue_jumps(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            before = (await client.sdk.get_server_time())["serverTime"]
+            await client.break_by(kind="clock_shift", shift_ms=-2000)
+            assert -2100 < (await client.sdk.get_server_time())["serverTime"] - before < -1000
+            with pytest.raises(BinanceAPIException, match="-1021.*ahead"):
+                await client.sdk.get_account()
+            client.sdk.timestamp_offset -= 2000
+            await client.sdk.get_account()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("kind", "status"), [("rate_limit", 429), ("ban", 418)])
+def test_venue_shuts_the_door_for_a_time(bar_folder, kind, status):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            await client.break_by(kind=kind, seconds=1)
+            with pytest.raises(BinanceAPIException) as shut:
+                await client.sdk.ping()
+            assert shut.value.status_code == status
+            assert shut.value.response.headers["Retry-After"] == "1"
+            await asyncio.sleep(1.05)
+            await client.sdk.ping()
+
+    asyncio.run(scenario())
+
+
+def test_keys_are_rejected_for_a_time(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            await client.break_by(kind="reject_keys", seconds=0.2)
+            with pytest.raises(BinanceAPIException, match="-2015"):
+                await client.sdk.get_account()
+            await asyncio.sleep(0.25)
+            await client.sdk.get_account()
+
+    asyncio.run(scenario())
+
+
+def test_account_may_not_trade(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            await client.break_by(kind="forbid_trading", seconds=0)
+            assert (await client.sdk.get_account())["canTrade"] is False
+            with pytest.raises(BinanceAPIException, match="-2010.*may not place"):
+                await client.market("BUY", "0.01")
+
+    asyncio.run(scenario())
+
+
+def test_symbol_halts_and_resumes_and_its_filters_change(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            await client.break_by(kind="halt_symbol")
+            assert (await client.sdk.get_symbol_info(SYMBOL))["status"] == "HALT"
+            with pytest.raises(BinanceAPIException, match="-1013.*Market is closed"):
+                await client.market("BUY", "0.01")
+            await client.break_by(kind="resume_symbol")
+            await client.market("BUY", "0.01")
+            await client.break_by(kind="change_filter", filter="LOT_SIZE", values={"stepSize": "0.10000000"})
+            with pytest.raises(BinanceAPIException, match="LOT_SIZE"):
+                await client.market("BUY", "0.01")
+            filters = (await client.sdk.get_symbol_info(SYMBOL))["filters"]
+            assert {one["filterType"]: one for one in filters}["LOT_SIZE"]["stepSize"] == "0.10000000"
+
+    asyncio.run(scenario())
+
+
+def test_money_comes_and_goes(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            user = await client.listen_user()
+            await client.break_by(kind="balance_change", asset="USDT", amount="-250.5")
+            update, position = await user.recv(), await user.recv()
+            assert (update["e"], update["a"], update["d"]) == ("balanceUpdate", "USDT", "-250.50000000")
+            assert position["B"] == [{"a": "USDT", "f": "99749.50000000", "l": "0.00000000"}]
+
+    asyncio.run(scenario())
+
+
+def test_faults_are_added_over_the_wire_in_the_words_of_the_config(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            assert (await client.post("faults", {"kind": "halt_symbol"}))[1] == {"added": 1}
+            assert (await client.sdk.get_symbol_info(SYMBOL))["status"] == "HALT"
+            for wrong in (
+                {"kind": "earthquake"},
+                {"kind": "clock_shift"},
+                {"kind": "ban", "row": 1, "market_ms": 2},
+                7,
+            ):
+                status, told = await client.post("faults", wrong)
+                assert status == 400
+                assert told["error"]
+
+    asyncio.run(scenario())
+
+
+def test_drawn_faults_are_the_same_for_the_same_seed(bar_folder):
+    async def course(seed):
+        drawn = {"seed": seed, "per_request": 0.3, "per_bar": 0, "kinds": ["drop_request", "error_after"]}
+        async with running(made_config(bar_folder, random_faults=drawn)) as client:
+            for _ in range(40):
+                with contextlib.suppress(*NOT_ANSWERED, BinanceAPIException):
+                    await client.market("BUY", "0.001")
+            return [one["what"] for one in (await client.get("log"))["entries"] if one["kind"] == "fault"]
+
+    async def scenario():
+        first, again, other = await course(1), await course(1), await course(2)
+        assert len(first) > 5
+        assert first == again
+        assert first != other
+
+    asyncio.run(scenario())
