@@ -91,14 +91,21 @@ def practising(folder: Path, without: range = range(0), **keys: Any) -> Iterator
     for symbol, price in (("BTC/USDT", 50_000.0), ("ETH/USDT", 3_000.0)):
         store.write(made_bars(symbol, price, without=without if symbol == "ETH/USDT" else range(0)))
     venue = open_venue(_config(store.root, keys), keys={"practice": KEYS})
+    with running(venue) as address:
+        yield Here(venue, address, folder)
+
+
+@contextmanager
+def running(venue: PracticeVenue) -> Iterator[str]:
+    """Run a venue in a thread and yield its address."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(venue.start(), loop).result(60)
-        yield Here(venue, venue.address, folder)
-    finally:
+        asyncio.run_coroutine_threadsafe(venue.start(), loop).result(120)
+        yield venue.address
         asyncio.run_coroutine_threadsafe(venue.stop(), loop).result(10)
+    finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from practice_here import KEYS, Here, practising
+from practice_here import KEYS, Here, practising, running
 
 from keel.app.doctor import context_of, examined
 from keel.app.fetch_filters import fetch_filters
@@ -323,6 +323,20 @@ def test_script_that_fails_lists_what_is_left_open(quiet: Here) -> None:
         done = doctor(quiet.folder, "--config", str(config))
     assert done.returncode == 3
     assert done.stderr == "error: no run may start. LEFT OPEN, with nobody watching: 0.5 BTC at binance\n"
+
+
+def test_the_shipped_rehearsal_passes(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    from keel.app.practice import open_venue
+    from keel.config.load import load_practice
+    from keel.config.practice import PracticeConfig
+
+    monkeypatch.chdir(here.folder)  # the bars are made below data/, as in a clone
+    config, document = load_practice(ROOT / "configs" / "practice.yaml", ["port=0"])
+    assert isinstance(config, PracticeConfig)
+    with running(open_venue(config, document, {"practice": KEYS})) as address:
+        shipped = ROOT / "configs" / "config_live.yaml"
+        fetch_filters(config=shipped, address=address, environment="practice")
+        assert not failed(shipped, f"venue.address={address}", "doctor.min_free_disk_gb=0")
 
 
 def test_the_table_of_a_place_without_anything_is_all_mends(tmp_path: Path) -> None:
