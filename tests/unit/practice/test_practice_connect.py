@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
+from made_venue import KLINES, MINUTE_MS, SYMBOL, BinanceAPIException, made_config, running, sdk_at
 
 from keel.domain.errors import DataError, UsageError
-
-from made_venue import KLINES, MINUTE_MS, SYMBOL, BinanceAPIException, made_config, running, sdk_at
 
 
 def test_sdk_learns_rules_bars_and_account(bar_folder):
@@ -106,10 +104,12 @@ def test_documented_signature_example_is_accepted():
 )
 def test_malformed_request_is_refused_by_its_code(bar_folder, path, code):
     async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.get(f"{client.venue.address}/api/v3/{path}") as answer:
-                assert (await answer.json())["code"] == code
-                assert answer.status in (400, 404)
+        async with (
+            running(made_config(bar_folder)) as client,
+            client.http.get(f"{client.venue.address}/api/v3/{path}") as answer,
+        ):
+            assert (await answer.json())["code"] == code
+            assert answer.status in (400, 404)
 
     asyncio.run(scenario())
 

@@ -80,7 +80,7 @@ def test_refusals_are_scripted_by_code(bar_folder):
         told = "Account has insufficient balance for requested action."
         fault = {"kind": "error_instead", "request": POST, "status": 400, "code": -2010, "message": told}
         async with running(made_config(bar_folder, faults=[fault])) as client:
-            with pytest.raises(BinanceAPIException, match="-2010.*insufficient"):
+            with pytest.raises(BinanceAPIException, match=r"-2010.*insufficient"):
                 await client.market("BUY", "0.01")
 
     asyncio.run(scenario())
@@ -217,8 +217,8 @@ def test_data_are_stale_while_the_socket_lives(bar_folder):
 @pytest.mark.parametrize("kind", ["drop_user_stream", "server_shutdown", "cut"])
 def test_user_socket_ends_and_a_new_one_may_be_had(bar_folder, kind):
     async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
+        async with running(made_config(bar_folder)) as client:
+            async with client.http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
                 await client.break_by(kind=kind, seconds=0.05)
                 told = []
                 while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
@@ -258,12 +258,12 @@ def test_sockets_are_mute_and_open(bar_folder):
 
 def test_nobody_can_reach_the_venue_for_a_time(bar_folder):
     async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
+        async with running(made_config(bar_folder)) as client:
             await client.break_by(kind="outage", seconds=0.3)
             with pytest.raises(NOT_ANSWERED):
                 await client.sdk.ping()
             with pytest.raises(aiohttp.ClientError):
-                await http.ws_connect(f"{client.venue.address}/ws/{KLINES}")
+                await client.http.ws_connect(f"{client.venue.address}/ws/{KLINES}")
             await asyncio.sleep(0.35)
             assert await client.sdk.ping() == {}
 
@@ -285,12 +285,14 @@ def test_burst_is_larger_than_a_queue(bar_folder):
 @pytest.mark.parametrize("kind", ["malformed", "truncated"])
 def test_frame_is_no_json(bar_folder, kind):
     async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{client.venue.address}/ws/synbtcusdt@bookTicker") as ws:
-                await client.break_by(kind=kind, sockets="market")
-                message = await ws.receive(timeout=5)
-                with pytest.raises(json.JSONDecodeError):
-                    json.loads(message.data)
+        async with (
+            running(made_config(bar_folder)) as client,
+            client.http.ws_connect(f"{client.venue.address}/ws/synbtcusdt@bookTicker") as ws,
+        ):
+            await client.break_by(kind=kind, sockets="market")
+            message = await ws.receive(timeout=5)
+            with pytest.raises(json.JSONDecodeError):
+                json.loads(message.data)
 
     asyncio.run(scenario())
 
@@ -301,7 +303,7 @@ def test_clock_of_the_venue_jumps(bar_folder):
             before = (await client.sdk.get_server_time())["serverTime"]
             await client.break_by(kind="clock_shift", shift_ms=-2000)
             assert -2100 < (await client.sdk.get_server_time())["serverTime"] - before < -1000
-            with pytest.raises(BinanceAPIException, match="-1021.*ahead"):
+            with pytest.raises(BinanceAPIException, match=r"-1021.*ahead"):
                 await client.sdk.get_account()
             client.sdk.timestamp_offset -= 2000
             await client.sdk.get_account()
@@ -341,7 +343,7 @@ def test_account_may_not_trade(bar_folder):
         async with running(made_config(bar_folder)) as client:
             await client.break_by(kind="forbid_trading", seconds=0)
             assert (await client.sdk.get_account())["canTrade"] is False
-            with pytest.raises(BinanceAPIException, match="-2010.*may not place"):
+            with pytest.raises(BinanceAPIException, match=r"-2010.*may not place"):
                 await client.market("BUY", "0.01")
 
     asyncio.run(scenario())
@@ -352,7 +354,7 @@ def test_symbol_halts_and_resumes_and_its_filters_change(bar_folder):
         async with running(made_config(bar_folder)) as client:
             await client.break_by(kind="halt_symbol")
             assert (await client.sdk.get_symbol_info(SYMBOL))["status"] == "HALT"
-            with pytest.raises(BinanceAPIException, match="-1013.*Market is closed"):
+            with pytest.raises(BinanceAPIException, match=r"-1013.*Market is closed"):
                 await client.market("BUY", "0.01")
             await client.break_by(kind="resume_symbol")
             await client.market("BUY", "0.01")
