@@ -88,7 +88,10 @@ class Fault(Section):
 
     kind: FaultKind = Field(description="What goes wrong.")
     request: str | None = Field(
-        None, min_length=1, description='Request that begins it, such as "POST /api/v3/order"; null = see row.'
+        None,
+        min_length=1,
+        description='Request that begins it, such as "POST /api/v3/order", "POST /api/v3/order STOP_LOSS" or '
+        '"WS userDataStream.subscribe.signature"; null = see row.',
     )
     nth: int = Field(1, ge=1, le=1_000_000, description="Which such request, counted from 1.")
     row: int | None = Field(None, ge=0, description="Live bar at whose close it begins; null = see market_ms.")
