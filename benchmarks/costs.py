@@ -17,11 +17,11 @@ from market import minutes, universe
 from numpy.typing import NDArray
 from ours_inputs import as_bars, load, wire
 
-from keel.backtest.decisions import decide_all
 from keel.backtest.run import BacktestInputs
 from keel.domain.orders import OrderSide
 from keel.sim.engine import Simulator
 from keel.sim.parameters import run_records, slot_records
+from keel.strategies.decisions import decide_all
 from keel.strategies.desk import OrderDesk, Ticket
 from keel.strategies.moving_average import MovingAverageCrossover
 

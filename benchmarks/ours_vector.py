@@ -8,10 +8,10 @@ from importlib.metadata import version
 from ours_inputs import load, read_bars, wire
 from timing import report
 
-from keel.backtest.decisions import decide_all
 from keel.backtest.run import BacktestInputs
 from keel.sim.engine import Simulator
 from keel.sim.parameters import run_records, slot_records
+from keel.strategies.decisions import decide_all
 from keel.strategies.port import VectorStrategy
 
 

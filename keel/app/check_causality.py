@@ -107,9 +107,9 @@ def _check(loaded: LoadedConfig, most_bars: int | None, seconds: float, progress
 
 
 def _prober(inputs: BacktestInputs, decide: Decide) -> Prober:
-    from keel.backtest.decisions import strategy_failed
     from keel.backtest.probe import Prober
     from keel.domain.errors import KeelError
+    from keel.strategies.decisions import strategy_failed
 
     try:
         return Prober(decide, inputs.bars)

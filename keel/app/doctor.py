@@ -13,14 +13,18 @@ import typer
 from keel.domain.errors import GateRefusedError, UsageError
 
 if TYPE_CHECKING:
+    from keel.config.load import LoadedConfig
     from keel.config.modes import RunConfig
     from keel.domain.instrument import InstrumentId
     from keel.preflight.check import BarFaults, CheckContext, CheckResult, DataNeed, FeeNeed
+    from keel.preflight.exposure import Exposure
 
 _WIDTH_OFF_TERMINAL: Final = 140
 _STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "na": "dim"}
 _COUNTED: Final = {"fail": "failed", "warn": "warned"}
-_EXTRAS: Final = {"train": ("rl",), "eval": ("rl",)}
+_EXTRAS: Final = {"train": ("rl",), "eval": ("rl",), "live": ("live",)}
+_SERVED: Final = "keel.strategies.trained:"
+"""How the class of a strategy begins that serves a model."""
 _WORDS: Final = {"pass": "pass", "warn": "warn", "fail": "fail", "na": "not applicable"}
 
 
@@ -29,37 +33,82 @@ def doctor(
         Path | None, typer.Option(help="Config of the run to check for, such as configs/config_sim.yaml.")
     ] = None,
     *,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one key, such as dry_run=true; may be repeated.", show_default=False),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what passed in detail, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON, for programs.")] = False,
 ) -> None:
-    """Check that Keel can run here: versions, folders, disk, kill switch; with --config, it and its bars too.
+    """Check that Keel can run here: versions, folders, disk, kill switch; with --config, what its mode needs, too.
 
-    What fails or warns comes with its mend. Missing folders are created.
+    Of a backtest and of training these are the config and its bars. Of live trading they are the keys and what they \
+may do, the way to the exchange, clocks, trading rules, fees, bars, the strategy or model, limits, lock and journal; \
+the exchange is only asked, nothing is sent. docs/live.md explains each.
 
-    Exit code 0 if nothing failed, 3 if something did.
+    What fails or warns comes with its mend. Missing folders are created; before live trading a missing state folder \
+is a failure, for the journal would be gone.
+
+    Exit code 0 if nothing failed, 3 if something did; then what a live run has left open is listed on stderr.
+
+    [bold]Examples[/bold]
+
+    python scripts/doctor.py --config configs/config_sim.yaml
+
+    python scripts/doctor.py --config configs/config_live.yaml --verbose
+
+    python scripts/doctor.py --config configs/config_live.yaml --set dry_run=true --json
     """
     from keel.preflight.gate import failures
+    from keel.preflight.verdict import left_open, restart_verdict
 
-    results = examine(config)
+    context = context_of(config, set_ or [])
+    results = examined(context)
     if as_json:
         sys.stdout.write(as_json_text(results) + "\n")
     else:
         _print_table(results, verbose=verbose)
-    if failures(results):
-        raise typer.Exit(GateRefusedError.exit_code)
+    if not failures(results):
+        return
+    open_now = _exposure(context)
+    if open_now is not None and open_now.is_open:
+        may = "a start would only reduce it" if restart_verdict(results, open_now) == "reduce" else "no run may start"
+        sys.stderr.write(f"error: {may}{_clean(left_open(open_now))}\n")
+    raise typer.Exit(GateRefusedError.exit_code)
 
 
-def examine(config_path: Path | None) -> tuple[CheckResult, ...]:
-    """Run every check the config's mode needs; without a config those of a backtest with default folders."""
+def context_of(config_path: Path | None, overrides: Sequence[str] = ()) -> CheckContext:
+    """Return what the checks of a config look at; without a config, or with one that does not load, the defaults."""
+    from keel.app.live_gate import live_context
+    from keel.config.modes import LiveRun
+
+    loaded, error = _load(config_path, overrides)
+    if loaded is not None and isinstance(loaded.config, LiveRun):
+        return live_context(loaded, loaded.config)
+    return check_context(None if loaded is None else loaded.config, config_path, error)
+
+
+def examined(context: CheckContext) -> tuple[CheckResult, ...]:
+    """Run every check the context's mode needs."""
     from keel.preflight.gate import DOCTOR_CHECKS, run_checks
 
-    config, error = _load(config_path)
-    mode = "sim" if config is None else config.mode
-    return run_checks(check_context(config, config_path, error), DOCTOR_CHECKS[mode])
+    return run_checks(context, DOCTOR_CHECKS["sim" if context.live is None else "live"])
+
+
+def _exposure(context: CheckContext) -> Exposure | None:
+    from keel.preflight.open_book import exposure
+
+    return None if context.live is None else exposure(context.live)
+
+
+def _clean(text: str) -> str:
+    from keel.runs.redaction import redact
+
+    return redact(text)
 
 
 def gate_run(config: RunConfig) -> None:
-    """Raise GateRefusedError (exit 3) unless all holds that a run of this config's mode needs to start.
+    """Raise GateRefusedError (exit 3) unless all holds that a simulation or training needs to start.
 
     A kill switch that is seen, and a flag that someone removed by hand since, go on record (rule 18).
     """
@@ -106,7 +155,8 @@ def check_context(
 
 def _extras_of(config: RunConfig) -> tuple[str, ...]:
     tunes = config.mode == "train" and config.training.population is not None
-    return (*_EXTRAS.get(config.mode, ()), *(("ray",) if tunes else ()))
+    serves = config.mode == "live" and config.strategy.class_path.startswith(_SERVED)
+    return (*_EXTRAS.get(config.mode, ()), *(("ray",) if tunes else ()), *(("rl",) if serves else ()))
 
 
 def as_json_text(results: Sequence[CheckResult]) -> str:
@@ -116,13 +166,15 @@ def as_json_text(results: Sequence[CheckResult]) -> str:
     return json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False)
 
 
-def _load(path: Path | None) -> tuple[RunConfig | None, str | None]:
+def _load(path: Path | None, overrides: Sequence[str]) -> tuple[LoadedConfig | None, str | None]:
     from keel.config.load import load_config
 
     if path is None:
+        if overrides:
+            raise UsageError("--set changes a key of a config: give --config, too")
         return None, None
     try:
-        return load_config(path).config, None
+        return load_config(path, overrides), None
     except UsageError as error:
         return None, str(error)
 

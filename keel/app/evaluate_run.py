@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from keel.app.evaluate_wiring import Part, Subject
-from keel.backtest.decisions import Weights
 from keel.backtest.evaluation.attribution import Worth, feature_worths
 from keel.backtest.evaluation.baselines import Baseline, play_baselines
 from keel.backtest.evaluation.findings import Statistics, choice_between, statistics
@@ -28,6 +27,7 @@ from keel.runs.ledger import Trial, TrialLedger, setup_hash
 from keel.runs.manifest import iso_utc
 from keel.runs.provenance import code_revision
 from keel.runs.result import RunResult
+from keel.strategies.decisions import Weights
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -71,7 +71,7 @@ def run_update(config_path: Path, only: Sequence[str], *, quiet: bool) -> list[P
     store = BarStore(Path(config.store))
     fetch = partial(download, backoff=_backoff(config.retry))
     done = []
-    with ending_tidily(), _alone(store.root), progress_bar(quiet=quiet) as bar:
+    with ending_tidily(), alone_in(store.root), progress_bar(quiet=quiet) as bar:
         for name in only or config.jobs:
             task = bar.add_task(f"{name}: files", total=None)
             run = JobRun(
@@ -94,7 +94,7 @@ def _backoff(retry: RetrySection) -> Backoff:
 
 
 @contextmanager
-def _alone(store: Path) -> Iterator[None]:
+def alone_in(store: Path) -> Iterator[None]:
     """Keep other updates of this store out: of two that append at once the later would undo the earlier."""
     path = store / ".updates" / "lock"
     try:

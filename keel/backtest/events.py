@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import KeepGoing, Weights, ask, prepare
 from keel.config.modes import RunConfig
 from keel.domain.account import AccountView
 from keel.sim.engine import Simulator
+from keel.strategies.decisions import KeepGoing, Weights, ask, prepare
 from keel.strategies.desk import OrderDesk
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy

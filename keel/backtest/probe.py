@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import Weights, decide_all
 from keel.backtest.run import BacktestInputs, run_backtest
+from keel.strategies.decisions import Weights, decide_all
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy, Strategy, VectorStrategy
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import KeepGoing, Weights, decide_all, signal_report, strategy_failed
 from keel.backtest.events import play_events
 from keel.config.modes import DecidedConfig
 from keel.data.adjust import adjust_bars
@@ -18,6 +17,7 @@ from keel.domain.orders import RunStatus, TimeInForce, TradingState
 from keel.runs.result import Played, RunResult
 from keel.sim.engine import Simulator
 from keel.sim.parameters import LIMITS, run_records, slot_records
+from keel.strategies.decisions import KeepGoing, Weights, decide_all, signal_report, strategy_failed
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import EventStrategy, Strategy, VectorStrategy
 

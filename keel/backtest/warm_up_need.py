@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import Weights
 from keel.backtest.probe import Decide, Decisions
 from keel.domain.errors import UsageError
+from keel.strategies.decisions import Weights
 from keel.strategies.holding import hold
 
 EQUAL_WEIGHT: Final = 1e-6

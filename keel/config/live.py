@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from keel.config.section import FilePath, Section, broken_rule
 from keel.config.venue import LOOPBACK
+from keel.domain.timeframe import MS_PER_DAY
 
 
 class ClockSyncSection(Section):
@@ -83,7 +84,7 @@ class LiveSection(Section):
     stale_after_ms: int = Field(
         15_000,
         ge=100,
-        le=86_400_000,
+        le=MS_PER_DAY,
         description="Time past a bar's expected close after which its data are stale and nothing is opened, "
         "milliseconds; 100 to 86400000.",
     )
@@ -110,7 +111,17 @@ class LiveSection(Section):
         ge=1000,
         le=600_000,
         description="Time an order must stay unknown to the exchange before it counts as never sent, milliseconds; "
-        "at least venue.recv_window_ms + 10000.",
+        "1000 to 600000, at least venue.recv_window_ms + 10000.",
+    )
+    decide_timeout_ms: int = Field(
+        5000,
+        ge=10,
+        le=600_000,
+        description="Time the strategy may take for a decision; there is none at that close where it takes longer, "
+        "milliseconds; 10 to 600000.",
+    )
+    strategy_failures: int = Field(
+        3, ge=1, le=1000, description="Closes in a row without a decision after which the run stops; 1 to 1000."
     )
     kill_policy: Literal["cancel", "flatten"] = Field(
         "cancel",
@@ -129,5 +140,8 @@ class LiveSection(Section):
         30.0, gt=0, le=365, description="Age above which that file is refused, days; above 0, to 365."
     )
     max_round_trip_ms: float = Field(
-        500.0, gt=0, le=60_000, description="Round trip to the exchange that the doctor allows, milliseconds."
+        500.0,
+        gt=0,
+        le=60_000,
+        description="Round trip to the exchange that the doctor allows, milliseconds; above 0, to 60000.",
     )

@@ -25,8 +25,13 @@ from keel.domain.errors import ConfigError
 _OF_THE_STRATEGY: Final = re.compile(r"\s*strategy\s*\.")
 """How an override of a key of the strategy begins."""
 
-SCRIPTS: Final = {"sim": "script_backtest.py", "train": "train_model_multi_patch.py", "eval": "script_eval.py"}
-"""The entry script of each mode that this version runs."""
+SCRIPTS: Final = {
+    "sim": "script_backtest.py",
+    "train": "train_model_multi_patch.py",
+    "eval": "script_eval.py",
+    "live": "script_live.py",
+}
+"""The entry script of each mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +162,7 @@ def _mode_of(document: Document, expect_mode: str | None) -> str:
     if not isinstance(mode, str) or mode not in MODELS:
         raise ConfigError(f"{where}: mode: expected sim, train, eval or live, got '{clip(str(mode))}'")
     if expect_mode is not None and mode != expect_mode:
-        mend = f"use {SCRIPTS[mode]}" if mode in SCRIPTS else f"this version runs mode: {', '.join(SCRIPTS)} only"
-        raise ConfigError(f"{where}: mode: this command runs {expect_mode}, not {mode}: {mend}")
+        raise ConfigError(f"{where}: mode: this command runs {expect_mode}, not {mode}: use {SCRIPTS[mode]}")
     return mode
 
 

@@ -37,7 +37,7 @@ from keel.config.venue import VenueSection
 from keel.domain.timeframe import ROUND_THE_CLOCK
 
 _MODE = "Kind of run: sim, train, eval or live."
-_LIVE_LIMITS: Final = (
+LIVE_LIMITS: Final = (
     ("max_order_weight", "max_order_notional"),
     ("max_position_weight", "max_abs_position_notional"),
     ("daily_loss", "daily_loss_limit"),
@@ -215,7 +215,7 @@ class LiveRun(DecidedRun):
 
     @model_validator(mode="after")
     def _limits_are_on(self) -> Self:
-        for keys in _LIVE_LIMITS:
+        for keys in LIVE_LIMITS:
             if all(getattr(self.risk, key) is None for key in keys):
                 mend = "give it a value" if len(keys) == 1 else f"give it or risk.{keys[1]} a value"
                 raise broken_rule(f"risk.{keys[0]}", f"limits off (null) is an error in mode live: {mend}")

@@ -116,6 +116,10 @@ class Reason(IntEnum):
     """What should be changed was over when the request came."""
     NO_BAR = 27
     """The instrument has no bar to price the order by."""
+    VENUE_REFUSED = 28
+    """The venue did not take it, for a reason of its own."""
+    NOT_SENT = 29
+    """It never reached the venue."""
 
 
 class RequestKind(IntEnum):

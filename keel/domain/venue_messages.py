@@ -111,8 +111,6 @@ class VenueFill:
     fee_currency: str
     maker: bool
     ts_ms: int
-    event: np.void | None = None
-    """The EVENT record of a venue that simulates, costs included; None of a real one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +141,8 @@ class OrderReport:
     fill: VenueFill | None = None
     triggered: bool = False
     """A stop or take-profit has seen its price."""
+    event: np.void | None = None
+    """The EVENT record of a venue that simulates, costs included; None of a real one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ class Journal:
         The folder must exist. Raises UsageError for a file that is not ours or cannot be used, and GateRefusedError
         for one that is damaged (its line names the copy to restore), newer than this Keel, or another run's.
         """
+        if not path.parent.is_dir():
+            raise UsageError(f"cannot keep the journal {path}: there is no folder {path.parent}; make it")
         if not path.exists() and not _log_of(path).exists():
             _create(path, clock)
         check_files(path)
@@ -120,16 +122,17 @@ class Journal:
         """Return how many entries are noted and not on the disk yet."""
         return len(self._waiting)
 
-    def append(self, entries: Sequence[Entry]) -> int:
+    def append(self, entries: Sequence[Entry], state: Mapping[str, Any] | None = None, layout: str = "") -> int:
         """Write entries, after those that wait, in one transaction; return the number of the last one.
 
+        `state` is what all of them lead to, of this `layout`, kept as `save_snapshot` does in the same transaction.
         They are on the disk when this returns. Raises JournalError where the disk refuses, and for a trade or an order
         number that is there already: then none of them is written.
         """
         rows = [self._row(entry) for entry in entries]
         with self._lock:
             waiting = len(self._waiting)
-            self._write([*self._waiting[:waiting], *rows])
+            self._write([*self._waiting[:waiting], *rows], state, layout)
             del self._waiting[:waiting]
         return self._last_seq
 
@@ -173,13 +176,16 @@ class Journal:
         """
         if not 0 <= seq <= self._last_seq:
             raise ValueError(f"a snapshot is of entries that are on the disk: {seq} is not in 0 to {self._last_seq}")
+        with errors_named(self.path), self._transaction():
+            self._keep(seq, state, layout)
+
+    def _keep(self, seq: int, state: Mapping[str, Any], layout: str) -> None:
         text = json.dumps(state, separators=(",", ":"))
         row = {"seq": seq, "layout": layout, "state": text, "checksum": _snapshot_sum(seq, layout, text)}
         kept = select(SNAPSHOTS.c.seq).order_by(SNAPSHOTS.c.seq.desc()).limit(_SNAPSHOTS_KEPT)
-        with errors_named(self.path), self._transaction():
-            self._connection.execute(delete(SNAPSHOTS).where(SNAPSHOTS.c.seq >= seq))
-            self._connection.execute(insert(SNAPSHOTS), row)
-            self._connection.execute(delete(SNAPSHOTS).where(SNAPSHOTS.c.seq.not_in(kept)))
+        self._connection.execute(delete(SNAPSHOTS).where(SNAPSHOTS.c.seq >= seq))
+        self._connection.execute(insert(SNAPSHOTS), row)
+        self._connection.execute(delete(SNAPSHOTS).where(SNAPSHOTS.c.seq.not_in(kept)))
 
     def newest_snapshot(self) -> Snapshot | None:
         """Return the newest snapshot that is as it was written, or None: then everything is read from the start."""
@@ -240,7 +246,7 @@ class Journal:
         text = self._redact(text)
         return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 
-    def _write(self, rows: list[dict[str, Any]]) -> None:
+    def _write(self, rows: list[dict[str, Any]], state: Mapping[str, Any] | None, layout: str) -> None:
         if not rows:
             return
         numbered = [{"seq": seq, **row} for seq, row in enumerate(rows, self._last_seq + 1)]
@@ -248,6 +254,8 @@ class Journal:
             row["checksum"] = checksum(row)
         with errors_named(self.path), self._transaction():
             self._connection.execute(_INSERT, numbered)
+            if state is not None:
+                self._keep(numbered[-1]["seq"], state, layout)
         self._last_seq = numbered[-1]["seq"]
         order_ids = [row["order_id"] for row in rows if row["order_id"] is not None]
         self._next_order_id = max(self._next_order_id, *(number + 1 for number in order_ids), 0)
@@ -293,7 +301,8 @@ def _create(path: Path, clock: Clock) -> None:
 @contextmanager
 def _made_whole(path: Path) -> Iterator[Path]:
     """Give a name to write to; what is there at the end is synced and takes its place at once."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.draft")
+    _remove_drafts(draft)
     try:
         yield draft
         _sync(draft)
@@ -304,8 +313,12 @@ def _made_whole(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {reason_of(error).lower()}; make room or choose another folder"
         ) from error
     finally:
-        for left in path.parent.glob(f"{draft.name}*"):
-            left.unlink(missing_ok=True)
+        _remove_drafts(draft)
+
+
+def _remove_drafts(draft: Path) -> None:
+    for left in draft.parent.glob(f"{draft.name}*"):
+        left.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

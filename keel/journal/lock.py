@@ -62,6 +62,8 @@ class RunLock:
     def release(self) -> None:
         """Give the lock back. The file stays: to remove it would let two processes lock two files of one name."""
         if self._descriptor is not None:
+            # Said aloud: a child that is just starting may still hold the same open file.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -73,8 +75,8 @@ class RunLock:
 
     def _open(self) -> int:
         try:
-            # Not inherited: a child that outlives us must not keep the account locked.
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            # Python keeps it from programs we start: one that outlives us does not keep the account locked.
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             message = (
                 f"cannot lock {self.path}: {reason_of(error).lower()}; make the state folder writable for this user"

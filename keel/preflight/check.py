@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from keel.domain.instrument import InstrumentId
+from keel.preflight.live_need import LiveNeed
 
 
 class CheckStatus(StrEnum):
@@ -21,12 +22,16 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Report one check: `detail` is what was found, `mend` what to do about it, empty where nothing is."""
+    """Report one check: `detail` is what was found, `mend` what to do about it, empty where nothing is.
+
+    `soft` marks a failure with which a live run may still close what it has open, though it opens nothing.
+    """
 
     name: str
     status: CheckStatus
     detail: str
     mend: str = ""
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,9 @@ class CheckContext:
     """Hold what the checks look at; app builds it from a config or, without one, from the defaults.
 
     `extras` are Keel's own extras that the mode needs. `config_path` is the config asked for, `config_error` why it did
-    not load; `data`, `bar_faults` and `fees` are None without a config. `bars_exist(instrument, timeframe)` asks the
-    bar store, `bar_faults()` reads the bars and raises a UsageError where it cannot, `cache_is_warm()` asks the
-    compiled code.
+    not load; `data`, `bar_faults` and `fees` are None without a config, `live` in every mode but live.
+    `bars_exist(instrument, timeframe)` asks the bar store, `bar_faults()` reads the bars and raises a UsageError where
+    it cannot, `cache_is_warm()` asks the compiled code.
     """
 
     bars_exist: Callable[[InstrumentId, str], bool]
@@ -78,6 +83,7 @@ class CheckContext:
     data: DataNeed | None = None
     bar_faults: Callable[[], BarFaults] | None = None
     fees: FeeNeed | None = None
+    live: LiveNeed | None = None
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -65,12 +65,16 @@ def check_config(context: CheckContext) -> CheckResult:
 def check_folders(context: CheckContext) -> CheckResult:
     """Check that state, artifacts and logs take a file; create them and the bar store where missing.
 
-    A store that exists may be read-only: runs read it, only importers and providers write.
+    A store that exists may be read-only: runs read it, only importers and providers write. Where a check fails closed
+    (live) a missing state folder is not made: journal and kill switch would be gone, not new.
     """
     written = (context.state_dir, context.artifacts_dir, context.logs_dir)
     try:
         make_folder(context.store)
         for folder in written:
+            if context.fail_closed and folder == context.state_dir and not folder.exists():
+                mend = f"mkdir {folder} if nothing was traded from here before; otherwise bring it back"
+                return CheckResult("folders", CheckStatus.FAIL, f"there is no {folder}", mend)
             make_folder(folder)
             with disk_errors_named(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
                 file.write(b"keel")
@@ -86,18 +90,25 @@ def check_disk(context: CheckContext) -> CheckResult:
     found = f"{free:.1f} GB free at {folder}"
     if free < context.min_free_disk_gb:
         mend = "free some space, or lower doctor.min_free_disk_gb in the config"
-        return CheckResult("disk", CheckStatus.FAIL, f"{found}, {context.min_free_disk_gb:g} GB wanted", mend)
+        wanted = f"{found}, {context.min_free_disk_gb:g} GB wanted"
+        return CheckResult("disk", CheckStatus.FAIL, wanted, mend, soft=True)
     return CheckResult("disk", CheckStatus.PASS, found)
 
 
 def check_kill_switch(context: CheckContext) -> CheckResult:
-    """Check that nobody has pulled the kill switch."""
-    why = KillSwitch(context.state_dir, fail_closed=context.fail_closed).why_tripped()
+    """Check that nobody has pulled the kill switch; live, that nobody removed its flag without saying why."""
+    switch = KillSwitch(context.state_dir, fail_closed=context.fail_closed)
+    where = "" if context.state_dir == Path("state") else f" --state-dir {context.state_dir}"
+    reset = f'python scripts/reset_kill_switch.py{where} --reason "..."'
+    why = switch.why_tripped()
     if why is not None:
-        script = "python scripts/reset_kill_switch.py"
-        where = "" if context.state_dir == Path("state") else f" --state-dir {context.state_dir}"
-        mend = f'find out who pulled it and why, then: {script}{where} --reason "..."'
-        return CheckResult("kill switch", CheckStatus.FAIL, why, mend)
+        return CheckResult("kill switch", CheckStatus.FAIL, why, f"find out who pulled it and why, then: {reset}")
+    try:
+        unexplained = switch.unexplained_removal() if context.fail_closed else None
+    except UsageError as error:
+        return CheckResult("kill switch", CheckStatus.FAIL, str(error), "make the state folder readable")
+    if unexplained is not None:
+        return CheckResult("kill switch", CheckStatus.FAIL, unexplained, f"find out why, then: {reset}")
     return CheckResult("kill switch", CheckStatus.PASS, "not pulled")
 
 
@@ -157,12 +168,6 @@ def check_compiled(context: CheckContext) -> CheckResult:
         return CheckResult("compiled code", CheckStatus.PASS, "ready")
     mend = "nothing to do: the first run compiles for about 40 s"
     return CheckResult("compiled code", CheckStatus.WARN, "not compiled yet", mend)
-
-
-def check_exchange(_context: CheckContext) -> CheckResult:
-    """Check what trading live needs; this version has none of it, so the check refuses."""
-    mend = "use mode: sim"
-    return CheckResult("exchange", CheckStatus.FAIL, "this version does not trade live", mend)
 
 
 def python_fault(required: str, found: str) -> str | None:

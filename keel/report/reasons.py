@@ -34,6 +34,8 @@ REASON_WORDS: Final = {
     Reason.LIQUIDATION: "The venue closed the position for want of margin.",
     Reason.ORDER_ENDED: "The order was over before the request came.",
     Reason.NO_BAR: "There was no bar to price it by.",
+    Reason.VENUE_REFUSED: "The venue did not take it, for a reason of its own.",
+    Reason.NOT_SENT: "It never reached the venue.",
 }
 """One line for each reason but NONE."""
 

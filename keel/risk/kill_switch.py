@@ -21,6 +21,8 @@ from keel.runs.redaction import redact
 
 FLAG_NAME: Final = "kill_switch.flag"
 RESETS_NAME: Final = "kill_switch.log"
+_WITHOUT_REASON: Final = ("tripped", "removed")
+"""Last events of a record after which nobody has said why it is safe to go on."""
 SAMPLE_INTERVAL_S: Final = 0.025
 """Least wall time between two looks: half of rule 18's 50 ms, leaving the caller 25 ms between its calls."""
 
@@ -79,15 +81,15 @@ class KillSwitch:
             self._record("tripped", reason)
 
     def reset(self, reason: str) -> bool:
-        """Record the removal of the flag, then remove it; return False, doing nothing, if there was no flag.
+        """Record the removal of the flag, then remove it; return False, doing nothing, if there was nothing to reset.
 
-        The record is on the disk before the flag goes, so no removal is without its reason. Raises UsageError
-        for an empty reason, and where the record cannot be written or the flag not removed: the switch then
-        stays tripped.
+        A flag that was removed by hand before gets its reason on record, too. The record is on the disk before the
+        flag goes, so no removal is without its reason. Raises UsageError for an empty reason, and where the record
+        cannot be written or the flag not removed: the switch then stays tripped.
         """
         if not reason.strip():
             raise UsageError('a kill switch is reset with a reason: --reason "what happened and why it is safe now"')
-        if not self._flag_stands():
+        if not self._flag_stands() and self.unexplained_removal() is None:
             return False
         with disk_errors_named(self.resets):
             self._record("reset", reason)
@@ -95,6 +97,16 @@ class KillSwitch:
             self.flag.unlink(missing_ok=True)
             _sync(self._state_dir)
         return True
+
+    def unexplained_removal(self) -> str | None:
+        """Return what is wrong where a flag that was seen went without a reason on record, None where nothing is.
+
+        Raises UsageError where the record cannot be read.
+        """
+        with disk_errors_named(self.resets):
+            if self._flag_stands() or self._last_event() not in _WITHOUT_REASON:
+                return None
+        return f"{self.flag} was removed by hand, and nobody has said why"
 
     def note_tripped(self) -> None:
         """Record, once a trip, that a run saw the flag; a record that cannot be written keeps no one from stopping."""

@@ -80,10 +80,16 @@ def take_order_nb(bars, runs, slots, orders, drafts, now_ms):
     run.n_orders += 1
     if draft.reduce_only or draft.pair != -1 or draft.parent_id != -1:
         run.has_linked = 1
+    relink_nb(runs, slots, orders)
+
+
+@compiled
+def relink_nb(runs, slots, orders):
+    """Link each instrument's orders in the order in which they stand."""
     for i in range(len(slots)):
         slots[i].first_order = 0
         slots[i].last_order = 0
-    for place in range(run.n_orders):
+    for place in range(runs[0].n_orders):
         link_order_nb(slots[orders[place].instrument], orders, place + 1)
 
 

@@ -78,14 +78,22 @@ class LocalDesk(LiveRoom):
         state = (self._bars, self._rates, self._marks, self._run, self._slots, self._orders, self._tape)
         close_local_row_nb(*state, row, now_ms)
 
-    def decide(self, weights: NDArray[np.float64], requests: Records | None = None) -> Sent:
-        """Decide on the row closed last and return what to send; weights are (N,), NaN for no new target."""
+    def decide(self, weights: NDArray[np.float64], requests: Records | None = None, *, entries: bool = True) -> Sent:
+        """Decide on the row closed last and return what to send; weights are (N,), NaN for no new target.
+
+        Without `entries` only what closes may go, this once, as if the risk guard were REDUCING.
+        """
         asked = self._no_requests if requests is None else requests
         self._make_room(len(asked))
         run = self._run[0]
+        held_back = not entries and self.trading_state is TradingState.ACTIVE
+        if held_back:
+            run["trading_state"] = TradingState.REDUCING
         first_id, tail = int(run["next_order_id"]), int(run["tape_tail"])
         before = self._orders[: int(run["n_orders"])].copy()
         kernel_nb.decide_nb(self._bars, weights, asked, self._run, self._slots, self._orders, self._tape, self.row - 1)
+        if held_back:
+            run["trading_state"] = TradingState.ACTIVE
         after = self._orders[: int(run["n_orders"])]
         kept = after[: len(before)]
         told = self._tape[np.arange(tail, int(run["tape_tail"])) & (len(self._tape) - 1)]
@@ -135,6 +143,11 @@ class LocalDesk(LiveRoom):
     def latch(self, state: TradingState) -> None:
         """Set the risk guard's state."""
         self._run[0]["trading_state"] = state
+
+    @property
+    def has_unheard(self) -> bool:
+        """Say whether something was heard that the next close will apply."""
+        return int(self._run[0]["tape_head"]) < int(self._run[0]["tape_tail"])
 
     @property
     def trading_state(self) -> TradingState:

@@ -60,6 +60,10 @@ class Observer:
         Raises DataError where there are too few bars for an observation.
         """
         self._held[:] = 0
+        return self.follow(bars)
+
+    def follow(self, bars: BarPanel) -> Features:
+        """Go on with these bars, which end later, and return their features. Raises as `begin` does."""
         self.first = first_row(self._fitted.section, self._fitted.symbols, bars.records)
         self._features = compute_features(self._fitted, bars.records, bars.extra)
         return self._features

@@ -203,6 +203,13 @@ class EventStrategy(Strategy, ABC):
         and so finds a look ahead made here, too.
         """
 
+    def follow(self, bars: BarPanel) -> None:
+        """Take one more close into account, in a live run: the last row of `bars`. By default, prepare again.
+
+        The oldest rows may be gone since the close before. What `prepare` would forget of the run is to be kept here.
+        """
+        self.prepare(bars)
+
     @abstractmethod
     def on_bar(self, context: Context) -> None:
         """Look at the context and set targets or place orders; an instrument without a new target keeps its last."""

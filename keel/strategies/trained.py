@@ -101,6 +101,10 @@ class Policy(EventStrategy):
         if not self.params.deterministic:
             self._served.seed(self.params.seed)
 
+    def follow(self, bars: BarPanel) -> None:
+        """Compute the features again; what is remembered of the run stays."""
+        self._observer.follow(bars)
+
     def on_bar(self, context: Context) -> None:
         """Set every symbol's target as the model decides."""
         account, row = context.account, len(context.bars) - 1

@@ -16,7 +16,7 @@ from .desk import Desk, refusal
         ("fees.taker_bps=100", ["fees.taker_bps", "100 bps is 1% a side", "did you mean 10"]),
         ("fees.taker_bps=0.001", ["fees.taker_bps", "fraction", "write 10"]),
         ("data.start=2021-01-05T00:00:00", ["data.start", "has no zone", "add Z"]),
-        ("mode=live", ["mode", "this version runs mode: sim, train, eval only"]),
+        ("mode=live", ["mode", "use script_live.py"]),
         ("nonsense", ["write key=value"]),
         ("strategy.class=mine", ["strategy.class", "module:Class"]),
     ],

@@ -15,9 +15,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from fuzz.configuring import MARGIN, MINIMAL, SHIPPED, WORDS, Changed, seeds
+from fuzz.configuring import LIVE, MARGIN, MINIMAL, SHIPPED, WORDS, Changed, seeds
 from keel.config.load import load_config
-from keel.config.modes import SimRun
+from keel.config.modes import LiveRun, SimRun
 
 Path = tuple[str | int, ...]
 _text = st.text(max_size=10) | st.sampled_from([word.decode("latin-1") for word in WORDS])
@@ -57,8 +57,9 @@ def changed(draw: st.DrawFn) -> Changed:
 @st.composite
 def extreme(draw: st.DrawFn) -> Changed:
     """Draw a configuration whose values lie at the ends of what each key allows."""
-    tree = yaml.safe_load(draw(st.sampled_from([MINIMAL, MARGIN, MARGIN])))
-    for path, values in draw(st.lists(st.sampled_from(_fields()), min_size=1, max_size=8)):
+    text = draw(st.sampled_from([MINIMAL, MARGIN, MARGIN, LIVE]))
+    tree, model = yaml.safe_load(text), LiveRun if text == LIVE else SimRun
+    for path, values in draw(st.lists(st.sampled_from(_fields(model)), min_size=1, max_size=8)):
         place = tree
         for part in path[:-1]:
             if not isinstance(place.get(part), dict):
@@ -71,7 +72,7 @@ def extreme(draw: st.DrawFn) -> Changed:
 @st.composite
 def overridden(draw: st.DrawFn) -> Changed:
     """Draw a shipped configuration with overrides: known keys mostly, any text for values."""
-    keys = st.sampled_from([".".join(path) for path, _ in _fields()]) | _text
+    keys = st.sampled_from([".".join(path) for path, _ in _fields(LiveRun)]) | _text
     lines = []
     for _ in range(draw(st.integers(1, 4))):
         value = draw(_text | _wrong.map(_dumped_flow) | st.text("[]{},:&*!|>'\"-? \n#%@`0aeE.", max_size=20))
@@ -110,7 +111,7 @@ def _trees() -> tuple[dict[str, Any], ...]:
     trees = [load_config(path).resolved for path in SHIPPED]
     for tree in trees:
         tree["seasonality"] = {"spread": None, "latency": None}
-    return (*trees, yaml.safe_load(MINIMAL), yaml.safe_load(MARGIN))
+    return (*trees, *map(yaml.safe_load, (MINIMAL, MARGIN, LIVE)))
 
 
 def _paths(value: object, path: Path = ()) -> Iterator[Path]:
@@ -127,10 +128,10 @@ def _above(tree: Any, path: Path) -> Any:
 
 
 @cache
-def _fields() -> list[tuple[tuple[str, ...], list[Any]]]:
-    """Return every key of a simulation with the values at the ends of its range."""
+def _fields(run: type[SimRun] | type[LiveRun]) -> list[tuple[tuple[str, ...], list[Any]]]:
+    """Return every key of a run's mode with the values at the ends of its range."""
     left_out = ("mode", "data.venue", "data.symbols", "strategy.class", "run.artifacts_dir")
-    return [(path, values) for path, values in _of_model(SimRun, ()) if values and ".".join(path) not in left_out]
+    return [(path, values) for path, values in _of_model(run, ()) if values and ".".join(path) not in left_out]
 
 
 def _of_model(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:

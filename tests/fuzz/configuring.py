@@ -17,7 +17,8 @@ from keel.runs.read import MANIFEST, METRICS, FinishedRun, read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = tuple(
-    ROOT / "configs" / f"{name}.yaml" for name in ("config_sim", "config_backtest_stocks", "config_template")
+    ROOT / "configs" / f"{name}.yaml"
+    for name in ("config_sim", "config_backtest_stocks", "config_template", "config_live")
 )
 MINIMAL = """\
 mode: sim
@@ -33,6 +34,13 @@ account: {type: margin, initial_margin: 0.5}
 risk: {max_order_weight: null, max_position_weight: null, max_gross_weight: null}
 exits: {stop_loss: {fraction: 0.05}, take_profit: {atr: 2}}
 fees: {tiers: [{volume_30d: 0, taker_bps: 10, maker_bps: 5}, {volume_30d: 1e6, taker_bps: 5, maker_bps: 1}]}
+"""
+LIVE = """\
+mode: live
+data: {venue: binance, symbols: [BTC/USDT], timeframe: 1m}
+strategy: {class: "keel.strategies.buy_and_hold:BuyAndHold"}
+risk: {daily_loss_limit: 100, max_drawdown: 0.2, max_orders_per_min: 10}
+venue: {address: "http://127.0.0.1:8900"}
 """
 BETWEEN_FILES = b"\n---8<---\n"
 _MOST_FILES = 6
@@ -166,6 +174,9 @@ def seeds() -> dict[str, bytes]:
     base = (ROOT / "configs" / "base" / "crypto.yaml").read_bytes()
     template = SHIPPED[2].read_bytes()
     found = {f"below-{i}": as_bytes("below", section) for i, section in enumerate(_sections(base))}
+    live = SHIPPED[3].read_bytes()
+    found |= {f"below-l{i}": as_bytes("below", b"mode: live\n" + section) for i, section in enumerate(_sections(live))}
+    found["files-2"] = as_bytes("files", LIVE.encode() + BETWEEN_FILES)
     found |= {f"below-t{i}": as_bytes("below", section) for i, section in enumerate(_sections(template))}
     extending = b"extends: [x1.yaml, x2.yaml]\n" + MINIMAL.encode() + BETWEEN_FILES + b"extends: x2.yaml\nfees: {}\n"
     found["files-0"] = as_bytes("files", extending + BETWEEN_FILES + b"run: {seed: 8}\n")
@@ -210,6 +221,8 @@ WORDS = (
     b"api_key: ", b"secret", b"mode: live\n", b"mode: train\n", b"run", b"data", b"quality", b"market", b"instrument",
     b"overrides", b"account", b"execution", b"exits", b"fees", b"tiers", b"spread", b"impact", b"volatility",
     b"latency", b"seasonality", b"risk", b"symbols", b"rates", b"timeframe", b"start", b"initial_cash", b"margin",
+    b"venue", b"environment", b"practice", b"testnet", b"real", b"address", b"http://127.0.0.1:", b"http://[", b"live",
+    b"clock_sync", b"throttle", b"health", b"unknown_grace_ms",
     b"price_model", b"reference", b"bridge", b"path", b"worst", b"max_participation", b"tick_size",
 )  # fmt: skip
 """Pieces of configurations that were trouble somewhere once."""

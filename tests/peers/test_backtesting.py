@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keel.backtest.decisions import decide_all
+from keel.strategies.decisions import decide_all
 from keel.strategies.port import VectorStrategy
 
 from .keel_side import ASKED, LEVERED, SHORTING, Orders, Signals, Weights, new_targets, play, wired

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keel.backtest.decisions import decide_all
+from keel.strategies.decisions import decide_all
 from keel.strategies.port import VectorStrategy
 
 from .keel_side import LEVERED, SHORTING, Signals, Weights, new_targets, play, wired

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keel.backtest.decisions import KeepGoing, Weights
 from keel.backtest.run import BacktestInputs, simulate
 from keel.backtest.search.windows import Rows, within
 from keel.metrics.returns import total_return
+from keel.strategies.decisions import KeepGoing, Weights
 from keel.strategies.observer import Features
 from keel.strategies.trained import Policy
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import KeepGoing, Weights
 from keel.backtest.run import BacktestInputs, simulate
 from keel.backtest.search.windows import Decided, Rows, within
 from keel.metrics.summary import headline
 from keel.runs.result import Played
+from keel.strategies.decisions import KeepGoing, Weights
 from keel.strategies.holding import hold
 from keel.strategies.moving_average import MovingAverageCrossover
 

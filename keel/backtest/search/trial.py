@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from keel.backtest.decisions import KeepGoing
 from keel.backtest.run import BacktestInputs, simulate
 from keel.backtest.search.windows import Rows, within
 from keel.domain.errors import ConfigError, UsageError
 from keel.metrics.summary import headline
 from keel.runs.manifest import DataRecord, iso_utc
 from keel.runs.result import Played
+from keel.strategies.decisions import KeepGoing
 
 METRICS: Final = (
     "sharpe",

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.backtest.decisions import decide_all, strategy_failed
 from keel.backtest.run import BacktestInputs
 from keel.domain.errors import UsageError
+from keel.strategies.decisions import decide_all, strategy_failed
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import Context, EventStrategy, Strategy, StrategyParams, VectorStrategy
 

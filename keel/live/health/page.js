@@ -21,7 +21,9 @@
     return (value < 0 && /[1-9]/.test(text) ? MINUS : "") + text;
   }
   function money(value) { return number(value, 2, 2); }
-  function quantity(value) { return number(value, 0, 8); }
+  function quantity(value) {
+    return number(value, 0, value === null ? 0 : Math.max(0, 9 - Math.abs(value).toFixed(0).length));
+  }
   function price(value) {
     if (value !== null && Math.abs(value) >= 100) { return number(value, 2, 2); }
     if (value === null || value === undefined) { return MISSING; }
@@ -77,7 +79,7 @@
     at("world").textContent = name;
     document.title = (s.healthy ? "" : "! ") + name.split(" · ")[0] + " · " + s.run_id;
     at("run").textContent = s.run_id;
-    var state = { ACTIVE: "fine", REDUCING: "loss", HALTED: "alarm" }[s.trading_state];
+    var state = { ACTIVE: "fine", REDUCING: "near", HALTED: "alarm" }[s.trading_state];
     var parts = [
       make("span", s.trading_state, state), make("span", s.phase), make("span", s.venue),
       make("span", "up " + lasted((s.ts_ms - s.started_ms) / 1000)), make("span", clock(s.ts_ms)),

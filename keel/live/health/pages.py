@@ -64,8 +64,8 @@ def build_pages(board: StatusBoard, switch: KillSwitch) -> FastAPI:
 def page_policy() -> str:
     """Return the Content-Security-Policy: our own style and script by their hashes, our own address, nothing else."""
     return (
-        f"default-src 'none'; style-src '{_hash(_STYLE)}'; script-src '{_hash(_SCRIPT)}'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src '{_hash(_STYLE)}'; script-src '{_hash(_SCRIPT)}'; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 

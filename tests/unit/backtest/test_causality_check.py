@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from keel.backtest.causality import Verdict, find_leak
-from keel.backtest.decisions import decide_all
 from keel.backtest.probe import Decide, Decisions, Prober
 from keel.domain.errors import UsageError
 from keel.domain.layout import BAR, BAR_PRESENT
+from keel.strategies.decisions import decide_all
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import StrategyParams, VectorStrategy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+LIVE = "venue={address: http://127.0.0.1:8900}"
 LIMITS = "risk={daily_loss: 0.05, max_drawdown: 0.3, max_orders_per_min: 60}"
 FIRST_TIER = "{volume_30d: 0, taker_bps: 10, maker_bps: 8}"
 SECOND_TIER = "{volume_30d: 1000, taker_bps: 5, maker_bps: 0}"
@@ -216,30 +217,30 @@ RULES = [
         "--set seasonality.latency: seasonality.latency: the mean must be 1, it is 1.05: divide every number by 1.05",
     ),
     (
-        [LIMITS, "mode=live", "risk.max_drawdown=null"],
+        [LIMITS, LIVE, "mode=live", "risk.max_drawdown=null"],
         "--set risk.max_drawdown: risk.max_drawdown: limits off (null) is an error in mode live: give it a value",
     ),
     (
-        ["mode=live"],
+        [LIVE, "mode=live"],
         "x.yaml: risk.daily_loss: limits off (null) is an error in mode live: give it or risk.daily_loss_limit a value",
     ),
     (
-        [LIMITS, "mode=live", "risk.max_order_weight=null"],
+        [LIMITS, LIVE, "mode=live", "risk.max_order_weight=null"],
         "--set risk.max_order_weight: risk.max_order_weight: limits off (null) is an error in mode live: give it or "
         "risk.max_order_notional a value",
     ),
     (
-        [LIMITS, "mode=live", "risk.max_position_weight=null", "risk.max_order_notional=500"],
+        [LIMITS, LIVE, "mode=live", "risk.max_position_weight=null", "risk.max_order_notional=500"],
         "--set risk.max_position_weight: risk.max_position_weight: limits off (null) is an error in mode live: give "
         "it or risk.max_abs_position_notional a value",
     ),
     (
-        [LIMITS, "mode=live", "risk.max_orders_per_min=null"],
+        [LIMITS, LIVE, "mode=live", "risk.max_orders_per_min=null"],
         "--set risk.max_orders_per_min: risk.max_orders_per_min: limits off (null) is an error in mode live: give it "
         "a value",
     ),
     (
-        [LIMITS, "mode=live", "risk.max_gross_weight=null"],
+        [LIMITS, LIVE, "mode=live", "risk.max_gross_weight=null"],
         "--set risk.max_gross_weight: risk.max_gross_weight: limits off (null) is an error in mode live: give it a "
         "value",
     ),
@@ -277,10 +278,11 @@ MENDED = [
     ["volatility.short_bars=199"],
     [f"seasonality.latency=[{', '.join(['1'] * 167)}, 1.0001]"],
     ["seasonality.latency=null", "seasonality.spread=null"],
-    [LIMITS, "mode=live"],
+    [LIMITS, LIVE, "mode=live"],
     [
         "risk={max_order_weight: null, max_order_notional: 500, max_position_weight: null, daily_loss_limit: 100, "
         "max_abs_position_notional: 1000, max_drawdown: 0.3, max_orders_per_min: 10}",
+        LIVE,
         "mode=live",
     ],
     ["risk.enabled=true"],

@@ -11,11 +11,14 @@ import pytest
 
 from keel.config.keys import ANY, known_keys
 from keel.config.load import json_schema, load_config
-from keel.config.modes import SimRun
+from keel.config.modes import LiveRun, SimRun
 from keel.config.yaml_tree import read_document
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 TEMPLATE = CONFIGS / "config_template.yaml"
+LIVE = CONFIGS / "config_live.yaml"
+LIVE_KEYS = tuple(key for key in LiveRun.model_fields if key not in SimRun.model_fields)
+EXPLAINED = pytest.mark.parametrize(("path", "model"), [(TEMPLATE, "SimRun"), (LIVE, "LiveRun")], ids=["sim", "live"])
 BY_SYMBOL = (("market", "overrides"), ("data", "sources"))
 SHIPPED = sorted(CONFIGS.glob("config_*.yaml"))
 
@@ -57,6 +60,27 @@ def test_stock_configuration_is_the_demo_on_real_indices():
     assert (config.account.currency, config.account.type) == ("USD", "cash")
 
 
+def test_live_configuration_is_what_the_runbook_spells():
+    lines = [line.partition(" #")[0] for line in LIVE.read_text().splitlines()]
+    for line in ("mode: live", "  enabled: true", "  max_abs_position_notional: 1000", "  max_order_notional: 500",
+                 "  daily_loss_limit: 100", "  max_orders_per_min: 10", "  timeout_ms: 5000", "  retries: 3",
+                 "  refresh_sec: 60", "  warn_threshold_ms: 200", "  kill_threshold_ms: 1000",
+                 "  max_signals_per_sec: 2.0", "  backoff_base_s: 5.0", "  max_backoff_s: 120.0"):  # fmt: skip
+        assert line in lines, line
+    config = load_config(LIVE, expect_mode="live").config
+    assert (config.latency.timeout_ms, config.latency.retries) == (5000, 3)
+    assert (config.data.symbols, config.account.type, config.live.filters) == (
+        ("BTC/USDT",), "cash", "data/binance_filters.json")  # fmt: skip
+
+
+def test_live_configuration_as_shipped_reaches_no_real_money():
+    config = load_config(LIVE).config
+    assert (config.venue.environment, config.venue.address) == ("practice", "http://127.0.0.1:8900")
+    assert not config.i_accept_real_money
+    real = load_config(LIVE, ["venue.environment=real", "venue.address=null"]).config
+    assert not real.i_accept_real_money
+
+
 @pytest.mark.parametrize("name", ["crypto", "us_stocks"])
 def test_shared_seasonality_has_a_week_of_hours_with_mean_one(name):
     values = read_document((CONFIGS / "base" / f"{name}.yaml").read_text(), name).values
@@ -70,25 +94,39 @@ def test_template_has_every_key_and_no_other():
     assert written == set(known_keys(SimRun))
 
 
-def test_template_explains_every_key_with_default_and_range():
-    schema = json_schema()
-    comments = _comments(TEMPLATE.read_text().splitlines())
-    for path, field in _fields(schema, schema["$defs"]["SimRun"], ()):
-        comment = comments[path]
-        assert field["description"] in comment, path
+def test_live_configuration_has_every_key_of_its_own_sections():
+    written = set(_written(read_document(LIVE.read_text(), "live").values, ()))
+    own = {path for path in known_keys(LiveRun) if path[0] in LIVE_KEYS}
+    assert own <= written
+    assert {path[0] for path in own} == {*LIVE_KEYS} != set()
+
+
+@EXPLAINED
+def test_every_key_is_explained_with_default_and_range(path, model):
+    comments = _comments(path.read_text().splitlines())
+    for key, field in _explained(model):
+        comment = comments[key]
+        assert field["description"] in comment, key
         if "default" in field and not isinstance(field["default"], dict):
-            assert f"Default: {_shown(field['default'])}." in comment, path
+            assert f"Default: {_shown(field['default'])}." in comment, key
         for bound in _bounds(field):
-            assert re.search(rf"(?<![\d.]){re.escape(bound)}(?![\d])", comment), (path, bound)
+            assert re.search(rf"(?<![\d.]){re.escape(bound)}(?![\d])", comment), (key, bound)
 
 
-def test_template_comments_are_not_left_behind_by_a_changed_default():
-    schema = json_schema()
-    fields = dict(_fields(schema, schema["$defs"]["SimRun"], ()))
-    for path, comment in _comments(TEMPLATE.read_text().splitlines()).items():
+@EXPLAINED
+def test_comments_are_not_left_behind_by_a_changed_default(path, model):
+    fields = dict(_explained(model))
+    for key, comment in _comments(path.read_text().splitlines()).items():
         stated = re.search(r"Default: (.*)\.$", comment)
-        if stated is not None and path in fields:
-            assert stated[1] == _shown(fields[path].get("default")), path
+        if stated is not None and key in fields:
+            assert stated[1] == _shown(fields[key].get("default")), key
+
+
+def _explained(model: str) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Return every key of a simulation, or those that live trading adds to them, with what the schema says of it."""
+    schema = json_schema()
+    fields = _fields(schema, schema["$defs"][model], ())
+    return fields if model == "SimRun" else [(key, field) for key, field in fields if key[0] in LIVE_KEYS]
 
 
 def _written(values: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -165,6 +203,6 @@ def _shown(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
         return f"{value:g}"
-    if isinstance(value, str) and re.fullmatch(r"[\d.]+", value):
+    if isinstance(value, str) and re.fullmatch(r"\d*\.?\d+", value):
         return f'"{value}"'
     return str(value)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from keel.config.data import DataSection
 from keel.config.modes import EvalRun, LiveRun, SimRun, TrainRun
 
+VENUE = "venue: {address: http://127.0.0.1:8900}\n"
 LIMITS = "risk: {daily_loss: 0.05, max_drawdown: 0.3, max_orders_per_min: 60}\n"
 
 
@@ -31,6 +32,8 @@ def test_mode_chooses_the_model(load, mode, model):
     text = MINIMAL.replace("mode: sim", f"mode: {mode}")
     if mode in ("train", "eval"):  # an agent decides, no strategy
         text = text.split("strategy:")[0]
+    if mode == "live":
+        text += VENUE
     assert type(load(text=text + LIMITS).config) is model
 
 

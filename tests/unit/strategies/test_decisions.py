@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keel.backtest.decisions import count_signals, decide_all, name_of
 from keel.domain.errors import UsageError
 from keel.domain.layout import BAR, BAR_PRESENT
+from keel.strategies.decisions import count_signals, decide_all, name_of
 from keel.strategies.panel import BarPanel
 from keel.strategies.port import StrategyParams, VectorStrategy
 

@@ -1,0 +1,192 @@
+"""What the checks before live trading are given: built from a live config."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from keel.config.modes import LiveRun
+    from keel.config.yaml_tree import Document
+    from keel.preflight.exposure import Exposure
+    from keel.preflight.findings import VenueFindings
+    from keel.preflight.live_need import ConfiguredRules, LiveNeed, StoredClose
+    from keel.wire.binance_link import BinanceLink
+
+KEY: Final = "BINANCE_API_KEY"
+SECRET: Final = "BINANCE_API_SECRET"  # noqa: S105 - a variable's name
+_COMPARED: Final = ("tick_size", "step_size", "min_qty", "min_notional")
+_RETRIES: Final = 1
+"""Times a question of the doctor is asked again: it is run again sooner than it should wait."""
+_RETRY_S: Final = 0.5
+
+
+def live_need(config: LiveRun, document: Document, config_path: Path | None = None) -> LiveNeed:
+    """Return what the checks look at for a live config; nothing is asked or opened yet."""
+    from keel.config.modes import LIVE_LIMITS
+    from keel.data.sources.klines import base_timeframe
+    from keel.domain.clock import WallClock
+    from keel.domain.timeframe import timeframe_ms
+    from keel.preflight.live_need import LiveNeed
+
+    fees, risk = config.fees, config.risk
+    first = fees.tiers[0] if fees.tiers else fees
+    on = {key: f"{value:g}" for keys in LIVE_LIMITS for key in keys if (value := getattr(risk, key)) is not None}
+    real = config.venue.environment != "practice"
+    return LiveNeed(
+        environment=config.venue.environment,
+        dry_run=config.dry_run,
+        accepts_real_money=config.i_accept_real_money,
+        keys={name: bool(os.environ.get(name, "").strip()) for name in (KEY, SECRET)},
+        symbols={symbol: _configured(config, symbol) for symbol in config.data.symbols},
+        timeframe_ms=timeframe_ms(base_timeframe(config.data.timeframe)),
+        taker_bps=first.taker_bps,
+        maker_bps=first.maker_bps,
+        limits=on,
+        limits_off=tuple(f"risk.{keys[0]}" for keys in LIVE_LIMITS if not set(keys) & set(on)),
+        most_order_notional=risk.max_order_notional,
+        warn_offset_ms=config.clock_sync.warn_threshold_ms,
+        kill_offset_ms=config.clock_sync.kill_threshold_ms,
+        max_round_trip_ms=config.live.max_round_trip_ms,
+        stale_after_ms=config.live.stale_after_ms,
+        filters=Path(config.live.filters),
+        max_filters_age_days=config.live.max_filters_age_days,
+        refetch=_refetch(config, config_path),
+        stored=_stored(config),
+        now_ms=WallClock().wall_ms,
+        market_now_ms=WallClock().now_ms if real else None,
+        venue_answers=cache(lambda: ask_venue(config)),
+        strategy=lambda: _strategy(config, document),
+        lock_holder=lambda: _lock_holder(config),
+        journal_exposure=cache(lambda: _journal_exposure(config)),
+    )
+
+
+def ask_venue(config: LiveRun) -> VenueFindings:
+    """Ask the exchange everything, in a loop of its own: not to be called from within another."""
+    from keel.domain.errors import KeelError
+    from keel.preflight.findings import ask, unreached
+
+    with_keys = all(os.environ.get(name, "").strip() for name in (KEY, SECRET))
+    stored = {symbol: close.open_ts_ms for symbol, close in _stored(config).items()}
+
+    async def look() -> VenueFindings:
+        from keel.app.binance_probe import BinanceProbe
+
+        try:
+            probe = BinanceProbe(doctor_link(config))
+        except KeelError as error:
+            return unreached(str(error), config.data.symbols)
+        return await ask(probe, config.data.symbols, config.data.timeframe, stored, with_keys=with_keys)
+
+    return asyncio.run(look())
+
+
+def doctor_link(config: LiveRun) -> BinanceLink:
+    """Return a way to the config's exchange that gives up soon; it connects at the first question."""
+    from dataclasses import replace
+
+    from keel.domain.clock import WallClock
+    from keel.wire.binance_link import BinanceLink, BinanceSettings
+
+    settings = BinanceSettings.of(
+        config.venue,
+        config.throttle,
+        config.latency,
+        config.clock_sync,
+        seed=config.run.seed,
+        state_dir=Path(config.run.state_dir) if Path(config.run.state_dir).is_dir() else None,
+        key=os.environ.get(KEY) or None,
+        secret=os.environ.get(SECRET) or None,
+    )
+    return BinanceLink(
+        replace(settings, retries=_RETRIES, backoff_base_s=_RETRY_S, max_backoff_s=_RETRY_S), WallClock()
+    )
+
+
+def _configured(config: LiveRun, symbol: str) -> ConfiguredRules:
+    from keel.preflight.live_need import ConfiguredRules
+
+    rules, override = config.market.rules_for(symbol), config.market.overrides.get(symbol)
+    keys: Mapping[str, str] = {
+        part: f"market.overrides.{symbol}.{part}"
+        if override is not None and getattr(override, part) is not None
+        else f"market.instrument.{part}"
+        for part in _COMPARED
+    }
+    return ConfiguredRules({part: format(getattr(rules, part), "f") for part in _COMPARED}, keys)
+
+
+def _refetch(config: LiveRun, config_path: Path | None) -> str:
+    venue = config.venue
+    where = f"--config {config_path}" if config_path is not None else f"--environment {venue.environment}"
+    if config_path is None and venue.address is not None:
+        where += f" --address {venue.address}"
+    return f"python scripts/fetch_binance_filters.py {where} --universe --out {config.live.filters}"
+
+
+def _stored(config: LiveRun) -> dict[str, StoredClose]:
+    """Return the last stored bar of each symbol that has any, of the timeframe that the exchange gives.
+
+    Of the real exchange's only: the others have other prices.
+    """
+    from keel.data.sources.klines import NATIVE
+    from keel.data.store import BarStore
+    from keel.domain.errors import DataError
+    from keel.domain.instrument import InstrumentId
+    from keel.domain.timeframe import timeframe_ms
+    from keel.preflight.live_need import StoredClose
+
+    data, found = config.data, {}
+    if config.venue.environment != "real" or data.timeframe not in NATIVE:
+        return {}
+    for symbol in data.symbols:
+        name, store = InstrumentId(data.venue_of(symbol), symbol), BarStore(Path(data.store))
+        try:
+            if store.exists(name, data.timeframe):
+                last_ms = int(store.open(name, data.timeframe).closes()[-1])
+                bar = store.read(name, data.timeframe, last_ms - timeframe_ms(data.timeframe)).table.tail(1)
+                found[symbol] = StoredClose(int(bar["open_ts_ms"][0]), float(bar["close"][0]))
+        except DataError:
+            continue  # a store that is damaged is no feed to compare with: live bars come from the exchange
+    return found
+
+
+def _strategy(config: LiveRun, document: Document) -> str:
+    from keel.app.wire_strategy import load_strategy
+
+    strategy = load_strategy(config.strategy.class_path, document)
+    strategy.check_market(config.data.venue, config.data.symbols, config.data.timeframe)
+    card = getattr(strategy, "card", None)
+    if card is None:
+        return f"{config.strategy.class_path} loads"
+    return (
+        f"{config.strategy.params.get('model')}: weights {card.weights_hash[:12]}, normaliser and features "
+        f"{card.observation_hash[:12]}, trained on {card.venue} {', '.join(card.symbols)} {card.timeframe}"
+    )
+
+
+def _lock_holder(config: LiveRun) -> str | None:
+    """Return who trades on the account, None where nobody does: the lock is taken for a moment and given back."""
+    from keel.domain.clock import WallClock
+    from keel.domain.errors import GateRefusedError
+    from keel.journal.lock import RunLock, account_name
+
+    account = account_name(config.venue.kind, config.venue.environment, os.environ.get(KEY, "").strip())
+    try:
+        with RunLock(Path(config.run.state_dir), account, clock=WallClock()):
+            return None
+    except GateRefusedError as error:
+        return str(error)
+
+
+def _journal_exposure(config: LiveRun) -> Exposure:
+    from keel.journal.names import JournalName
+    from keel.preflight.journal_book import journal_exposure
+
+    name = JournalName(config.run.name, config.venue.kind, config.venue.environment, config.dry_run)
+    return journal_exposure(name.path(Path(config.run.state_dir)))

@@ -1,0 +1,102 @@
+"""Close what is ours at the venue, at market: the kill switch's last word and the operator's (rule 17).
+
+It goes past every limit, for it only reduces: sized from the venue's own holdings, never more than is ours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+from keel.domain.clock import Clock
+from keel.domain.errors import RetryableError
+from keel.domain.ids import ClientOrderId, DrawKey
+from keel.domain.orders import OrderSide, OrderType, TimeInForce
+from keel.domain.venue_messages import OrderTicket, Outcome
+from keel.journal.entries import Alarm, OrderIntent, SubmitAnswered
+from keel.journal.journal import Journal
+from keel.live.ear import as_decimal
+from keel.live.orders import OrderTracker, TrackedOrder
+from keel.live.reconcile import Reconciler
+from keel.sim.local import LocalDesk
+from keel.venues.base import Venue
+
+_LOG: Final = logging.getLogger(__name__)
+_TRIES: Final = 20
+_AGAIN_S: Final = 0.5
+
+
+@dataclass
+class Flattener:
+    """Flatten one run's positions. `steps` are quantity steps by symbol, 0 for none."""
+
+    venue: Venue
+    desk: LocalDesk
+    tracker: OrderTracker
+    reconciler: Reconciler
+    journal: Journal
+    clock: Clock
+    symbols: Sequence[str]
+    hashes: Sequence[int]
+    base_of: Mapping[str, str]
+    steps: Mapping[str, Decimal]
+    least: Mapping[str, Decimal]
+    """Smallest quantity that the venue sells, by symbol."""
+
+    async def flatten(self) -> bool:
+        """Sell all that is ours until nothing, or only dust, is left; return whether that came about."""
+        for _ in range(_TRIES):
+            try:
+                await self.reconciler.reconcile()
+                held = await self._held()
+                if not held:
+                    return True
+                for symbol, qty in held.items():
+                    await self._close(symbol, qty)
+            except RetryableError as error:
+                _LOG.warning("flattening goes on: %s", error)
+            await self.clock.sleep(_AGAIN_S)
+        self.journal.append([Alarm("positions could not be closed: close them by hand")])
+        return False
+
+    async def _held(self) -> dict[str, Decimal]:
+        """Return what is ours and can be sold, by symbol: never more than the venue says is there and free."""
+        account, view = await self.venue.account(), self.desk.account_view()
+        held = {}
+        for symbol, mine in zip(self.symbols, view.position_qty, strict=True):
+            balance = account.balances.get(self.base_of[symbol])
+            there = Decimal(0) if balance is None else balance.free
+            qty = min(as_decimal(mine), there)
+            step = self.steps[symbol]
+            if step:
+                qty = (qty / step).to_integral_value(ROUND_DOWN) * step
+            if qty > 0 and qty >= self.least[symbol]:
+                held[symbol] = qty
+        return held
+
+    async def _close(self, symbol: str, qty: Decimal) -> None:
+        place, order_id = self.symbols.index(symbol), self.journal.next_order_id
+        key = DrawKey(self.hashes[place], self.clock.now_ms(), 0)
+        ticket = OrderTicket(
+            client_order_id=str(ClientOrderId(self.journal.tag, key, order_id)),
+            symbol=symbol,
+            side=OrderSide.SELL,
+            type=OrderType.MARKET,
+            time_in_force=TimeInForce.GTC,
+            qty=qty,
+            decided_ts_ms=self.clock.now_ms(),
+            reduce_only=True,
+        )
+        order = TrackedOrder(ticket, order_id, place, self.clock.now_ms())
+        self.journal.append([OrderIntent(ticket, order_id, "flatten")])
+        self.tracker.add(order)
+        self.desk.number_orders_from(order_id + 1)
+        result = await self.venue.submit(ticket)
+        self.journal.append([SubmitAnswered(symbol, order.name, result, 0.0)])
+        if result.outcome is Outcome.UNKNOWN:
+            self.tracker.doubt(order, self.clock.now_ms())
+        elif result.outcome is not Outcome.DONE:
+            self.tracker.end(order)

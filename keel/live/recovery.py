@@ -1,0 +1,185 @@
+"""From the journal back to where the run stood: the newest snapshot, and what was written after it (one path for all).
+
+A start that finds nothing, one after a clean stop and one after a crash differ only in how much there is to replay.
+What was on its way when the process ended is of unknown fate until the venue has been asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+
+from keel.domain.errors import GateRefusedError
+from keel.domain.layout import EVENT
+from keel.domain.orders import Reason
+from keel.domain.venue_messages import OrderTicket, Outcome, VenueStatus
+from keel.journal.codec import MalformedError, decode, encode
+from keel.journal.entries import (
+    BarsSeen,
+    BookAdjusted,
+    Entry,
+    FillBooked,
+    OrderIntent,
+    OrderResolved,
+    ReportHeard,
+    SubmitAnswered,
+)
+from keel.journal.journal import Journal
+from keel.live.orders import OrderTracker, Phase, TrackedOrder
+from keel.live.reconcile import Holdings
+from keel.sim.exchange import Exchange
+from keel.sim.local import LocalDesk
+
+LAYOUT: Final = "1"
+"""Form of the snapshots."""
+_PLAIN: Final = (
+    "order_id",
+    "instrument",
+    "sent_ms",
+    "venue_order_id",
+    "accepted",
+    "cancel_asked_ms",
+    "unknown_since_ms",
+)
+
+
+@dataclass
+class Resumable:
+    """Hold what survives a restart. `exchange` is that of a dry run."""
+
+    desk: LocalDesk
+    tracker: OrderTracker
+    holdings: Holdings
+    exchange: Exchange | None = None
+    close_ts_ms: int = 0
+    """Close of the row that was booked last; 0 before the first."""
+    config_hash: str = ""
+
+    def capture(self) -> dict[str, Any]:
+        """Return all of it as values that JSON can hold."""
+        return {
+            "desk": self.desk.capture(),
+            "orders": [_capture_order(order) for order in self.tracker.remembered()],
+            "holdings": self.holdings.capture(),
+            "exchange": None if self.exchange is None else self.exchange.capture(),
+            "close_ts_ms": self.close_ts_ms,
+            "config_hash": self.config_hash,
+        }
+
+
+def newest_state(journal: Journal) -> dict[str, Any] | None:
+    """Return the newest snapshot's state, None for a journal in which nothing was traded yet.
+
+    Raises GateRefusedError where orders were sent and no snapshot can be read: the book cannot be rebuilt then.
+    """
+    snapshot = journal.newest_snapshot()
+    if snapshot is not None and snapshot.layout == LAYOUT:
+        return {**snapshot.state, "seq": snapshot.seq}
+    if any(isinstance(recorded.entry, OrderIntent) for recorded in journal.entries()):
+        raise GateRefusedError(
+            f"{journal.path} has orders and no snapshot that can be read: restore it from its copy, or move it away "
+            "once scripts/flatten.py has closed what it opened"
+        )
+    return None
+
+
+def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, now_ms: int) -> None:
+    """Bring the parts to where a state and the entries after it leave them. Raises GateRefusedError."""
+    try:
+        parts.desk.restore(state["desk"])
+        for values in state["orders"]:
+            parts.tracker.remember(_restored_order(values))
+        if parts.exchange is not None and state["exchange"] is not None:
+            parts.exchange.restore(state["exchange"])
+        parts.close_ts_ms = int(state["close_ts_ms"])
+    except (KeyError, ValueError, MalformedError) as error:
+        raise GateRefusedError(
+            f"{journal.path} is of another run: {error}; give the run a name of its own (run.name)"
+        ) from None
+    for recorded in journal.since(int(state["seq"])):
+        _replay(parts, recorded.entry, recorded.ts_ms)
+    for order in parts.tracker.live():
+        parts.tracker.doubt(order, now_ms)
+
+
+def _replay(parts: Resumable, entry: Entry, ts_ms: int) -> None:
+    if isinstance(entry, BarsSeen):
+        parts.close_ts_ms = max(parts.close_ts_ms, entry.close_ts_ms)
+    elif isinstance(entry, BookAdjusted):
+        return  # the next look at the account finds the same difference again
+    elif isinstance(entry, FillBooked):
+        _replay_fill(parts, entry, ts_ms)
+    elif isinstance(entry, ReportHeard):
+        _replay_report(parts, entry, ts_ms)
+    elif isinstance(entry, SubmitAnswered | OrderResolved):
+        _replay_answer(parts, entry, ts_ms)
+
+
+def _replay_fill(parts: Resumable, entry: FillBooked, ts_ms: int) -> None:
+    order = parts.tracker.find(entry.fill.client_order_id)
+    if order is not None and parts.tracker.is_new_trade(order, entry.fill):
+        parts.desk.hear(parts.tracker.book(order, entry.fill, ts_ms))
+        for event in parts.tracker.settle(order, entry.fill.ts_ms, ts_ms):
+            parts.desk.hear(event)
+
+
+def _replay_report(parts: Resumable, entry: ReportHeard, ts_ms: int) -> None:
+    report = entry.report
+    order = parts.tracker.find(report.state.client_order_id)
+    if order is None:
+        return
+    if report.event is None:
+        for event in parts.tracker.note(order, report, ts_ms):
+            parts.desk.hear(event)
+        return
+    if report.fill is not None:
+        order.trades.add(report.fill.trade_id)
+        order.filled += report.fill.qty
+    if report.state.status.is_final:
+        order.end = report.state.status
+        parts.tracker.end(order)
+    parts.desk.hear(np.array([report.event], EVENT))
+
+
+def _replay_answer(parts: Resumable, entry: SubmitAnswered | OrderResolved, ts_ms: int) -> None:
+    order = parts.tracker.find(entry.client_order_id)
+    if order is None or order.phase is Phase.OVER:
+        return
+    if isinstance(entry, OrderResolved):
+        if entry.what == "not_sent":
+            parts.desk.hear(parts.tracker.refuse(order, ts_ms, ts_ms, Reason.NOT_SENT))
+    elif entry.result.outcome is Outcome.REFUSED:
+        parts.desk.hear(parts.tracker.refuse(order, ts_ms, ts_ms, Reason.VENUE_REFUSED))
+    elif entry.result.outcome is Outcome.NOT_SENT:
+        parts.desk.hear(parts.tracker.refuse(order, ts_ms, ts_ms, Reason.NOT_SENT))
+    else:
+        order.venue_order_id = entry.result.venue_order_id or order.venue_order_id
+
+
+def _capture_order(order: TrackedOrder) -> dict[str, Any]:
+    plain = {name: getattr(order, name) for name in _PLAIN}
+    return {
+        **plain,
+        "ticket": encode(order.ticket, str),
+        "phase": order.phase.value,
+        "filled": str(order.filled),
+        "venue_filled": str(order.venue_filled),
+        "end": None if order.end is None else order.end.value,
+        "trades": sorted(order.trades),
+    }
+
+
+def _restored_order(values: Mapping[str, Any]) -> TrackedOrder:
+    return TrackedOrder(
+        **{name: values[name] for name in _PLAIN},
+        ticket=decode(OrderTicket, values["ticket"]),
+        phase=Phase(values["phase"]),
+        filled=Decimal(values["filled"]),
+        venue_filled=Decimal(values["venue_filled"]),
+        end=None if values["end"] is None else VenueStatus(values["end"]),
+        trades=set(values["trades"]),
+    )

@@ -1,0 +1,160 @@
+"""Closed bars into rows, each once and in order: what is late, double, out of order or not to be believed stops here.
+
+A row is one close with each instrument's bar or none (docs/execution.md, rule 2). The first closed bar wins; a revision
+is told and never traded. A price that cannot be, or that jumps too far, is refused until it is confirmed by query.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from keel.data.zone import days, local_ms, minutes_of_week
+from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT
+from keel.domain.timeframe import MS_PER_DAY
+from keel.domain.venue_messages import LiveBar
+from keel.sim.room import Records
+
+_FIELDS: Final = ("open", "high", "low", "close", "volume", "open_ts_ms", "close_ts_ms")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold one close: `bars` is BAR (N,), `seen` the bars it was made of, `doubted` symbols whose price jumped."""
+
+    close_ts_ms: int
+    bars: Records
+    seen: tuple[LiveBar, ...]
+    missing: tuple[str, ...]
+    doubted: tuple[str, ...] = ()
+
+
+class BarGate:
+    """Take bars as they come and give rows of N symbols. What comes before it has begun waits."""
+
+    def __init__(self, symbols: Sequence[str], timeframe_ms: int, max_jump: float, timezone: str = "UTC") -> None:
+        self._places = {symbol: i for i, symbol in enumerate(symbols)}
+        self._timeframe_ms = timeframe_ms
+        self._max_jump = max_jump
+        self._timezone = timezone
+        self._last_close_ts_ms = 0
+        self._early: list[LiveBar] | None = []
+        self._last_price: dict[str, float] = {}
+        self._newest: dict[str, LiveBar] = {}
+        self._waiting: dict[int, dict[str, LiveBar]] = {}
+        self._doubted: dict[int, set[str]] = {}
+
+    @property
+    def next_close_ts_ms(self) -> int:
+        """Return the close of the next row."""
+        return self._last_close_ts_ms + self._timeframe_ms
+
+    @property
+    def newest_close_ts_ms(self) -> int | None:
+        """Return the latest close that any bar waits for, or None if none waits."""
+        return max(self._waiting, default=None)
+
+    def begin_after(self, close_ts_ms: int) -> None:
+        """Begin with the row after the one that closed then; what came before is taken now."""
+        self._last_close_ts_ms = close_ts_ms
+        early, self._early = self._early or [], None
+        for bar in early:
+            self.take(bar)
+
+    def take(self, bar: LiveBar, *, confirmed: bool = False) -> str | None:
+        """Take a bar; return why it was not taken, None if it was or is merely still open.
+
+        `confirmed` is one that was asked for: a jump is believed then, though its row is marked.
+        """
+        if bar.symbol not in self._places or not bar.closed:
+            return None
+        if self._early is not None:
+            self._early.append(bar)
+            return None
+        wrong = self._fault(bar)
+        if wrong is not None:
+            return wrong
+        if bar.close_ts_ms <= self._last_close_ts_ms:
+            return self._revision(bar)
+        if self._jumps(bar):
+            if not confirmed:
+                return f"{bar.symbol} jumps from {self._last_price[bar.symbol]:g} to {bar.close:g} in one bar"
+            self._doubted.setdefault(bar.close_ts_ms, set()).add(bar.symbol)
+        first = self._waiting.setdefault(bar.close_ts_ms, {}).setdefault(bar.symbol, bar)
+        return None if first == bar else f"{bar.symbol} has a second bar for the same close: the first one counts"
+
+    def note_price(self, symbol: str, close: float) -> None:
+        """Note the last price before the first row, which jumps are measured from."""
+        self._last_price[symbol] = close
+
+    def is_complete(self) -> bool:
+        """Say whether every symbol's bar of the next row has come."""
+        return len(self._waiting.get(self.next_close_ts_ms, ())) == len(self._places)
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the symbols whose bar of the next row has not come."""
+        there = self._waiting.get(self.next_close_ts_ms, {})
+        return tuple(symbol for symbol in self._places if symbol not in there)
+
+    def pop(self) -> Row | None:
+        """Return the next row with the bars there are; None, and the close is skipped, where there are none."""
+        close_ts_ms = self.next_close_ts_ms
+        missing = self.missing()
+        there = self._waiting.pop(close_ts_ms, {})
+        doubted = tuple(sorted(self._doubted.pop(close_ts_ms, set())))
+        self._last_close_ts_ms = close_ts_ms
+        if not there:
+            return None
+        for symbol, bar in there.items():
+            self._last_price[symbol] = bar.close
+            self._newest[symbol] = bar
+        seen = tuple(there[symbol] for symbol in self._places if symbol in there)
+        bars = bar_records(seen, tuple(self._places), close_ts_ms, self._timezone)
+        return Row(close_ts_ms, bars, seen, missing, doubted)
+
+    def _fault(self, bar: LiveBar) -> str | None:
+        prices = (bar.open, bar.high, bar.low, bar.close)
+        if not all(math.isfinite(price) and price > 0.0 for price in prices):
+            return f"{bar.symbol} has a price that cannot be: {prices}"
+        if not (math.isfinite(bar.volume) and bar.volume >= 0.0):
+            return f"{bar.symbol} has a volume that cannot be: {bar.volume}"
+        if bar.high < max(bar.open, bar.close, bar.low) or bar.low > min(bar.open, bar.close):
+            return f"{bar.symbol} has a high or low that its other prices contradict: {prices}"
+        wrong_length = bar.close_ts_ms - bar.open_ts_ms != self._timeframe_ms
+        if wrong_length or (bar.close_ts_ms - self._last_close_ts_ms) % self._timeframe_ms:
+            return f"{bar.symbol} has a bar from {bar.open_ts_ms} to {bar.close_ts_ms}: no such close is due"
+        return None
+
+    def _revision(self, bar: LiveBar) -> str | None:
+        known = self._newest.get(bar.symbol)
+        if known is None or known.close_ts_ms != bar.close_ts_ms or known == bar:
+            return None
+        return f"{bar.symbol} was revised after its close at {bar.close_ts_ms}: the first bar counts"
+
+    def _jumps(self, bar: LiveBar) -> bool:
+        last = self._last_price.get(bar.symbol)
+        return last is not None and abs(bar.close / last - 1.0) > self._max_jump
+
+
+def bar_records(seen: Iterable[LiveBar], symbols: Sequence[str], close_ts_ms: int, timezone: str = "UTC") -> Records:
+    """Return BAR (N,) of one close; an instrument without a bar is as `keel.data.align` leaves it."""
+    bars = np.zeros(len(symbols), BAR)
+    there = {bar.symbol: bar for bar in seen}
+    ends_day = BAR_ENDS_DAY if local_ms(np.array([close_ts_ms]), timezone)[0] % MS_PER_DAY == 0 else 0
+    for record, symbol in zip(bars, symbols, strict=True):
+        bar = there.get(symbol)
+        if bar is None:
+            for name in ("open", "high", "low", "close"):
+                record[name] = np.nan
+            record["open_ts_ms"], record["close_ts_ms"], record["flags"] = close_ts_ms - 1, close_ts_ms, ends_day
+        else:
+            for name in _FIELDS:
+                record[name] = getattr(bar, name)
+            record["flags"] = BAR_PRESENT | ends_day
+    local = local_ms(bars["open_ts_ms"], timezone)
+    bars["day"], bars["minute_of_week"] = days(local), minutes_of_week(local)
+    return bars

@@ -1,0 +1,242 @@
+"""One row of a live run: book, decide, journal, send (design: the decision cycle)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+
+from keel.config.modes import LiveRun
+from keel.domain.clock import Clock
+from keel.domain.errors import HaltTradingError, UsageError
+from keel.domain.live_status import DecisionLine
+from keel.domain.orders import EventKind, OrderSide, Reason, TradingState
+from keel.journal.entries import (
+    Alarm,
+    BarsSeen,
+    CancelIntent,
+    Decision,
+    Entry,
+    LatchCleared,
+    LatchSet,
+    Note,
+    OrderIntent,
+)
+from keel.journal.journal import Journal
+from keel.live.blocks import Blocks
+from keel.live.counts import Counts
+from keel.live.decider import BarHistory, Decider, Thinker, Wanted
+from keel.live.orders import OrderTracker, TrackedOrder
+from keel.live.recovery import LAYOUT, Resumable
+from keel.live.rows import Row
+from keel.live.sender import Sender
+from keel.live.tickets import ticket_of
+from keel.sim.local import LocalDesk, Sent
+from keel.sim.room import Records
+from keel.venues.base import Venue
+
+_MS_PER_S: Final = 1000.0
+_LINES_KEPT: Final = 20
+_WEIGHT_DIGITS: Final = 4
+
+
+class Rehearsal(Protocol):
+    """Be the market of a dry run: it fills our orders on the bars that come."""
+
+    def play_row(self, bars: Records) -> Records:
+        """Play a row, BAR (N,), reporting what happened to orders; return the EVENT records of the account."""
+
+    def record_of(self, order_id: int) -> Records | None:
+        """Return an order as the market has it, ORDER (1,)."""
+
+    def amend_record(self, order: np.void) -> None:
+        """Take the change that an ORDER record has on its way."""
+
+
+@dataclass
+class Trader:
+    """Hold what a row needs. `symbols` and `hashes` are the instruments', in their order."""
+
+    config: LiveRun
+    clock: Clock
+    venue: Venue
+    desk: LocalDesk
+    journal: Journal
+    tracker: OrderTracker
+    sender: Sender
+    decider: Decider
+    thinker: Thinker
+    history: BarHistory
+    blocks: Blocks
+    counts: Counts
+    hashes: Sequence[int]
+    resumable: Resumable
+    rehearsal: Rehearsal | None = None
+    lines: list[DecisionLine] = field(default_factory=list)
+    _failed_in_a_row: int = 0
+    _signal_tokens: float = 0.0
+    _signal_ms: int = 0
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the symbols, in the order of instruments."""
+        return self.config.data.symbols
+
+    async def take_row(self, row: Row, *, decides: bool) -> None:
+        """Take a row: the book moves to its close and, if it `decides`, orders are sent. Raises HaltTradingError."""
+        self._rehearse(row)
+        before = self.desk.trading_state
+        self.desk.close_row(row.bars, self.clock.now_ms())
+        self.history.append(row.bars)
+        self.resumable.close_ts_ms = row.close_ts_ms
+        entries: list[Entry] = [BarsSeen(row.close_ts_ms, row.seen), *self._latches(before)]
+        if not decides:
+            self._write([*entries, Note(f"the close at {row.close_ts_ms} is only booked: it came too late")])
+            return
+        wanted, decide_ms = await self._think(entries)
+        if wanted is None:
+            self._write(entries)
+            return
+        sent = self._decide(row, wanted)
+        entries += self._latches(before)
+        await self._carry_out(row, wanted, sent, entries, decide_ms)
+
+    def _rehearse(self, row: Row) -> None:
+        if self.rehearsal is None:
+            return
+        for event in self.rehearsal.play_row(row.bars):
+            self.desk.hear(np.array([event], event.dtype))
+        for order in self.desk.live_orders():
+            there = self.rehearsal.record_of(int(order["id"]))
+            if there is not None:
+                self.desk.follow(there)
+
+    async def _think(self, entries: list[Entry]) -> tuple[Wanted | None, float]:
+        """Return what the strategy wants; None, with an entry that says why, where that cannot be meant."""
+        panel = self.history.panel()
+        started_s = self.clock.monotonic_s()
+        try:
+            timeout_s = self.config.live.decide_timeout_ms / _MS_PER_S
+            wanted = await self.thinker.run(lambda: self.decider.decide(panel), timeout_s)
+        except (UsageError, TimeoutError) as error:
+            self.counts.strategy_failures += 1
+            self._failed_in_a_row += 1
+            entries.append(Alarm(f"no decision: {error}"))
+            self.blocks.put("strategy", f"the strategy gave no decision: {error}")
+            if self._failed_in_a_row >= self.config.live.strategy_failures:
+                self._write(entries)
+                told = f"{self._failed_in_a_row} closes in a row without a decision: {error}"
+                raise HaltTradingError(told) from None
+            return None, 0.0
+        decide_ms = (self.clock.monotonic_s() - started_s) * _MS_PER_S
+        self._failed_in_a_row = 0
+        self.blocks.lift("strategy")
+        self.counts.decisions += 1
+        self.counts.decide.add(decide_ms)
+        return wanted, decide_ms
+
+    def _decide(self, row: Row, wanted: Wanted) -> Sent:
+        may_open = not self.blocks and not row.doubted and self._has_signal(row.close_ts_ms)
+        weights = wanted.weights
+        if not self.config.execution.enabled:
+            weights = np.full_like(weights, np.nan)
+        sent = self.desk.decide(weights, wanted.requests, entries=may_open)
+        if wanted.requests is not None:
+            self.decider.note_ids()
+        if len(sent.orders):
+            self._signal_tokens -= 1.0
+        return sent
+
+    def _has_signal(self, now_ms: int) -> bool:
+        """Refill and look at the bucket of decisions that may lead to orders (throttle.max_signals_per_sec)."""
+        rate = self.config.throttle.max_signals_per_sec
+        refill = (now_ms - self._signal_ms) / _MS_PER_S * rate
+        self._signal_tokens = min(max(1.0, rate), self._signal_tokens + refill)
+        self._signal_ms = now_ms
+        return self._signal_tokens >= 1.0
+
+    async def _carry_out(self, row: Row, wanted: Wanted, sent: Sent, entries: list[Entry], decide_ms: float) -> None:
+        orders = [self._tracked(order) for order in sent.orders]
+        cancels = [order for order in map(self._of_desk, sent.cancels) if order is not None]
+        why = self._reasons(row, wanted, sent)
+        weights = {s: None if math.isnan(w) else float(w) for s, w in zip(self.symbols, wanted.weights, strict=True)}
+        entries.append(Decision(row.close_ts_ms, weights, why, decide_ms))
+        entries += [OrderIntent(order.ticket, order.order_id, why[order.ticket.symbol]) for order in orders]
+        entries += [CancelIntent(order.ref, why[order.ticket.symbol]) for order in cancels]
+        for order in orders:
+            self.tracker.add(order)
+        if not self._write(entries):
+            self._take_back(orders)
+            return
+        await self.sender.send(orders)
+        await self.sender.cancel_journalled(cancels)
+        await self._amend(sent.amends)
+        if orders:
+            self.counts.close_to_sent.add(float(self.clock.now_ms() - row.close_ts_ms))
+
+    async def _amend(self, amends: Records) -> None:
+        """Change orders where the market is ours; a venue's own rules for that differ, and there it is refused."""
+        now_ms = self.clock.now_ms()
+        for record in amends:
+            order = self._of_desk(record)
+            if order is not None and self.rehearsal is not None:
+                self.rehearsal.amend_record(record)
+            elif order is not None:
+                self.desk.hear(self.tracker.refuse_amend(order, now_ms))
+
+    def _write(self, entries: Sequence[Entry]) -> bool:
+        """Put entries on the disk, with the state they lead to; False, and nothing may be sent, where it refuses."""
+        try:
+            self.journal.append(entries, self.resumable.capture(), LAYOUT)
+        except UsageError as error:
+            self.blocks.put("journal", f"the journal cannot be written: {error}")
+            return False
+        self.blocks.lift("journal")
+        return True
+
+    def _take_back(self, orders: Sequence[TrackedOrder]) -> None:
+        """Let orders go that were never sent."""
+        now_ms = self.clock.now_ms()
+        for order in orders:
+            self.desk.hear(self.tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT))
+
+    def _tracked(self, order: np.void) -> TrackedOrder:
+        place = int(order["instrument"])
+        ticket = ticket_of(order, self.symbols[place], self.hashes[place], self.journal.tag, self.venue)
+        return TrackedOrder(ticket, int(order["id"]), place, self.clock.now_ms())
+
+    def _of_desk(self, order: np.void) -> TrackedOrder | None:
+        return next((one for one in self.tracker.live() if one.order_id == order["id"]), None)
+
+    def _latches(self, before: TradingState) -> list[Entry]:
+        after = self.desk.trading_state
+        if after is before:
+            return []
+        if after is TradingState.ACTIVE:
+            return [LatchCleared("risk", after, "a new day has begun")]
+        return [LatchSet("risk", after, f"a limit of section risk was reached: {after.name}")]
+
+    def _reasons(self, row: Row, wanted: Wanted, sent: Sent) -> dict[str, str]:
+        """Return, by symbol, what becomes of the decision in a few words; the newest lines are kept for the view."""
+        told: dict[str, list[str]] = {symbol: [] for symbol in self.symbols}
+        for order in sent.orders:
+            side = OrderSide(int(order["side"])).name.lower()
+            told[self.symbols[order["instrument"]]].append(f"{side} {order['qty']:g}")
+        for order in sent.cancels:
+            told[self.symbols[order["instrument"]]].append("cancel what stands in the way")
+        for event in sent.denials:
+            reason = Reason(int(event["reason"])).name
+            told[self.symbols[event["instrument"]]].append(f"{EventKind.DENIED.name.lower()} {reason}")
+        self.counts.denied += len(sent.denials)
+        held = "; ".join(self.blocks.reasons)
+        nothing = f"nothing: {held}" if held else "nothing to do"
+        words = {symbol: "; ".join(parts) or nothing for symbol, parts in told.items()}
+        for symbol, weight in zip(self.symbols, wanted.weights.tolist(), strict=True):
+            if told[symbol] or not math.isnan(weight):
+                shown = round(weight, _WEIGHT_DIGITS)
+                self.lines.append(DecisionLine(row.close_ts_ms, symbol, shown, words[symbol]))
+        del self.lines[:-_LINES_KEPT]
+        return words

@@ -1,0 +1,111 @@
+"""What a venue answered to all the questions of the checks, each with its answer or with why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from keel.domain.errors import HaltTradingError, KeelError
+from keel.domain.venue_messages import LiveBar
+from keel.preflight.probe import FeeAnswer, HoldingsAnswer, KeyAnswer, TimeAnswer, VenueProbe
+from keel.wire.binance_rules import BinanceRules
+
+T = TypeVar("T")
+_NOT_REACHED: Final = "the exchange does not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """Hold an answer, or why there is none; `shut_out` says that the venue refused to answer us."""
+
+    value: T | None = None
+    why: str = ""
+    shut_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAnswer:
+    """Hold the last closed bars of a symbol, and the one the venue has where the store's last bar stands."""
+
+    last: tuple[LiveBar, ...]
+    beside_stored: LiveBar | None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFindings:
+    """Hold every answer; those by symbol have the config's symbols."""
+
+    time: Answer[TimeAnswer]
+    rules: Answer[Mapping[str, BinanceRules]]
+    feed: Mapping[str, Answer[FeedAnswer]]
+    key: Answer[KeyAnswer]
+    fees: Answer[FeeAnswer]
+    holdings: Answer[HoldingsAnswer]
+
+    @property
+    def is_reached(self) -> bool:
+        """Say whether the venue answered at all."""
+        return self.time.value is not None
+
+
+async def ask(
+    probe: VenueProbe,
+    symbols: Sequence[str],
+    timeframe: str,
+    stored_open_ts_ms: Mapping[str, int],
+    *,
+    with_keys: bool,
+) -> VenueFindings:
+    """Ask a venue everything; a venue that does not answer at all is asked once only.
+
+    `stored_open_ts_ms` is where each symbol's last stored bar opened, for those that have one. Without keys nothing is
+    asked that needs them.
+    """
+    try:
+        time = await _answer(probe.time())
+        if time.value is None:
+            return unreached(time.why, symbols)
+        rules = await _answer(probe.rules(symbols))
+        feed = {symbol: await _answer(_feed(probe, symbol, timeframe, stored_open_ts_ms)) for symbol in symbols}
+        if not with_keys:
+            return VenueFindings(time, rules, feed, Answer(), Answer(), Answer())
+        key = await _answer(probe.key())
+        if key.value is None:
+            lacking = "the key was not taken" if key.shut_out else key.why
+            return VenueFindings(time, rules, feed, key, Answer(why=lacking), Answer(why=lacking))
+        fees = await _answer(probe.fees())
+        return VenueFindings(time, rules, feed, key, fees, await _answer(probe.holdings()))
+    finally:
+        await probe.close()
+
+
+async def _answer(question: Awaitable[T]) -> Answer[T]:
+    try:
+        return Answer(await question)
+    except HaltTradingError as error:
+        return Answer(why=str(error), shut_out=True)
+    except KeelError as error:
+        return Answer(why=str(error))
+
+
+async def _feed(probe: VenueProbe, symbol: str, timeframe: str, stored: Mapping[str, int]) -> FeedAnswer:
+    last = tuple(await probe.last_bars(symbol, timeframe))
+    open_ts_ms = stored.get(symbol)
+    beside = next((bar for bar in last if bar.open_ts_ms == open_ts_ms), None)
+    if beside is None and open_ts_ms is not None and last and open_ts_ms < last[0].open_ts_ms:
+        beside = await probe.bar(symbol, timeframe, open_ts_ms)
+    return FeedAnswer(last, beside)
+
+
+def unreached(why: str, symbols: Sequence[str]) -> VenueFindings:
+    """Return what is known where a venue did not answer at all."""
+    missing: Answer[FeedAnswer] = Answer(why=_NOT_REACHED)
+    return VenueFindings(
+        Answer(why=why),
+        Answer(why=_NOT_REACHED),
+        dict.fromkeys(symbols, missing),
+        Answer(why=_NOT_REACHED),
+        Answer(why=_NOT_REACHED),
+        Answer(why=_NOT_REACHED),
+    )

@@ -1,0 +1,78 @@
+"""What a journal says is open: the sum of its fills, and the orders of which it knows no end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from keel.domain.venue_messages import OrderTicket, Outcome
+from keel.journal.entries import (
+    BookAdjusted,
+    Entry,
+    FillBooked,
+    OrderIntent,
+    OrderResolved,
+    ReportHeard,
+    SubmitAnswered,
+)
+from keel.journal.reading import JournalReader, Selection
+from keel.preflight.exposure import Exposure, position_line
+
+_KINDS: Final = (BookAdjusted, FillBooked, OrderIntent, OrderResolved, ReportHeard, SubmitAnswered)
+_STILL_OPEN: Final = ("adopted", "working", "partial")
+"""How an order was resolved that lives on."""
+_NEVER_LIVED: Final = (Outcome.REFUSED, Outcome.NOT_SENT)
+
+
+def journal_exposure(path: Path) -> Exposure:
+    """Return what a journal has open; nothing where there is no journal yet.
+
+    Raises UsageError for a journal that cannot be read, GateRefusedError for one that is damaged.
+    """
+    if not path.exists():
+        return Exposure()
+    with JournalReader.open(path) as reader:
+        kinds = tuple(kind.__name__ for kind in _KINDS)
+        return exposure_of_entries(recorded.entry for recorded in reader.entries(Selection(kinds=kinds)))
+
+
+def exposure_of_entries(entries: Iterable[Entry]) -> Exposure:
+    """Return what entries, oldest first, leave open."""
+    held: dict[str, Decimal] = {}
+    orders: dict[str, OrderTicket] = {}
+    for entry in entries:
+        if isinstance(entry, OrderIntent):
+            orders[entry.ticket.client_order_id] = entry.ticket
+        elif isinstance(entry, FillBooked):
+            held[entry.fill.symbol] = held.get(entry.fill.symbol, Decimal(0)) + _received(entry)
+        elif isinstance(entry, BookAdjusted):
+            held[entry.name] = entry.after
+        elif _is_over(entry):
+            orders.pop(entry.order_name or "", None)
+    positions = [
+        position_line(qty, symbol.partition("/")[0], "by the journal")
+        for symbol, qty in held.items()
+        if "/" in symbol and qty
+    ]
+    return Exposure(tuple(positions), tuple(map(_line, orders.values())))
+
+
+def _received(entry: FillBooked) -> Decimal:
+    fill = entry.fill
+    kept = fill.fee if fill.fee_currency == fill.symbol.partition("/")[0] else Decimal(0)
+    return fill.side.value * fill.qty - kept
+
+
+def _is_over(entry: Entry) -> bool:
+    if isinstance(entry, ReportHeard):
+        return entry.report.state.status.is_final
+    if isinstance(entry, OrderResolved):
+        return entry.what not in _STILL_OPEN
+    return isinstance(entry, SubmitAnswered) and entry.result.outcome in _NEVER_LIVED
+
+
+def _line(ticket: OrderTicket) -> str:
+    qty = format(ticket.qty.normalize(), "f")
+    return f"order {ticket.client_order_id}: {ticket.side.name} {qty} {ticket.symbol}, its end is not known"
