@@ -160,3 +160,26 @@ def test_history_that_leaves_nothing_to_play_is_refused(bar_folder):
 
     with pytest.raises(DataError, match="warm_up_bars"):
         open_venue(made_config(bar_folder, warm_up_bars=1440))
+
+
+def test_accounts_do_not_see_each_other(bar_folder):
+    async def scenario():
+        accounts = {"one": {"keys": "ONE"}, "two": {"keys": "TWO", "balances": {"USDT": 500}}}
+        async with running(made_config(bar_folder, accounts=accounts), account="one") as client:
+            user = await client.listen_user()
+            pair = client.venue.keys["two"]
+            other = await sdk_at(client.venue).create(pair.key, pair.secret)
+            placed = await other.create_order(
+                symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.01", price="20000"
+            )
+            assert [one["orderId"] for one in await other.get_open_orders()] == [placed["orderId"]]
+            assert await client.sdk.get_open_orders() == []
+            with pytest.raises(BinanceAPIException, match="-2013"):
+                await client.sdk.get_order(symbol=SYMBOL, orderId=placed["orderId"])
+            await client.listen(KLINES)
+            await client.decide()
+            await client.decide()
+            assert user._queue.empty()
+            await other.close_connection()
+
+    asyncio.run(scenario())
