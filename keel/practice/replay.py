@@ -87,9 +87,9 @@ class Replay:
         market.now_ms = market.row_end_ms
         market.row += 1
         faults = self._state.faults.on_row(market.row - 1 - market.first_row, market.now_ms)
-        told = [account.tell_due(market.now_ms, as_heard=False) for account in self._state.accounts.values()]
-        if any(told):
-            await self._until_read(sum(told))
+        told = sum(account.tell_due(market.now_ms, as_heard=False) for account in self._state.accounts.values())
+        if told:
+            await self._until_read(told)
         self._publish_path(faults)
         self._publish_closes(faults)
         return faults
