@@ -29,8 +29,8 @@ Address: TypeAlias = Annotated[
 KEY: Final = "BINANCE_API_KEY"
 SECRET: Final = "BINANCE_API_SECRET"  # noqa: S105 - a variable's name
 _TIMEOUT_S: Final = 20.0
-_RETRIES: Final = 4
-_BASE_S, _LONGEST_S = 1.0, 60.0
+_RETRIES: Final = 2
+_BASE_S, _LONGEST_S = 0.5, 60.0
 _CANCEL_SHARE: Final = 0.2
 """Left of the exchange's limits, for a live run at the same address may need it."""
 _STATE: Final = Path("state")

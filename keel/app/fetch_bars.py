@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -37,6 +37,34 @@ _TRIES: Final = 5
 _GAPS_SHOWN: Final = 3
 
 
+_Symbols: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="Symbol such as BTC/USDT; may be repeated.", show_default=False)
+]
+_Universe: TypeAlias = Annotated[bool, typer.Option("--universe", help=f"The symbols of {_UNIVERSE}, too.")]
+_Timeframe: TypeAlias = Annotated[
+    str | None, typer.Option(help="Length of a bar, such as 1m or 1h. Default: the config's.", show_default=False)
+]
+_Start: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(help="First day, 00:00 UTC. Default: the config's.", formats=_DAY, show_default=False),
+]
+_End: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(help="Day to end before, 00:00 UTC. Default: the last bar over.", formats=_DAY, show_default=False),
+]
+_Config: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Config that says symbols, timeframe, range, store, venue.", show_default=False)
+]
+_Store: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Folder of the store. Default: data/bars.", show_default=False)
+]
+_Venue: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="The store's first folder. Default: binance, or binance-ENVIRONMENT.", show_default=False),
+]
+_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print what was done as JSON, for programs.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Hold what to fetch: times in UTC epoch milliseconds, [start, end)."""
@@ -52,36 +80,17 @@ class Wanted:
 
 def fetch_bars(
     *,
-    symbol: Annotated[
-        list[str] | None, typer.Option(help="Symbol such as BTC/USDT; may be repeated.", show_default=False)
-    ] = None,
-    universe: Annotated[bool, typer.Option("--universe", help=f"The symbols of {_UNIVERSE}, too.")] = False,
-    timeframe: Annotated[
-        str | None, typer.Option(help="Length of a bar, such as 1m or 1h. Default: the config's.", show_default=False)
-    ] = None,
-    start: Annotated[
-        datetime | None,
-        typer.Option(help="First day, 00:00 UTC. Default: the config's.", formats=_DAY, show_default=False),
-    ] = None,
-    end: Annotated[
-        datetime | None,
-        typer.Option(
-            help="Day to end before, 00:00 UTC. Default: the last bar that is over.", formats=_DAY, show_default=False
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Config that says symbols, timeframe, range, store, venue.", show_default=False)
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Folder of the store. Default: data/bars.", show_default=False)
-    ] = None,
-    venue: Annotated[
-        str | None,
-        typer.Option(help="The store's first folder. Default: binance, or binance-ENVIRONMENT.", show_default=False),
-    ] = None,
+    symbol: _Symbols = None,
+    universe: _Universe = False,
+    timeframe: _Timeframe = None,
+    start: _Start = None,
+    end: _End = None,
+    config: _Config = None,
+    store: _Store = None,
+    venue: _Venue = None,
     environment: Environment = None,
     address: Address = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON, for programs.")] = False,
+    as_json: _Json = False,
 ) -> None:
     """Fetch past bars from Binance into the store: what is missing there, and nothing else.
 
@@ -103,8 +112,7 @@ this store is running.
     where = venue_of(loaded, environment, address)
     listed = _listed() if universe else ()
     wanted = _wanted(loaded, where, [*(symbol or []), *listed], timeframe, start, end, store, venue)
-    with ending_tidily(), alone_in(wanted.store), progress_bar(quiet=as_json) as bar:
-        done = asyncio.run(_fetch_all(link_to(settings_of(where)), wanted, bar))
+    done = _run(where, wanted, quiet=as_json)
     if as_json:
         sys.stdout.write(json.dumps([_as_tree(one) for one in done], indent=2) + "\n")
     else:
@@ -114,6 +122,14 @@ this store is running.
         sys.stderr.write(f"error: {one.symbol}: {one.failure}; run it again to go on\n")
     if failed:
         raise typer.Exit(UsageError.exit_code)
+
+
+def _run(where: VenueSection, wanted: Wanted, *, quiet: bool) -> list[Fetched]:
+    with ending_tidily(), alone_in(wanted.store), progress_bar(quiet=quiet) as bar:
+        try:
+            return asyncio.run(_fetch_all(link_to(settings_of(where)), wanted, bar))
+        except KeyboardInterrupt:
+            raise UsageError("interrupted: the bars that have come are stored; run it again to go on") from None
 
 
 def _listed() -> tuple[str, ...]:

@@ -178,7 +178,8 @@ def _lock_holder(config: LiveRun) -> str | None:
 
     account = account_name(config.venue.kind, config.venue.environment, os.environ.get(KEY, "").strip())
     try:
-        with RunLock(Path(config.run.state_dir), account, clock=WallClock()):
+        name = f"{account}-dry" if config.dry_run else account
+        with RunLock(Path(config.run.state_dir), name, clock=WallClock()):
             return None
     except GateRefusedError as error:
         return str(error)

@@ -46,13 +46,13 @@ def exposure_of(holdings: HoldingsAnswer, rules: Iterable[BinanceRules], venue: 
     for asset, rule in by_asset.items():
         balance = holdings.balances.get(asset)
         if balance is not None and balance.total > 0 and balance.total >= rule.min_qty:
-            held.append(position_line(balance.total, asset, venue))
+            held.append(position_line(balance.total, asset, f"at {venue}"))
     return Exposure(tuple(held), tuple(map(order_line, holdings.orders)))
 
 
 def position_line(qty: Decimal, asset: str, where: str) -> str:
     """Return one position in words: `0.5 BTC at binance`."""
-    return f"{format(qty.normalize(), 'f')} {asset} at {where}"
+    return f"{format(qty.normalize(), 'f')} {asset} {where}"
 
 
 def order_line(order: OrderState) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from keel.domain.errors import UsageError
+from keel.domain.errors import ConfigError, UsageError
 from keel.domain.orders import OrderType, TimeInForce
 from keel.domain.venue_messages import (
     AccountState,
@@ -68,7 +68,12 @@ class BinanceVenue:
         return held(kind, time_in_force)
 
     async def open(self, listener: VenueListener) -> None:
-        """Agree on the time, read the symbols and the limits, subscribe to our account's events."""
+        """Agree on the time, read the symbols and the limits, subscribe to our account's events.
+
+        Raises as questions do, and ConfigError without a key.
+        """
+        if not self._link.settings.key or not self._link.settings.secret:
+            raise ConfigError("BINANCE_API_KEY and BINANCE_API_SECRET: not set in the environment; trading needs both")
         await self._link.open(_USER)
         await self._symbols.refresh()
         self._can_trade = (await self.account()).can_trade

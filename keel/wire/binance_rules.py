@@ -80,6 +80,23 @@ def rules_of(exchange_info: Mapping[str, Any]) -> dict[str, BinanceRules]:
     return {rules.symbol: rules for rules in found}
 
 
+def readable_rules_of(exchange_info: Mapping[str, Any]) -> tuple[dict[str, BinanceRules], dict[str, str]]:
+    """Return the rules that can be read, by our symbol, and why others cannot, by Binance's symbol.
+
+    One odd symbol among thousands is no reason not to trade another. Raises DataError if there is no list of symbols.
+    """
+    found: dict[str, BinanceRules] = {}
+    odd: dict[str, str] = {}
+    for entry in exchange_info.get("symbols", ()):
+        try:
+            found |= rules_of({"symbols": [entry]})
+        except DataError as error:
+            odd[str(entry.get("symbol")) if isinstance(entry, Mapping) else "a symbol"] = str(error)
+    if not found:
+        rules_of(exchange_info)
+    return found, odd
+
+
 def _rules(entry: Mapping[str, Any]) -> BinanceRules:
     try:
         return _read_entry(entry, {each["filterType"]: each for each in entry["filters"]})

@@ -152,7 +152,7 @@ class _UserApi(WebsocketAPI):  # type: ignore[misc]  # the SDK has no types
 
 
 def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
-    if message.get("e") == _ERROR:
+    if message.get("e") in (_ERROR, _SHUTDOWN):
         return _checked(message)
     data = message.get("data")
     if not isinstance(data, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from keel.domain.errors import GateRefusedError, HaltTradingError
 
 _NAME: Final = "binance_retry_after.json"
+_LOG: Final = logging.getLogger(__name__)
 
 
 class BannedError(HaltTradingError):
@@ -40,12 +42,18 @@ class RetryAfter:
         return self._banned and now_ms < self._until_ms
 
     def hold(self, until_ms: int, *, banned: bool) -> None:
-        """Ask nothing before a time. A window only grows: a shorter one changes nothing."""
+        """Ask nothing before a time. A window only grows: a shorter one changes nothing.
+
+        It holds here even where it cannot be written; a restart would not know of it, so that is logged as an error.
+        """
         if until_ms <= self._until_ms:
             return
         self._until_ms, self._banned = until_ms, banned
         if self._path is not None:
-            _write(self._path, {"until_ms": until_ms, "banned": banned})
+            try:
+                _write(self._path, {"until_ms": until_ms, "banned": banned})
+            except OSError as error:
+                _LOG.error("%s: cannot be written: %s", self._path, error.strerror)
 
     def _read(self) -> tuple[int, bool]:
         if self._path is None:
@@ -64,11 +72,8 @@ class RetryAfter:
 
 def _write(path: Path, tree: dict[str, object]) -> None:
     partial = path.with_suffix(".part")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(tree, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise GateRefusedError(f"{path}: cannot be written: {error.strerror}; make room or check its folder") from error
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(tree, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -20,6 +20,7 @@ from keel.wire.backoff import Backoff
 
 RENEW_AFTER_S: Final = 23 * 3600.0
 """Age at which a connection is replaced, seconds: Binance cuts each after 24 hours."""
+_CANCEL_AGAIN_S: Final = 0.05
 _PROBES_IN_IDLE: Final = 3
 _LOG: Final = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Supervisor:
         self._before_up = before_up
         self._heard_s = 0.0
         self._running: asyncio.Task[None] | None = None
-        self._connection: Connection | None = None
+        self._open: set[Connection] = set()
 
     async def start(self) -> None:
         """Connect for the first time, and keep it so. Raises RetryableError, or HaltTradingError, if it does not."""
@@ -103,19 +104,16 @@ class Supervisor:
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        for connection in tuple(self._open):
+            await self._let_go(connection)
 
     async def _run(self, connection: Connection) -> None:
         while True:
-            self._connection = connection
             end = await self._listen(connection)
             if end.state is None:
                 connection = await self._renewed(connection, end.reason)
                 continue
-            self._connection = None
-            await connection.close()
+            await self._let_go(connection)
             self._say(end.state, end.reason)
             await self._clock.sleep(self._backoff.next_s())
             connection = await self._again()
@@ -126,7 +124,7 @@ class Supervisor:
             new = await self._opened(reason)
         except KeelError as error:
             self._say(StreamState.DOWN, f"{reason}, and no new connection: {error}")
-            await old.close()
+            await self._let_go(old)
             await self._clock.sleep(self._backoff.next_s())
             return await self._again()
         try:
@@ -134,7 +132,7 @@ class Supervisor:
                 self._hear(message)
         except Exception as error:  # noqa: BLE001 - the new connection gives already, and the old one is over
             self._say(StreamState.UP, f"{reason}; of the old connection a message broke off: {reason_of(error)}")
-        await old.close()
+        await self._let_go(old)
         return new
 
     async def _again(self) -> Connection:
@@ -142,7 +140,7 @@ class Supervisor:
             try:
                 return await self._opened()
             except KeelError as error:
-                self._say(StreamState.DOWN, str(error))
+                _LOG.warning("still no connection: %s", error)
                 await self._clock.sleep(self._backoff.next_s())
 
     async def _opened(self, reason: str = "connected") -> Connection:
@@ -156,9 +154,14 @@ class Supervisor:
             if isinstance(error, KeelError) or not isinstance(error, Exception):
                 raise
             raise StreamLostError(f"no connection: {type(error).__name__}: {reason_of(error)}") from None
+        self._open.add(connection)
         self._heard_s = self._clock.monotonic_s()
         self._say(StreamState.UP, reason)
         return connection
+
+    async def _let_go(self, connection: Connection) -> None:
+        await connection.close()
+        self._open.discard(connection)
 
     def _say(self, state: StreamState, reason: str) -> None:
         try:
@@ -220,7 +223,11 @@ class Supervisor:
 
 
 async def _drop(*tasks: asyncio.Future[Any]) -> None:
-    for task in tasks:
-        task.cancel()
+    """Cancel tasks until they end: a cancel that comes at once with a message is lost in the SDK's own waiting."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
     # each is asked for its end, or a failure among them would be reported as never looked at
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -57,6 +57,8 @@ def _handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
 def send(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(body)))
+    if body[:1] in (b"{", b"["):
+        handler.send_header("Content-Type", "application/json")
     handler.end_headers()
     handler.wfile.write(body)
 

@@ -72,7 +72,9 @@ class WireServer:
     market_paths: list[str] = field(default_factory=list)
     subscribed: list[dict[str, Any]] = field(default_factory=list)
     refusing: bool = False
-    """Sockets are turned away."""
+    """Sockets are turned away, and counted."""
+    turned_away: int = 0
+    opens_after_s: float = 0.0
     stalling: bool = False
     """Sockets are taken and never opened."""
 
@@ -121,7 +123,9 @@ class WireServer:
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         if self.stalling:
             await asyncio.sleep(30)
+        await asyncio.sleep(self.opens_after_s)
         if self.refusing:
+            self.turned_away += 1
             raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)

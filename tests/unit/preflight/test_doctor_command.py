@@ -38,13 +38,13 @@ def test_a_healthy_place_exits_with_0_and_has_its_folders(tmp_path: Path) -> Non
     done = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK))
     assert (done.returncode, done.stderr) == (0, "")
     assert {"s", "a", "l", "mine"} <= {path.name for path in tmp_path.iterdir()}
-    assert done.stdout == "11 checks, none failed or warned\n"
+    assert done.stdout == "10 checks, none failed or warned\n"
     assert "provider makes them" in doctor(tmp_path, "--config", "c.yaml", "--verbose").stdout
 
 
 def test_table_lists_what_failed_only_and_everything_when_asked(tmp_path: Path) -> None:
     done = doctor(tmp_path, "--config", with_config(tmp_path, CONFIG))
-    assert done.stdout.startswith("11 checks, 1 failed\n")
+    assert done.stdout.startswith("10 checks, 1 failed\n")
     assert "not in mine: nowhere:A/B 1h" in done.stdout
     assert "kill switch" not in done.stdout
     healthy = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK), "--verbose").stdout
@@ -79,10 +79,16 @@ def test_a_config_with_an_unknown_key_is_a_failed_check(tmp_path: Path) -> None:
     assert "feees" in check["detail"]
 
 
+def test_a_key_to_change_needs_a_config(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "--set", "dry_run=true")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --set changes a key of a config: give --config, too\n"
+
+
 def test_without_a_config_the_general_checks_run(tmp_path: Path) -> None:
     done = doctor(tmp_path, "--json")
     checks = {check["name"]: check["status"] for check in json.loads(done.stdout)}
-    assert (checks["config"], checks["bars"], checks["exchange"]) == ("na", "na", "na")
+    assert (checks["config"], checks["bars"], checks.get("keys")) == ("na", "na", None)
     assert done.returncode == (3 if "fail" in checks.values() else 0)
     assert {"state", "artifacts", "logs", "data"} == {path.name for path in tmp_path.iterdir()}
 

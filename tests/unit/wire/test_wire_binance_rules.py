@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from keel.domain.errors import DataError
-from keel.wire.binance_rules import BinanceRules, rules_of
+from keel.wire.binance_rules import BinanceRules, readable_rules_of, rules_of
 
 ENTRY = {
     "symbol": "BTCUSDT",
@@ -91,6 +91,15 @@ def test_step_that_is_no_number_is_refused():
     filters = [each | {"stepSize": "NaN"} if each["filterType"] == "LOT_SIZE" else each for each in ENTRY["filters"]]
     with pytest.raises(DataError, match="NaN"):
         one(filters=filters)
+
+
+def test_odd_symbol_leaves_the_others_and_is_named_with_its_reason():
+    found, odd = readable_rules_of({"symbols": [ENTRY | {"symbol": "ODDUSDT", "filters": []}, ENTRY, 7]})
+    assert list(found) == ["BTC/USDT"]
+    assert "PRICE_FILTER" in odd["ODDUSDT"]
+    assert len(odd) == 2
+    with pytest.raises(DataError):
+        readable_rules_of({"code": -1121})
 
 
 def test_answer_that_is_no_exchange_info_is_refused():

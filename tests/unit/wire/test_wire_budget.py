@@ -212,6 +212,44 @@ def test_waiting_cancel_goes_before_orders_and_questions_that_came_first():
     assert order == [Spend.CANCEL, Spend.ORDER, Spend.READ]
 
 
+def test_cancel_that_was_turned_away_in_a_window_goes_first_after_it_when_it_comes_again():
+    clock = EventClock()
+    made = budget(clock)
+    made.hold(10, banned=False)
+    order: list[tuple[Spend, float]] = []
+    start_s = clock.s
+
+    async def go(spend: Spend, after_s: float) -> None:
+        if after_s:
+            await clock.sleep(after_s)
+        await made.acquire(spend, 1, 20.0)
+        order.append((spend, clock.s - start_s))
+
+    async def scenario() -> None:
+        with pytest.raises(RetryableError, match="wants no request"):
+            await made.acquire(Spend.CANCEL, 1, 1.0)
+        await clock.drive(go(Spend.READ, 0.0), go(Spend.ORDER, 0.0), go(Spend.CANCEL, 10.5))
+
+    run(scenario)
+    assert [spend for spend, _ in order] == [Spend.CANCEL, Spend.ORDER, Spend.READ]
+    assert all(10.5 <= at_s < 11 for _, at_s in order)
+
+
+def test_others_go_on_a_second_after_a_window_if_no_cancel_comes():
+    clock = EventClock()
+    made = budget(clock)
+    made.hold(10, banned=False)
+    start_s = clock.s
+
+    async def scenario() -> None:
+        with pytest.raises(RetryableError):
+            await made.acquire(Spend.CANCEL, 1, 1.0)
+        await clock.drive(made.acquire(Spend.READ, 1, 20.0))
+
+    run(scenario)
+    assert 11 <= clock.s - start_s < 11.1
+
+
 def test_memory_of_uses_does_not_grow():
     window = RateWindow(RateLimit("ORDERS", 86_400, 200_000))
     for second in range(100_000):
@@ -227,6 +265,13 @@ def test_window_survives_a_restart_and_only_grows(tmp_path):
     again.hold(4_000, banned=False)
     assert RetryAfter(tmp_path).is_ban(4_500)
     assert [path.name for path in tmp_path.iterdir()] == ["binance_retry_after.json"]
+
+
+def test_window_holds_where_it_cannot_be_written_and_that_is_logged(tmp_path, caplog):
+    kept = RetryAfter(tmp_path / "gone")
+    kept.hold(5_000, banned=True)
+    assert kept.left_s(1_000) == 4.0
+    assert "cannot be written" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"until_ms": "x", "banned": true}', json.dumps({"until_ms": 5})])

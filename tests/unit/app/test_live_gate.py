@@ -1,0 +1,120 @@
+"""The gate before a live run, against the practice venue: trade, reduce, or refuse and list what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from practice_here import KEYS, Here, practising
+
+from keel.app.fetch_filters import fetch_filters
+from keel.app.live_gate import LiveStart, gate_live
+from keel.config.load import load_config
+from keel.config.modes import LiveRun
+from keel.domain.clock import WallClock
+from keel.domain.errors import GateRefusedError
+from keel.domain.orders import OrderSide
+from keel.domain.venue_messages import VenueFill
+from keel.journal.entries import FillBooked
+from keel.journal.journal import Journal
+from keel.journal.names import JournalName
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    with practising(tmp_path_factory.mktemp("gate")) as here:
+        fetch_filters(out=here.folder / "fetched.json", config=here.config())
+        yield here
+
+
+@pytest.fixture
+def here(venue: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.setenv("BINANCE_API_KEY", KEYS.key)
+    monkeypatch.setenv("BINANCE_API_SECRET", KEYS.secret)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "filters.json").write_bytes((venue.folder / "fetched.json").read_bytes())
+    return Here(venue.venue, venue.address, tmp_path)
+
+
+def start(path: Path, *overrides: str) -> LiveStart:
+    loaded = load_config(path, overrides)
+    assert isinstance(loaded.config, LiveRun)
+    return gate_live(loaded, loaded.config)
+
+
+def hold(here: Here) -> None:
+    """Journal a position as a run before this one would have."""
+    path = JournalName("live", "binance", "practice", dry_run=False).path(here.folder / "state")
+    fill = VenueFill(
+        "1",
+        "BTC/USDT",
+        "k1",
+        "7",
+        OrderSide.BUY,
+        Decimal("0.5"),
+        Decimal(50_000),
+        Decimal(0),
+        "USDT",
+        maker=False,
+        ts_ms=0,
+    )
+    with Journal.open(path, clock=WallClock(), redact=str) as journal:
+        journal.append([FillBooked(fill)])
+
+
+SLOW = ("live: {", "live: {max_round_trip_ms: 1.0e-6, ")
+
+
+def test_green_checks_trade(here: Here) -> None:
+    begun = start(here.config())
+    assert (begun.verdict, begun.exposure.is_open) == ("trade", False)
+
+
+def test_a_soft_failure_alone_refuses_and_with_a_position_only_reduces(here: Here) -> None:
+    with pytest.raises(GateRefusedError, match="round trip"):
+        start(here.config(SLOW))
+    hold(here)
+    begun = start(here.config(SLOW))
+    assert (begun.verdict, begun.exposure.positions) == ("reduce", ("0.5 BTC by the journal",))
+    assert [result.name for result in begun.results if result.status == "fail"] == ["round trip"]
+
+
+def test_a_hard_failure_refuses_and_lists_the_position_left_open(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(here)
+    monkeypatch.setenv("BINANCE_API_KEY", "another-key-" + "x" * 52)
+    with pytest.raises(GateRefusedError) as refused:
+        start(here.config())
+    assert "LEFT OPEN, with nobody watching: 0.5 BTC by the journal" in str(refused.value)
+    assert "another-key" not in str(refused.value)
+
+
+def test_a_kill_switch_refuses_before_the_exchange_is_asked_and_goes_on_record(here: Here) -> None:
+    asked = requests(here)
+    assert start(here.config()).verdict == "trade"
+    assert requests(here) > asked
+    asked = requests(here)
+    (here.folder / "state" / "kill_switch.flag").touch()
+    with pytest.raises(GateRefusedError, match="kill switch"):
+        start(here.config())
+    assert requests(here) == asked
+    assert '"tripped"' in (here.folder / "state" / "kill_switch.log").read_text()
+
+
+def test_a_dry_run_passes_without_keys(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BINANCE_API_KEY")
+    monkeypatch.delenv("BINANCE_API_SECRET")
+    assert start(here.config(), "dry_run=true").verdict == "trade"
+    with pytest.raises(GateRefusedError, match="BINANCE_API_KEY"):
+        start(here.config())
+
+
+def requests(here: Here) -> int:
+    """Return how often the exchange was asked anything."""
+    import json
+    import urllib.request
+
+    with urllib.request.urlopen(f"{here.address}/practice/log", timeout=5) as answer:  # noqa: S310 - this machine
+        counts = json.load(answer)["counts"]
+    return sum(count for what, count in counts.items() if what.startswith("request GET /"))
