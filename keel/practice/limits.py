@@ -61,6 +61,11 @@ class RequestLimits:
         self._banned_until_s, self._closed_until_s = self._now_s() + seconds, 0.0
 
     @property
+    def is_banned(self) -> bool:
+        """Say whether the address is banned."""
+        return self._now_s() < self._banned_until_s
+
+    @property
     def headers(self) -> dict[str, str]:
         """Return what every answer says of the weight used."""
         self._roll(self._now_s())

@@ -66,6 +66,7 @@ class RestDoor:
         try:
             body = await self._pass(request, what, faults, headers)
         except Refusal as refusal:
+            self._state.hang_up_on_banned()
             return refusal.status, refusal.body, headers | self._state.limits.headers | refusal.headers
         for fault in faults:
             if fault.kind in _AFTER:

@@ -70,6 +70,9 @@ class SocketDoors:
             if request.transport is not None:
                 request.transport.abort()
             return None, web.Response(status=503)
+        if kind == "user" and self._state.limits.is_banned:
+            entry["status"] = 418
+            return None, web.Response(status=418)
         ws = web.WebSocketResponse(autoping=False, max_msg_size=1 << 20)
         await ws.prepare(request)
         return Socket(ws, self._state.config.sockets, self._state.clock), ws

@@ -179,3 +179,15 @@ def test_subscription_to_a_user_stream_fails_and_then_succeeds(bar_folder):
             await client.listen_user()
 
     asyncio.run(scenario())
+
+
+def test_banned_address_loses_the_websocket_api(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            async with client.http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
+                await client.break_by(kind="ban", seconds=30)
+                assert (await ws.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="418"):
+                await client.http.ws_connect(f"{client.venue.address}/ws-api/v3")
+
+    asyncio.run(scenario())
