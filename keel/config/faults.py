@@ -10,7 +10,7 @@ from keel.config.run import Seed
 from keel.config.section import Section, broken_rule
 from keel.domain.timeframe import MS_PER_DAY
 
-REQUEST_KINDS: Final = ("drop_response", "drop_request", "error_after", "error_instead", "slow", "hide_order")
+REQUEST_KINDS: Final = ("drop_response", "drop_request", "error_after", "error_instead", "slow", "late", "hide_order")
 """Kinds that happen to a request: its answer is lost, it never arrives, it fails after or before it was done."""
 REPORT_KINDS: Final = ("duplicate_report", "fill_before_ack", "cancel_before_fill", "drop_fill")
 """Kinds that happen to reports of orders on the user stream."""
@@ -45,6 +45,7 @@ FaultKind = Literal[
     "error_after",
     "error_instead",
     "slow",
+    "late",
     "hide_order",
     "duplicate_report",
     "fill_before_ack",

@@ -218,6 +218,8 @@ class Account:
             is_maker=bool(event["maker"]),
             time_ms=ts_ms,
         )
+        if not order.trades:
+            self.limits.give_back(maker=trade.is_maker)
         self.trades.append(trade)
         order.trades.append(trade)
         order.executed, order.quote = order.executed + quantity, order.quote + trade.quote

@@ -75,7 +75,7 @@ class SocketDoors:
             return None, web.Response(status=418)
         ws = web.WebSocketResponse(autoping=False, max_msg_size=1 << 20)
         await ws.prepare(request)
-        return Socket(ws, self._state.config.sockets, self._state.clock), ws
+        return Socket(ws, request.transport, self._state.config.sockets, self._state.clock), ws
 
     def _hear(self, session: Session, text: str) -> None:
         try:
