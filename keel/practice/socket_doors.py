@@ -111,8 +111,6 @@ class SocketDoors:
             for number in [params["subscriptionId"]] if "subscriptionId" in params else list(session.subscriptions):
                 session.end(int(number), self._state.market.now_ms)
             return {}
-        if method == "session.subscriptions":
-            return [{"subscriptionId": number} for number in session.subscriptions]
         raise Refusal(-1020, "This operation is not supported.")
 
     def _subscribe(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:
