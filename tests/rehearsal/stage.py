@@ -45,6 +45,7 @@ data:
 market:
   instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
 execution: {{ time_in_force: gtc }}
+sockets: {{ queue_s: 20 }}
 accounts:
   practice: {{ keys: STAGE, balances: {{ USDT: 100000 }} }}
 """
@@ -64,7 +65,7 @@ strategy:
 account: {{ initial_cash: 100000 }}
 execution: {{ time_in_force: gtc }}
 risk: {{ daily_loss: 0.5, max_drawdown: 0.6, max_orders_per_min: 1000, close_order_reserve: 5 }}
-live: {{ history_bars: 60, stale_after_ms: 15000, poll_ms: 500, stream_idle_ms: 5000 }}
+live: {{ history_bars: 60, bar_wait_ms: 5000, stale_after_ms: 15000, poll_ms: 500, stream_idle_ms: 5000 }}
 throttle: {{ max_signals_per_sec: 1000, backoff_base_s: 0.05, max_backoff_s: 0.5 }}
 latency: {{ timeout_ms: 1000 }}
 health: {{ enabled: false }}
