@@ -40,7 +40,7 @@ class Acts:
             "truncated": self._truncated,
             "clock_shift": self._shift_clock,
             "rate_limit": lambda fault: self._state.limits.close(fault.seconds),
-            "ban": lambda fault: self._state.limits.ban(fault.seconds),
+            "ban": self._ban,
             "reject_keys": self._reject_keys,
             "forbid_trading": self._forbid,
             "halt_symbol": lambda fault: self._set_status(fault, "HALT"),
@@ -103,6 +103,10 @@ class Acts:
 
     def _shift_clock(self, fault: Fault) -> None:
         self._state.troubles.clock_shift_ms += fault.shift_ms
+
+    def _ban(self, fault: Fault) -> None:
+        self._state.limits.ban(fault.seconds)
+        self._state.hang_up_on_banned()
 
     def _reject_keys(self, fault: Fault) -> None:
         self._state.troubles.keys_rejected_until_s = self._now_s() + fault.seconds
