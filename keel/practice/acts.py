@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
@@ -96,10 +97,9 @@ class Acts:
 
     def _truncated(self, fault: Fault) -> None:
         market = self._state.market
-        whole = str(
-            kline_message(market.names[0], market.timeframe, market.candles(0, market.timeframe, None, None, 1)[0], 0)
-        )
-        self._say(fault, whole.replace("'", '"')[: len(whole) // 2])
+        (newest,) = market.candles(0, market.timeframe, None, None, 1)
+        whole = json.dumps(kline_message(market.names[0], market.timeframe, newest, market.now_ms))
+        self._say(fault, whole[: len(whole) // 2])
 
     def _shift_clock(self, fault: Fault) -> None:
         self._state.troubles.clock_shift_ms += fault.shift_ms
