@@ -71,6 +71,7 @@ def need(found: VenueFindings = FOUND, **changes: Any) -> LiveNeed:
         venue_answers=lambda: found,
         strategy=lambda: "it loads",
         lock_holder=lambda: None,
+        health_page=lambda: None,
         journal_exposure=Exposure,
     )
     return replace(made, **changes)
