@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from keel.app.check_causality import check_causality
+from keel.app.journal import journal
 from keel.app.rerun import rerun
 from keel.app.sweep import sweep
 from keel.app.trials import trials
@@ -24,6 +25,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Look at what a config file may hold.")
 app.add_typer(config_app, name="config")
 app.command()(check_causality)
+app.command()(journal)
 app.command()(rerun)
 app.command()(sweep)
 app.command("walk-forward")(walk_forward)

@@ -82,17 +82,20 @@ Sockets = Literal["user", "market", "all"]
 class Fault(Section):
     """Hold one fault: its kind, when it begins, how often it happens, and what the kind needs.
 
-    It begins at `nth` request that `request` matches, at the close of live bar `row` (0 is the first), at `market_ms`,
-    or at once where none is given.
+    It begins at the `nth` request that `request` matches, at the close of live bar `row` (0 is the first), at the first
+    close from `market_ms` on, or at once where none is given.
     """
 
     kind: FaultKind = Field(description="What goes wrong.")
     request: str | None = Field(
-        None, min_length=1, description='Request that begins it, such as "POST /api/v3/order"; null = see row.'
+        None,
+        min_length=1,
+        description='Request that begins it, such as "POST /api/v3/order", "POST /api/v3/order STOP_LOSS" or '
+        '"WS userDataStream.subscribe.signature"; null = see row.',
     )
     nth: int = Field(1, ge=1, le=1_000_000, description="Which such request, counted from 1.")
     row: int | None = Field(None, ge=0, description="Live bar at whose close it begins; null = see market_ms.")
-    market_ms: int | None = Field(None, description="Market time at which it begins; null = at once.")
+    market_ms: int | None = Field(None, description="Market time from which on it begins, at a close; null = at once.")
     count: int = Field(1, ge=1, le=1_000_000, description="How many requests, reports or bars it happens to.")
     seconds: float = Field(5.0, ge=0, le=86_400, description="How long it lasts or delays, seconds of real time.")
     status: int = Field(503, ge=400, le=599, description="HTTP status of an error.")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from keel.domain.orders import TradingState
 from keel.domain.venue_messages import (
@@ -41,6 +41,8 @@ class Level(StrEnum):
 class Entry:
     """Be the root of every kind; what the journal's columns hold is asked of the entry itself."""
 
+    usual_level: ClassVar[Level] = Level.INFO
+
     @property
     def kind(self) -> str:
         """Return the name of the kind."""
@@ -49,17 +51,22 @@ class Entry:
     @property
     def level(self) -> Level:
         """Return the level."""
-        return Level.INFO
+        return self.usual_level
+
+    @property
+    def about(self) -> object:
+        """Return what names the symbol and the order it is about: the entry itself, or a part of it."""
+        return self
 
     @property
     def subject(self) -> str:
         """Return the symbol it is about, or an empty text."""
-        return str(getattr(self, "symbol", ""))
+        return str(getattr(self.about, "symbol", ""))
 
     @property
     def order_name(self) -> str | None:
         """Return the client order id it is about, or None."""
-        name = getattr(self, "client_order_id", None)
+        name = getattr(self.about, "client_order_id", None)
         return None if name is None else str(name)
 
     def to_json(self, clean: Clean = str) -> str:
@@ -123,53 +130,38 @@ class OrderIntent(Entry):
     why: str = ""
 
     @property
-    def subject(self) -> str:
-        """Return the order's symbol."""
-        return self.ticket.symbol
-
-    @property
-    def order_name(self) -> str:
-        """Return the order's name."""
-        return self.ticket.client_order_id
+    def about(self) -> object:
+        """Return the part that names symbol and order."""
+        return self.ticket
 
 
 @dataclass(frozen=True, slots=True)
-class CancelIntent(Entry):
+class _OfOrder(Entry):
+    """An entry about an order that was sent."""
+
+    ref: OrderRef
+
+    @property
+    def about(self) -> object:
+        """Return the part that names symbol and order."""
+        return self.ref
+
+
+@dataclass(frozen=True, slots=True)
+class CancelIntent(_OfOrder):
     """A cancel that is about to be sent."""
 
-    ref: OrderRef
     why: str = ""
-
-    @property
-    def subject(self) -> str:
-        """Return the order's symbol."""
-        return self.ref.symbol
-
-    @property
-    def order_name(self) -> str:
-        """Return the order's name."""
-        return self.ref.client_order_id
 
 
 @dataclass(frozen=True, slots=True)
-class AmendIntent(Entry):
+class AmendIntent(_OfOrder):
     """A change of an order that is about to be sent; None leaves a value as it is."""
 
-    ref: OrderRef
     qty: Decimal | None = None
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None
     why: str = ""
-
-    @property
-    def subject(self) -> str:
-        """Return the order's symbol."""
-        return self.ref.symbol
-
-    @property
-    def order_name(self) -> str:
-        """Return the order's name."""
-        return self.ref.client_order_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +222,9 @@ class ReportHeard(Entry):
         return Level.WARN if self.report.state.status is VenueStatus.REJECTED else Level.INFO
 
     @property
-    def subject(self) -> str:
-        """Return the order's symbol."""
-        return self.report.state.symbol
-
-    @property
-    def order_name(self) -> str:
-        """Return the order's name."""
-        return self.report.state.client_order_id
+    def about(self) -> object:
+        """Return the part that names symbol and order."""
+        return self.report.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +234,9 @@ class FillBooked(Entry):
     fill: VenueFill
 
     @property
-    def subject(self) -> str:
-        """Return the trade's symbol."""
-        return self.fill.symbol
-
-    @property
-    def order_name(self) -> str:
-        """Return the order's name."""
-        return self.fill.client_order_id
+    def about(self) -> object:
+        """Return the part that names symbol and order."""
+        return self.fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +248,7 @@ class BookAdjusted(Entry):
     after: Decimal
     why: str
 
-    @property
-    def level(self) -> Level:
-        """Return WARN: money that moved without our doing."""
-        return Level.WARN
+    usual_level: ClassVar[Level] = Level.WARN
 
     @property
     def subject(self) -> str:
@@ -296,10 +275,7 @@ class ExternalSeen(Entry):
     order: OrderState | None = None
     qty: Decimal | None = None
 
-    @property
-    def level(self) -> Level:
-        """Return WARN: somebody else trades here."""
-        return Level.WARN
+    usual_level: ClassVar[Level] = Level.WARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,10 +286,7 @@ class LatchSet(Entry):
     state: TradingState
     why: str
 
-    @property
-    def level(self) -> Level:
-        """Return ERROR: somebody should look."""
-        return Level.ERROR
+    usual_level: ClassVar[Level] = Level.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +297,7 @@ class LatchCleared(Entry):
     state: TradingState
     why: str
 
-    @property
-    def level(self) -> Level:
-        """Return WARN: more is allowed from here on."""
-        return Level.WARN
+    usual_level: ClassVar[Level] = Level.WARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,10 +306,7 @@ class KillSwitchSeen(Entry):
 
     why: str
 
-    @property
-    def level(self) -> Level:
-        """Return ERROR."""
-        return Level.ERROR
+    usual_level: ClassVar[Level] = Level.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,10 +345,7 @@ class FaultSeen(Entry):
     source: str
     text: str
 
-    @property
-    def level(self) -> Level:
-        """Return WARN."""
-        return Level.WARN
+    usual_level: ClassVar[Level] = Level.WARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,10 +355,7 @@ class Alarm(Entry):
     text: str
     symbol: str = ""
 
-    @property
-    def level(self) -> Level:
-        """Return ERROR."""
-        return Level.ERROR
+    usual_level: ClassVar[Level] = Level.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +370,7 @@ class Note(Entry):
 KINDS: Final[Mapping[str, type[Entry]]] = {
     name: kind
     for name, kind in list(globals().items())
-    if isinstance(kind, type) and issubclass(kind, Entry) and kind is not Entry
+    if isinstance(kind, type) and issubclass(kind, Entry) and kind not in (Entry, _OfOrder)
 }
 """Every kind by its name."""
 

@@ -44,6 +44,8 @@ from keel.journal.schema import (
 MOST_TEXT: Final = 1000
 """Characters of a free text that are kept."""
 _SNAPSHOTS_KEPT: Final = 3
+_LONG_LOG: Final = 250
+"""Transactions in the log above which it is put away."""
 _INSERT: Final = insert(ENTRIES)
 
 
@@ -72,6 +74,7 @@ class Journal:
         self._redact = redact
         self._lock = RLock()
         self._waiting: list[dict[str, Any]] = []
+        self._in_log = 0
         with errors_named(path), self._transaction():
             self.tag = str(connection.scalar(select(ABOUT.c.tag)))
             self.name = str(connection.scalar(select(ABOUT.c.name)))
@@ -150,8 +153,17 @@ class Journal:
         self._waiting.append(self._row(entry))
 
     def flush(self) -> int:
-        """Write what waits; return the number of the last entry. Raises as `append` does."""
-        return self.append(())
+        """Write what waits, and put a long log away; return the number of the last entry. Raises as `append` does.
+
+        Meant for quiet moments, every second or so: what is done here, no `append` before a send has to wait for.
+        """
+        with self._lock:
+            self.append(())
+            if self._in_log > _LONG_LOG:
+                with errors_named(self.path):
+                    _outside_transactions(self._connection, "PRAGMA wal_checkpoint(PASSIVE)")
+                self._in_log = 0
+        return self._last_seq
 
     def has_fill(self, symbol: str, trade_id: str) -> bool:
         """Say whether a trade is booked, on the disk or waiting."""
@@ -257,6 +269,7 @@ class Journal:
             if state is not None:
                 self._keep(numbered[-1]["seq"], state, layout)
         self._last_seq = numbered[-1]["seq"]
+        self._in_log += 1
         order_ids = [row["order_id"] for row in rows if row["order_id"] is not None]
         self._next_order_id = max(self._next_order_id, *(number + 1 for number in order_ids), 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -18,6 +19,8 @@ from keel.journal.entries import Entry, Level, read_entry
 from keel.journal.refusals import damaged, errors_named
 from keel.journal.schema import ENTRIES, REVISION, reading_engine, revision
 
+_OF_SEVERAL: Final = ("Decision", "BarsSeen")
+"""Kinds that tell of several symbols in one entry."""
 _PAGE: Final = 500
 """Entries read at once: a reader never keeps the writer's log from being put away for longer than that takes."""
 
@@ -26,7 +29,8 @@ _PAGE: Final = 500
 class Selection:
     """Say which entries are wanted; None and empty are no limit. `level` is the lowest wanted.
 
-    `since_ms` and `until_ms` are our time, UTC epoch milliseconds, [since, until).
+    `since_ms` and `until_ms` are our time, UTC epoch milliseconds, [since, until). `subject` wants entries about one
+    symbol, `symbol` also decisions and bars in which it is one of several.
     """
 
     after_seq: int = 0
@@ -35,6 +39,7 @@ class Selection:
     level: Level = Level.INFO
     kinds: Sequence[str] = ()
     subject: str | None = None
+    symbol: str | None = None
     client_order_id: str | None = None
     session: int | None = None
 
@@ -137,6 +142,9 @@ def _query(selection: Selection) -> Select[Any]:
     ):
         if wanted is not None:
             query = query.where(column == wanted)
+    if selection.symbol is not None:
+        named = func.instr(entries.body, json.dumps(selection.symbol)) > 0
+        query = query.where((entries.subject == selection.symbol) | (entries.kind.in_(_OF_SEVERAL) & named))
     if selection.since_ms is not None:
         query = query.where(entries.wall_ms >= selection.since_ms)
     if selection.until_ms is not None:

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     Engine,
@@ -39,8 +40,12 @@ _WRITER: Final = {
     "checkpoint_fullfsync": "1",
     "foreign_keys": "1",
     "recursive_triggers": "1",
+    "wal_autocheckpoint": "10000",
 }
-"""Settings of who writes, as SQLite reads them back; synchronous 2 is FULL. The last one lets no REPLACE through."""
+"""Settings of who writes, as SQLite reads them back; synchronous 2 is FULL, recursive_triggers let no REPLACE through.
+
+The log is put away by `flush`, in a quiet moment; the last setting is for those who never call it.
+"""
 _READER: Final = {"busy_timeout": "2000", "query_only": "1"}
 
 METADATA: Final = MetaData()
@@ -95,18 +100,20 @@ SNAPSHOTS: Final = Table(
 
 def writing_engine(path: Path) -> Engine:
     """Return an engine that writes: each commit is on the disk when it returns."""
-    return _engine(f"sqlite:///{path}", _WRITER)
+    return _engine(URL.create("sqlite", database=str(path)), _WRITER)
 
 
 def reading_engine(path: Path) -> Engine:
     """Return an engine that only reads, beside a writer or after it; it never creates or repairs the file."""
     # In a folder we may not write to, a log that is not there cannot be made, and need not be.
     logless = not path.with_name(f"{path.name}-wal").exists()
-    mode = "mode=ro&immutable=1" if logless and not _is_writable(path.parent) else "mode=ro"
-    return _engine(f"sqlite:///file:{quote(str(path.absolute()))}?{mode}&uri=true", _READER)
+    query = {"mode": "ro", "uri": "true"}
+    if logless and not os.access(path.parent, os.W_OK):
+        query["immutable"] = "1"
+    return _engine(URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query), _READER)
 
 
-def _engine(url: str, settings: dict[str, str]) -> Engine:
+def _engine(url: URL, settings: dict[str, str]) -> Engine:
     engine = create_engine(url)
     event.listen(engine, "connect", _preparing(settings))
     event.listen(engine, "begin", _begin if settings is _WRITER else _begin_reading)
@@ -172,7 +179,3 @@ def _begin(connection: Connection) -> None:
 
 def _begin_reading(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
-
-
-def _is_writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK)

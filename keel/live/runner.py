@@ -88,6 +88,7 @@ class LiveRunner:
     _ending: asyncio.Future[Ending] | None = None
     _first_seen_s: float | None = None
     _asked_for: int = 0
+    _stopping: bool = False
     _faults: list[str] = field(default_factory=list)
 
     async def run(self) -> Ending:
@@ -150,6 +151,7 @@ class LiveRunner:
         self.journal.append([Note(f"trading, with {rows} bars to look back on")])
 
     async def _finish(self, ending: Ending) -> Ending:
+        self._stopping = True
         self._publish("stopping")
         _LOG.info("stopping: %s", ending.why)
         await self.stopper.stop(ending.why, killed=self.kill.why is not None)
@@ -206,13 +208,20 @@ class LiveRunner:
             row = await self._next_row()
             if row is None:
                 continue
-            late_ms = self.clock.now_ms() - row.close_ts_ms
-            decides = late_ms <= self.config.live.stale_after_ms and not self.gate.is_complete()
             self.status.last_close_ms = row.close_ts_ms
-            await self.trader.take_row(row, decides=decides)
+            await self.trader.take_row(row, self._why_not(row))
             self._publish(self.status.phase)
             if self.paced is not None:
                 await self.paced(row.close_ts_ms)
+
+    def _why_not(self, row: Row) -> str | None:
+        """Return why nothing is decided at a close, None where something is."""
+        if self._stopping or (self._ending is not None and self._ending.done()):
+            return "the run is stopping"
+        late_ms = self.clock.now_ms() - row.close_ts_ms
+        if late_ms > self.config.live.stale_after_ms or self.gate.is_complete():
+            return f"it came {late_ms / _MS_PER_S:.1f} s late"
+        return None
 
     async def _next_row(self) -> Row | None:
         """Return the next row once it is complete, or when waiting for the rest of it is over."""

@@ -85,16 +85,19 @@ class Trader:
         """Return the symbols, in the order of instruments."""
         return self.config.data.symbols
 
-    async def take_row(self, row: Row, *, decides: bool) -> None:
-        """Take a row: the book moves to its close and, if it `decides`, orders are sent. Raises HaltTradingError."""
+    async def take_row(self, row: Row, why_not: str | None = None) -> None:
+        """Take a row: the book moves to its close and, unless there is a reason not to, orders are sent.
+
+        Raises HaltTradingError where the strategy has given no decision for too long.
+        """
         self._rehearse(row)
         before = self.desk.trading_state
         self.desk.close_row(row.bars, self.clock.now_ms())
         self.history.append(row.bars)
         self.resumable.close_ts_ms = row.close_ts_ms
         entries: list[Entry] = [BarsSeen(row.close_ts_ms, row.seen), *self._latches(before)]
-        if not decides:
-            self._write([*entries, Note(f"the close at {row.close_ts_ms} is only booked: it came too late")])
+        if why_not is not None:
+            self._write([*entries, Note(f"the close at {row.close_ts_ms} is only booked: {why_not}")])
             return
         wanted, decide_ms = await self._think(entries)
         if wanted is None:

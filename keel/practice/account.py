@@ -132,13 +132,14 @@ class Account:
                 one.cancel_client_id = client_id
                 self.matching.cancel(one.order_id, now_ms)
 
-    def tell_due(self, now_ms: int, *, as_heard: bool) -> bool:
-        """Tell everything that may be heard by now; say whether there was anything."""
-        due = self.matching.due(now_ms, as_heard=as_heard)
-        for event in due:
+    def tell_due(self, now_ms: int, *, as_heard: bool) -> int:
+        """Tell everything that may be heard by now; return how many messages that were."""
+        told = 0
+        for event in self.matching.due(now_ms, as_heard=as_heard):
             for message in self._tell(event, int(event["response_ts_ms"])):
                 self.listener(self, message)
-        return bool(due)
+                told += 1
+        return told
 
     def transfer(self, asset: str, change: Decimal, now_ms: int) -> None:
         """Pay in or out."""

@@ -135,10 +135,11 @@ class Acts:
     def _shut_down(self, fault: Fault) -> None:
         """Tell that the server goes down, and hang up after a time; new sockets may be opened at once."""
         notice = {"e": _SHUTDOWN, "E": self._state.wire_ms}
-        for socket in self._sockets("user") if fault.sockets != "market" else []:
-            socket.send({"event": notice})
-        for socket in self._sockets("market") if fault.sockets != "user" else []:
-            socket.send(notice)
+        if fault.sockets != "market":
+            for socket in self._sockets("user"):
+                socket.send({"event": notice})
+        if fault.sockets != "user":
+            self._state.streams.announce(_SHUTDOWN, notice)
         self._state.later(self._hang_up(self._sockets(fault.sockets), fault.seconds))
 
     async def _hang_up(self, sockets: list[Socket], seconds: float) -> None:

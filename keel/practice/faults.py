@@ -55,10 +55,13 @@ class FaultDesk:
         else:
             self._pending.append(_Pending(fault, fault.nth - 1))
 
-    def on_request(self, what: str, *, signed: bool) -> list[Fault]:
-        """Return the faults that happen to a request such as `POST /api/v3/order`; others may begin by it."""
-        started = []
-        for pending in [one for one in self._pending if one.fault.request == what]:
+    def on_request(self, what: str, *, detail: str = "", signed: bool = False) -> list[Fault]:
+        """Return the faults that happen to a request such as `POST /api/v3/order`; others may begin by it.
+
+        `detail` is the request with the type of its order behind it, such as `POST /api/v3/order STOP_LOSS`.
+        """
+        names, started = (what, detail or what), []
+        for pending in [one for one in self._pending if one.fault.request in names]:
             if pending.to_pass > 0:
                 pending.to_pass -= 1
             else:
@@ -68,7 +71,7 @@ class FaultDesk:
             self._start(fault)
         if signed:
             self._draw_for_request(what)
-        return self._take(REQUEST_KINDS, lambda fault: fault.request in (None, what))
+        return self._take(REQUEST_KINDS, lambda fault: fault.request in (None, *names))
 
     def on_row(self, row: int, now_ms: int) -> list[Fault]:
         """Return the faults that happen to the bar that closes now; others may begin by it."""

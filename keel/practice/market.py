@@ -83,9 +83,9 @@ class Market:
         bar = self._open_part(i)
         if bar is not None:
             return self.on_tick(i, bar.close)
-        closes = self.bars["close"][: self.row, i]
-        there = np.flatnonzero(self.bars["flags"][: self.row, i] & BAR_PRESENT)
-        return float(closes[there[-1]]) if len(there) else float(self.bars["open"][:, i][0])
+        columns = self._closed(i, self.timeframe)
+        n = int(np.searchsorted(columns["close_ts_ms"], self.now_ms, "right"))
+        return float(columns["close"][n - 1]) if n else float(columns["open"][0])
 
     def on_tick(self, i: int, price: float) -> float:
         """Return the price on the instrument's grid that is nearest."""
@@ -125,28 +125,24 @@ class Market:
         length = timeframe_ms(interval)
         origin = _MONDAY_MS if length % (7 * MS_PER_DAY) == 0 else 0
         opened = (self.now_ms - origin) // length * length + origin
-        parts = self._parts_since(i, opened)
-        part = self._open_part(i)
+        part, columns = self._open_part(i), self._closed(i, self.timeframe)
+        first = int(np.searchsorted(columns["open_ts_ms"], opened, "left"))
+        last = int(np.searchsorted(columns["close_ts_ms"], self.now_ms, "right"))
+        over = {name: columns[name][first:last] for name in ("open", "high", "low", "close", "volume")}
         if part is not None:
-            parts.append(part)
-        if not parts:
+            over = {name: np.append(values, getattr(part, name)) for name, values in over.items()}
+        if not len(over["open"]):
             return None
         return Candle(
-            opened,
-            opened + length,
-            parts[0].open,
-            max(one.high for one in parts),
-            min(one.low for one in parts),
-            parts[-1].close,
-            sum(one.volume for one in parts),
+            open_ts_ms=opened,
+            close_ts_ms=opened + length,
+            open=float(over["open"][0]),
+            high=float(over["high"].max()),
+            low=float(over["low"].min()),
+            close=float(over["close"][-1]),
+            volume=float(over["volume"].sum()),
             closed=False,
         )
-
-    def _parts_since(self, i: int, open_ts_ms: int) -> list[Candle]:
-        columns = self._closed(i, self.timeframe)
-        first = int(np.searchsorted(columns["open_ts_ms"], open_ts_ms, "left"))
-        last = int(np.searchsorted(columns["close_ts_ms"], self.now_ms, "right"))
-        return [_candle(columns, at) for at in range(first, last)]
 
     def _open_part(self, i: int) -> Candle | None:
         """Return the replayed bar as far as it has come, None at its start or where there is none."""

@@ -56,6 +56,11 @@ class MarketStreams:
                 wrapped = one.combined and not isinstance(message, str)
                 one.socket.send({"stream": stream, "data": message} if wrapped else message)
 
+    def announce(self, name: str, message: dict[str, Any]) -> None:
+        """Send everybody a message of the connection itself, in the way of their streams."""
+        for one in self._subscribers:
+            one.socket.send({"stream": f"!{name}", "data": message} if one.combined else message)
+
     def answer(self, subscriber: Subscriber, asked: str) -> None:
         """Answer a control message of a socket."""
         try:

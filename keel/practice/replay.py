@@ -18,6 +18,7 @@ from keel.practice.state import VenueState
 
 _SHORTEST_NAP_S: Final = 0.001
 _MOST_ROUND_TRIPS: Final = 8
+_NEVER_MS: Final = 2**62
 _SKIPPED: Final = ("kline_gap", "kline_out_of_order", "stale", "bad_price")
 """Kinds after which the client may have nothing to decide on: the market does not wait for it for ever."""
 _BAD: Final = {"nan": float("nan"), "zero": 0.0, "negative": -1.0, "thousandfold": 1000.0}
@@ -34,7 +35,6 @@ class Replay:
         self._from_ms = state.market.now_ms
         self._kept_back: list[tuple[str, dict[str, object]]] = []
         self._number = 0
-        self._told_row = -1
 
     @property
     def awaited_ms(self) -> int | None:
@@ -67,6 +67,8 @@ class Replay:
             await self._run_in_step()
         else:
             await self._run_paced()
+        for account in self._state.accounts.values():  # nothing comes after the last bar: what is on its way arrives
+            account.tell_due(_NEVER_MS, as_heard=not self._state.config.is_lockstep)
 
     # in step
 
@@ -76,8 +78,6 @@ class Replay:
             faults = await self._step()
             skipped = any(fault.kind in _SKIPPED for fault in faults)
             await self._until_decided(self._state.config.sockets.queue_s if skipped else None)
-        for account in self._state.accounts.values():
-            account.tell_due(2**62, as_heard=False)
 
     async def _step(self) -> list[Fault]:
         market = self._state.market
@@ -87,9 +87,9 @@ class Replay:
         market.now_ms = market.row_end_ms
         market.row += 1
         faults = self._state.faults.on_row(market.row - 1 - market.first_row, market.now_ms)
-        told = [account.tell_due(market.now_ms, as_heard=False) for account in self._state.accounts.values()]
-        if any(told):
-            await self._until_read(sum(told))
+        told = sum(account.tell_due(market.now_ms, as_heard=False) for account in self._state.accounts.values())
+        if told:
+            await self._until_read(told)
         self._publish_path(faults)
         self._publish_closes(faults)
         return faults

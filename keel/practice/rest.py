@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -37,8 +38,10 @@ class RestDoor:
         entry = self._state.log.note("request", what, self._state.market.now_ms)
         if self._state.is_out():
             return self._drop(request, entry, "outage")
-        known = ENDPOINTS.get(what)
-        faults = self._state.faults.on_request(what, signed=known is not None and known.signed)
+        known, body = ENDPOINTS.get(what), await request.text()
+        faults = self._state.faults.on_request(
+            what, detail=_with_type(what, request.query_string, body), signed=known is not None and known.signed
+        )
         kinds = {fault.kind for fault in faults}
         if self._state.is_out() or "drop_request" in kinds:
             return self._drop(request, entry, "drop_request")
@@ -114,6 +117,11 @@ def admit(state: VenueState, key: str | None, asked: Asked) -> Account:
     check_time(asked, state.wire_ms)
     check_signature(asked, known[0])
     return known[1]
+
+
+def _with_type(what: str, query: str, body: str) -> str:
+    kind = dict(parse_qsl(body) + parse_qsl(query)).get("type")
+    return what if kind is None else f"{what} {kind}"
 
 
 def _retry_after(fault: Fault) -> dict[str, str]:

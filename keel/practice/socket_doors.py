@@ -82,13 +82,20 @@ class SocketDoors:
             session.socket.send({"id": None, "status": 400, "error": {"code": -1135, "msg": "Invalid JSON Request"}})
             return
         self._state.log.note("request", f"WS {method}", self._state.market.now_ms)
+        faults = {fault.kind: fault for fault in self._state.faults.on_request(f"WS {method}")}
+        if "drop_request" in faults:
+            return
         answer: dict[str, Any] = {"id": request.get("id")}
         try:
             self._state.limits.spend(2)
+            if "error_instead" in faults:
+                fault = faults["error_instead"]
+                raise Refusal(fault.code, fault.message, fault.status)
             answer |= {"status": 200, "result": self._do(session, method, params)}
         except Refusal as refusal:
             answer |= {"status": refusal.status, "error": refusal.body}
-        session.socket.send(answer | {"rateLimits": [self._state.limits.as_json]})
+        if "drop_response" not in faults:
+            session.socket.send(answer | {"rateLimits": [self._state.limits.as_json]})
 
     def _do(self, session: Session, method: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 - any result
         if method == "ping":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,18 +113,18 @@ def run_logs(logs_dir: Path, run_id: str) -> Iterator[RunLogs]:
     make_folder(logs_dir)
     with ExitStack() as stack:
         ours = stack.enter_context(closing(LogFile(logs_dir / f"{run_id}.log", logging.INFO)))
-        shared = LogFile(logs_dir / ERRORS_LOG, logging.ERROR, _line_of(run_id))
+        shared = LogFile(logs_dir / ERRORS_LOG, logging.ERROR, line_of(run_id))
         errors = stack.enter_context(closing(shared))
         with disk_errors_named(logs_dir / TRADES_LOG):
             (logs_dir / TRADES_LOG).touch()
-        stack.enter_context(_attached([ours, errors]))
+        stack.enter_context(attached([ours, errors]))
         yield RunLogs(run_id, ours.path, logs_dir / TRADES_LOG)
 
 
 @contextmanager
 def training_log(logs_dir: Path, run_id: str) -> Iterator[Path]:
     """Open training.log, which all training runs share, for what goes to the logger `keel.training` meanwhile."""
-    file = LogFile(logs_dir / TRAINING_LOG, logging.INFO, _line_of(run_id))
+    file = LogFile(logs_dir / TRAINING_LOG, logging.INFO, line_of(run_id))
     logger = logging.getLogger(TRAINING_LOGGER)
     logger.addHandler(file)
     try:
@@ -175,12 +175,14 @@ def _warn_incomplete(path: Path, error: OSError) -> None:
     sys.stderr.write(f"warning: {path} is incomplete: {(error.strerror or str(error)).lower()}\n")
 
 
-def _line_of(run_id: str) -> str:
+def line_of(run_id: str) -> str:
+    """Return the format of a line that names its run."""
     return _LINE.replace("%(levelname)s", f"{run_id.replace('%', '%%')} %(levelname)s")
 
 
 @contextmanager
-def _attached(handlers: list[LogFile]) -> Iterator[None]:
+def attached(handlers: Sequence[LogFile]) -> Iterator[None]:
+    """Send what loggers below `keel` say to these files while inside, and nowhere else."""
     logger = logging.getLogger(ROOT_LOGGER)
     level, propagate = logger.level, logger.propagate
     logger.setLevel(logging.INFO)

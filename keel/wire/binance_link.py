@@ -116,7 +116,11 @@ class RefusedError(RetryableError):
 
 
 class BinanceLink:
-    """Ask and send. Requests that change something are sent once; questions are asked again after passing faults."""
+    """Ask and send. Requests that change something are sent once; questions are asked again after passing faults.
+
+    A request waits at most `timeout_s` for its turn, and as long for its answer; a question that is asked again waits
+    between its tries too (`backoff_base_s` and more). A `send` that is cancelled may have been taken.
+    """
 
     def __init__(self, settings: BinanceSettings, clock: Clock) -> None:
         self.settings = settings
@@ -161,6 +165,7 @@ class BinanceLink:
             keeping.cancel()
             with suppress(asyncio.CancelledError):
                 await keeping
+        await self.sync.stop()
         client, self._client = self._client, None
         if client is not None:
             await client.close_connection()

@@ -51,6 +51,13 @@ class ClockSync:
             self._asking = asyncio.ensure_future(self._compare())
         return await asyncio.shield(self._asking)
 
+    async def stop(self) -> None:
+        """Leave a comparison that is under way."""
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
     async def _compare(self) -> ClockSample:
         samples = [await self._sample() for _ in range(_SAMPLES)]
         self._last = min(samples, key=lambda sample: sample.round_trip_ms)

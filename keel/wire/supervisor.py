@@ -20,6 +20,7 @@ from keel.wire.backoff import Backoff
 
 RENEW_AFTER_S: Final = 23 * 3600.0
 """Age at which a connection is replaced, seconds: Binance cuts each after 24 hours."""
+_CANCEL_AGAIN_S: Final = 0.05
 _PROBES_IN_IDLE: Final = 3
 _LOG: Final = logging.getLogger(__name__)
 
@@ -222,7 +223,11 @@ class Supervisor:
 
 
 async def _drop(*tasks: asyncio.Future[Any]) -> None:
-    for task in tasks:
-        task.cancel()
+    """Cancel tasks until they end: a cancel that comes at once with a message is lost in the SDK's own waiting."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
     # each is asked for its end, or a failure among them would be reported as never looked at
     await asyncio.gather(*tasks, return_exceptions=True)

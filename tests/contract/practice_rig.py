@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import numpy as np
@@ -15,6 +15,7 @@ from keel.app.wiring import instruments_of
 from keel.config.practice import PracticeConfig
 from keel.domain.clock import WallClock
 from keel.domain.layout import BAR, BAR_PRESENT
+from keel.domain.venue_messages import OrderTicket, SubmitResult
 from keel.practice.server import PracticeVenue
 from keel.venues.binance import BinanceVenue
 from keel.wire.binance_link import BinanceLink, BinanceSettings
@@ -44,6 +45,10 @@ class PracticeRig:
     practice: PracticeVenue
     clock: MarketClock
     http: aiohttp.ClientSession
+    keeps_history: ClassVar[bool] = True
+
+    async def submit(self, ticket: OrderTicket) -> SubmitResult:
+        return await self.venue.submit(ticket)
 
     async def pass_bars(self, *, swing: bool = False) -> None:
         for _ in range(EVERY if swing else 1):
@@ -76,7 +81,7 @@ async def practice_rig(timeout_s: float = 3.0, idle_s: float = 30.0, **changes: 
     """Start the practice venue and open the adapter on it; `changes` are keys of the practice config."""
     config = PracticeConfig.model_validate(CONFIG | changes)
     account = config.simulated(next(iter(config.accounts.values())))
-    practice = PracticeVenue(config, _bars(), instruments_of(account))
+    practice = PracticeVenue(config, made_bars(), instruments_of(account))
     await practice.start()
     clock, pair = MarketClock(), next(iter(practice.keys.values()))
     clock.market_ms = START_MS + WARM_UP * MINUTE_MS
@@ -135,7 +140,8 @@ def _settings(address: str, key: str, secret: str, timeout_s: float) -> BinanceS
     )
 
 
-def _bars() -> np.ndarray:
+def made_bars() -> np.ndarray:
+    """Return BAR (ROWS, 1): a quiet market that swings in every EVERY-th bar after the history."""
     bars = np.zeros((ROWS, 1), dtype=BAR)
     quiet, rows = float(PRICE), np.arange(ROWS)
     swings = (rows - WARM_UP) % EVERY == EVERY - 1

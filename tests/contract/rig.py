@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from keel.domain.venue_messages import AccountState, OrderReport, StreamState
+from keel.domain.venue_messages import (
+    AccountState,
+    OrderRef,
+    OrderReport,
+    OrderState,
+    OrderTicket,
+    StreamState,
+    SubmitResult,
+    VenueFill,
+)
 from keel.venues.base import Venue
 
 SYMBOL = "BTC/USDT"
@@ -51,9 +60,29 @@ class Rig(Protocol):
 
     venue: Venue
     heard: Recorder
+    keeps_history: bool
+    """Whether it tells of orders that are over, and of their trades, when asked; a dry run's journal does that."""
+
+    async def submit(self, ticket: OrderTicket) -> SubmitResult:
+        """Place an order."""
 
     async def pass_bars(self, *, swing: bool = False) -> None:
         """Let bars go by, quiet ones, or with one that swings; every report of them has come after it."""
+
+
+async def fills_of(rig: Rig, since_ms: int = 0) -> list[VenueFill]:
+    """Return the trades from a time on: asked for, or as they were reported."""
+    if rig.keeps_history:
+        return list(await rig.venue.fills(SYMBOL, since_ms))
+    told = [report.fill for report in rig.heard.reports if report.fill is not None]
+    return [fill for fill in told if fill.ts_ms >= since_ms]
+
+
+async def state_of(rig: Rig, client_order_id: str) -> OrderState | None:
+    """Return how an order stands: asked for, or as it was reported last."""
+    state = await rig.venue.order(OrderRef(SYMBOL, client_order_id))
+    told = rig.heard.of(client_order_id)
+    return told[-1].state if state is None and told and not rig.keeps_history else state
 
 
 async def until(what: Callable[[], object], within_s: float = 5.0) -> None:

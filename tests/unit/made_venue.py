@@ -58,7 +58,7 @@ class Client:
     """Hold a client of a venue: the SDK, its sockets, and the venue's own controls."""
 
     def __init__(self, venue: PracticeVenue, sdk: AsyncClient, http: aiohttp.ClientSession) -> None:
-        self.venue, self.sdk, self._http = venue, sdk, http
+        self.venue, self.sdk, self.http = venue, sdk, http
         self.sockets: list[Any] = []
 
     async def listen(self, *streams: str) -> Any:
@@ -82,12 +82,12 @@ class Client:
 
     async def get(self, what: str) -> Any:
         """Ask the venue's own controls, such as `clock`."""
-        async with self._http.get(f"{self.venue.address}/practice/{what}") as answer:
+        async with self.http.get(f"{self.venue.address}/practice/{what}") as answer:
             return await answer.json()
 
     async def post(self, what: str, body: Any) -> tuple[int, Any]:
         """Tell the venue's own controls something."""
-        async with self._http.post(f"{self.venue.address}/practice/{what}", json=body) as answer:
+        async with self.http.post(f"{self.venue.address}/practice/{what}", json=body) as answer:
             return answer.status, await answer.json()
 
     async def decide(self) -> None:

@@ -12,16 +12,22 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
 STRACE = shutil.which("strace")
 SECTOR = 512
-_FILES = "openat,open,creat,ftruncate,unlink,unlinkat,rename,renameat,renameat2,fsync,fdatasync,close"
-_WRITES = "pwrite64,write,writev,pwritev,pwritev2,sendto,sendmsg"
-_CALL = re.compile(r"^(?P<pid>\d+) (?P<name>\w+)\((?P<rest>.*)$")
-_RESUMED = re.compile(r"^(?P<pid>\d+) <\.\.\. \w+ resumed>(?P<rest>.*)$")
+AT_END = -1
+_FILES = "openat,open,creat,truncate,ftruncate,unlink,unlinkat,rename,renameat,renameat2,fsync,fdatasync,lseek"
+_NOT_REPLAYED = "link,linkat,symlinkat,fallocate,copy_file_range,sendfile,sync_file_range,openat2,pwritev2"
+_WRITES = "pwrite64,write,writev,pwritev,sendto,sendmsg"
+_BY_NAME = frozenset(
+    {"openat", "openat2", "open", "creat", "truncate", "unlink", "unlinkat", "rename", "renameat", "renameat2"}
+    | {"link", "linkat", "symlinkat"}
+)
+_CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\((?P<rest>.*)$")
+_RESUMED = re.compile(r"^(?P<pid>\d+) +<\.\.\. \w+ resumed>(?P<rest>.*)$")
 _UNFINISHED = " <unfinished ...>"
 _RESULT = re.compile(r"\)\s+= (?P<result>-?\d+|\?)")
 _FD = re.compile(r"^(?P<number>\d+|AT_FDCWD)(?:<(?P<path>[^>]*)>)?")
@@ -30,7 +36,10 @@ _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 @dataclass(frozen=True)
 class Step:
-    """One thing done: write, truncate, create, rename, unlink, sync or say. `began` is how many were done before."""
+    """One thing done: write, truncate, create, rename, unlink, sync or say. `began` is how many were done before.
+
+    An `offset` of AT_END is wherever the file ends then.
+    """
 
     kind: str
     path: str
@@ -50,7 +59,17 @@ def can_trace() -> bool:
 
 def record(command: Sequence[str], folder: Path, trace: Path, env: Mapping[str, str] | None = None) -> list[Step]:
     """Run a command to its end and return its steps below `folder`, and all it said. Raises where it fails."""
-    options = ["-f", "-yy", "-xx", "-s", "16777216", "-e", f"trace={_FILES},{_WRITES}", "-e", "signal=none"]
+    options = [
+        "-f",
+        "-yy",
+        "-xx",
+        "-s",
+        "16777216",
+        "-e",
+        f"trace={_FILES},{_NOT_REPLAYED},{_WRITES}",
+        "-e",
+        "signal=none",
+    ]
     done = subprocess.run([STRACE or "strace", *options, "-o", str(trace), *command], capture_output=True, env=env)
     if done.returncode != 0:
         raise RuntimeError(f"the recorded program failed: {done.stderr.decode()}")
@@ -68,6 +87,7 @@ def read_trace(trace: Path, folder: Path) -> Iterator[Step]:
 class _Reader:
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self.cwd = "/"
         self.done = 0
         self.unfinished: dict[str, tuple[str, str, int, bool]] = {}
         self.positions: dict[tuple[str, str], int] = {}
@@ -107,40 +127,57 @@ class _Reader:
         return Step("say", path, began, data=b"".join(_texts(arguments)))
 
     def file_steps(self, name: str, rest: str, result: int, began: int) -> Iterator[Step]:
+        here = re.match(r"AT_FDCWD<([^>]*)>", rest)
+        if here:
+            self.cwd = _unescaped(here[1]).decode()
+        paths = [self.whole(text) for text in _texts(rest)] if name in _BY_NAME else [_path_of(rest)]
+        if not any(map(self.ours, paths)):
+            return
+        if name in _NOT_REPLAYED.split(","):
+            raise NotImplementedError(f"{name} below {self.folder} is not replayed")
         if name in ("openat", "open", "creat"):
-            path = os.path.normpath(_texts(rest)[0].decode())
-            if self.ours(path) and "O_DIRECTORY" not in rest:
-                if "O_CREAT" in rest and path not in self.known:
-                    yield Step("create", path, began)
-                if "O_TRUNC" in rest:
-                    yield Step("truncate", path, began)
-                self.known.add(path)
-        elif name in ("rename", "renameat", "renameat2"):
-            old, new = (os.path.normpath(text.decode()) for text in _texts(rest))
-            if self.ours(old) or self.ours(new):
-                self.known.discard(old)
-                self.known.add(new)
-                yield Step("rename", old, began, to=new)
-        elif name in ("unlink", "unlinkat"):
-            path = os.path.normpath(_texts(rest)[0].decode())
-            if self.ours(path):
-                self.known.discard(path)
-                yield Step("unlink", path, began)
+            yield from self.opened(paths[0], rest, str(result), began)
+        elif name == "truncate":
+            yield Step("truncate", paths[0], began, offset=_number_at_end(rest))
+        elif name in _BY_NAME:
+            self.known.discard(paths[0])
+            self.known.update(paths[1:])
+            kind = "rename" if name.startswith("rename") else "unlink"
+            yield Step(kind, paths[0], began, to=paths[1] if kind == "rename" else "")
         else:
-            path = _path_of(rest)
-            if self.ours(path):
-                yield from self.on_descriptor(name, rest, result, began, path)
+            yield from self.on_descriptor(name, rest, result, began, paths[0])
+
+    def opened(self, path: str, rest: str, descriptor: str, began: int) -> Iterator[Step]:
+        if "O_DIRECTORY" in rest:
+            return
+        if "O_CREAT" in rest and path not in self.known:
+            yield Step("create", path, began)
+        if "O_TRUNC" in rest:
+            yield Step("truncate", path, began)
+        self.known.add(path)
+        self.positions[descriptor, path] = AT_END if "O_APPEND" in rest else 0
 
     def on_descriptor(self, name: str, rest: str, result: int, began: int, path: str) -> Iterator[Step]:
+        descriptor = rest[: rest.index("<")]
         if name in ("fsync", "fdatasync"):
             yield Step("sync", path, began)
         elif name == "ftruncate":
-            yield Step("truncate", path, began, offset=int(rest[rest.index(">") + 1 :].strip(", ").split(")")[0], 0))
+            yield Step("truncate", path, began, offset=_number_at_end(rest))
         elif name == "pwrite64":
-            offset = int(rest[: rest.rindex(")")].rsplit(", ", 1)[1], 0)
+            yield Step("write", path, began, offset=_number_at_end(rest), data=_texts(rest)[0][:result])
+        elif name == "lseek":
+            if self.positions[descriptor, path] != AT_END:
+                self.positions[descriptor, path] = result
+        elif name == "write":
+            offset = self.positions[descriptor, path]
+            if offset != AT_END:
+                self.positions[descriptor, path] += result
             yield Step("write", path, began, offset=offset, data=_texts(rest)[0][:result])
-        elif name in _WRITES.split(","):
-            raise NotImplementedError(f"{name} to {path}: only writes at an offset are replayed")
+        else:
+            raise NotImplementedError(f"{name} to {path} is not replayed")
+
+    def whole(self, path: bytes) -> str:
+        return os.path.normpath(Path(self.cwd) / path.decode(errors="replace"))
 
     def ours(self, path: str) -> bool:
         return path == self.folder or path.startswith(f"{self.folder}/")
@@ -149,6 +186,10 @@ class _Reader:
 def _path_of(arguments: str) -> str:
     found = _FD.match(arguments)
     return "" if found is None or found["path"] is None else _unescaped(found["path"]).decode()
+
+
+def _number_at_end(rest: str) -> int:
+    return int(rest[: rest.rindex(")")].rsplit(", ", 1)[1], 0)
 
 
 def _texts(arguments: str) -> list[bytes]:
@@ -161,8 +202,16 @@ def _unescaped(text: str) -> bytes:
 
 @dataclass
 class _File:
+    size: int = 0
     kept: bytearray = field(default_factory=bytearray)
     waiting: list[tuple[int, Step]] = field(default_factory=list)
+
+    def take(self, index: int, step: Step) -> None:
+        if step.offset == AT_END:
+            step = replace(step, offset=self.size)
+        end = step.offset + len(step.data)
+        self.size = end if step.kind == "truncate" else max(self.size, end)
+        self.waiting.append((index, step))
 
     def keep(self, until: int) -> None:
         for _, step in (pair for pair in self.waiting if pair[0] < until):
@@ -194,7 +243,7 @@ class Disk:
             _name(self._now, step, file)
             self._renamed.append((index, step, file))
         elif step.kind in ("write", "truncate") and step.path in self._now:
-            self._now[step.path].waiting.append((index, step))
+            self._now[step.path].take(index, step)
 
     def after_power_cut(self, luck: Random | None = None) -> dict[str, bytes]:
         """Return the files a power cut leaves now, by name: what was synced, and with `luck` some of the rest.

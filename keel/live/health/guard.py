@@ -73,12 +73,9 @@ class Guard:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        started = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
             await send(message)
 
@@ -89,9 +86,8 @@ class Guard:
         try:
             await self._pages(scope, receive, send_with_headers)
         except Exception:
+            # The browser has its 500 by now: the framework answers, then raises.
             _logger.exception("the health page failed at %s %r", scope["method"], scope["path"])
-            if not started:
-                await _answer(send_with_headers, 500, "the health page failed: see the log of the run")
 
     def _refusal(self, method: str, headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
         """Return the status and the words of a refusal, None for what may pass."""

@@ -108,7 +108,7 @@ def _run_metrics(status: LiveStatus) -> Iterator[Metric]:
     for name, words, value, scale in (
         ("keel_last_bar_age_seconds", "Age of the last bar.", status.last_bar_age_s, 1),
         ("keel_last_bar_close_timestamp_seconds", "Close of the last bar.", status.last_bar_close_ms, 1000),
-        ("keel_clock_offset_seconds", "Our clock before the venue's.", status.clock_offset_ms, 1000),
+        ("keel_clock_offset_seconds", "Our clock against the venue's.", status.clock_offset_ms, 1000),
     ):
         if value is not None:
             yield _gauge(name, words, value / scale)

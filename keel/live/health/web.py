@@ -18,7 +18,7 @@ from keel.live.health.pages import build_pages, page_policy
 from keel.risk.kill_switch import KillSwitch
 
 _MOST_CONNECTIONS: Final = 64
-_FIRST_REQUEST_S: Final = 10.0
+_FIRST_REQUEST_S: Final = 2.0
 _GRACE_S: Final = 1
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,13 +28,18 @@ TICKET = OrderTicket(
 )
 
 
+def fork() -> int:
+    """Fork; other threads of the test's process are not the child's concern, which only appends or waits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def opened(path: Path) -> Journal:
     return Journal.open(path, clock=WallClock(), redact=str)
 
 
 def intent(order_id: int) -> OrderIntent:
-    from dataclasses import replace
-
     return OrderIntent(replace(TICKET, client_order_id=f"k{order_id}"), order_id, "because")
 
 
@@ -72,6 +79,9 @@ def write_numbered(path: Path, batches: int, *, sessions: int = 1, snapshots: bo
                 os.write(1, f"{promised}\n".encode())
                 if snapshots and batch % 5 == 0:
                     journal.save_snapshot(promised, {"seq": promised}, "test")
+                    journal.flush()
+            if snapshots:
+                os.write(1, f"{journal.save_copy().name}\n".encode())
 
 
 def check_numbered(journal: Journal | JournalReader, promised: int) -> None:

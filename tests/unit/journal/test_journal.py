@@ -300,6 +300,30 @@ def test_migrations_lead_to_the_declared_tables(path):
     assert ScriptDirectory(str(Path(migrations.__file__).parent)).get_heads() == [schema.REVISION]
 
 
+def test_log_does_not_grow_while_quiet_moments_are_used(quick_folder):
+    path = quick_folder / "live.journal.sqlite"
+    log = path.with_name(f"{path.name}-wal")
+    with opened(path) as journal:
+        sizes = []
+        for _ in range(3):
+            for _ in range(260):
+                journal.append([Note("x")])
+            journal.flush()
+            sizes.append(log.stat().st_size)
+    assert max(sizes) < 1.2 * sizes[0]
+
+
+def test_odd_signs_in_the_path_are_only_a_path(tmp_path):
+    folder = tmp_path / "a b?mode=memory#%41 é"
+    folder.mkdir()
+    path = folder / "live.journal.sqlite"
+    with opened(path) as journal:
+        journal.append([Note("a")])
+        with JournalReader.open(path) as reader:
+            assert reader.last_seq() == 1
+    assert [file.name for file in folder.iterdir()] == [path.name]
+
+
 def test_closed_journal_leaves_one_file(path):
     opened(path).close()
     assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from made_entries import fork
 
 from keel.domain.clock import WallClock
 from keel.domain.errors import GateRefusedError, UsageError
@@ -101,7 +102,7 @@ def test_one_process_cannot_take_it_twice_either(tmp_path):
 
 def test_child_of_the_run_does_not_keep_the_account_locked(tmp_path):
     ours = lock(tmp_path).take()
-    child = os.fork()
+    child = fork()
     if child == 0:
         signal.pause()
     try:

@@ -297,3 +297,10 @@ def test_a_page_that_fails_is_a_500_and_a_line_in_the_log(switch, caplog):
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
         "the health page failed at GET '/health'"
     ]
+
+
+def test_the_guide_names_every_metric_and_no_other(shared, shared_board):
+    shared_board.publish(made_status())
+    exposed = {name.partition("{")[0] for name in samples(asked(shared, "/metrics")[1])}
+    guide = (Path(__file__).resolve().parents[3] / "docs" / "watching.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(keel_\w+)`", guide)) == exposed

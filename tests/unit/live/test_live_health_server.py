@@ -117,6 +117,8 @@ def test_many_idle_connections_do_not_take_the_runs_file_descriptors(board, swit
         callers[0].close()
         time.sleep(0.1)
         assert asked(server, "/health")[0].status == 200
+        time.sleep(2.0)  # after which one that has asked nothing is cut
+        assert all(_is_cut(caller) for caller in callers[1:])
 
 
 def _is_cut(caller: socket.socket) -> bool:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
+from made_venue import KLINES, MINUTE_MS, SYMBOL, BinanceAPIException, made_config, running, sdk_at
 
 from keel.domain.errors import DataError, UsageError
-
-from made_venue import KLINES, MINUTE_MS, SYMBOL, BinanceAPIException, made_config, running, sdk_at
 
 
 def test_sdk_learns_rules_bars_and_account(bar_folder):
@@ -106,10 +104,12 @@ def test_documented_signature_example_is_accepted():
 )
 def test_malformed_request_is_refused_by_its_code(bar_folder, path, code):
     async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.get(f"{client.venue.address}/api/v3/{path}") as answer:
-                assert (await answer.json())["code"] == code
-                assert answer.status in (400, 404)
+        async with (
+            running(made_config(bar_folder)) as client,
+            client.http.get(f"{client.venue.address}/api/v3/{path}") as answer,
+        ):
+            assert (await answer.json())["code"] == code
+            assert answer.status in (400, 404)
 
     asyncio.run(scenario())
 
@@ -160,3 +160,26 @@ def test_history_that_leaves_nothing_to_play_is_refused(bar_folder):
 
     with pytest.raises(DataError, match="warm_up_bars"):
         open_venue(made_config(bar_folder, warm_up_bars=1440))
+
+
+def test_accounts_do_not_see_each_other(bar_folder):
+    async def scenario():
+        accounts = {"one": {"keys": "ONE"}, "two": {"keys": "TWO", "balances": {"USDT": 500}}}
+        async with running(made_config(bar_folder, accounts=accounts), account="one") as client:
+            user = await client.listen_user()
+            pair = client.venue.keys["two"]
+            other = await sdk_at(client.venue).create(pair.key, pair.secret)
+            placed = await other.create_order(
+                symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.01", price="20000"
+            )
+            assert [one["orderId"] for one in await other.get_open_orders()] == [placed["orderId"]]
+            assert await client.sdk.get_open_orders() == []
+            with pytest.raises(BinanceAPIException, match="-2013"):
+                await client.sdk.get_order(symbol=SYMBOL, orderId=placed["orderId"])
+            await client.listen(KLINES)
+            await client.decide()
+            await client.decide()
+            assert user._queue.empty()
+            await other.close_connection()
+
+    asyncio.run(scenario())

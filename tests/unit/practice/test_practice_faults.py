@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 
 import aiohttp
 import pytest
-from made_venue import KLINES, MINUTE_MS, SYMBOL, BinanceAPIException, made_config, running
+from made_venue import KLINES, SYMBOL, BinanceAPIException, made_config, running
 
 FAST = {"latency": {"base_ms": 50, "response_ms": 10, "jitter_ms": 0, "jitter_sigma": 0}}
 POST = "POST /api/v3/order"
@@ -80,8 +79,28 @@ def test_refusals_are_scripted_by_code(bar_folder):
         told = "Account has insufficient balance for requested action."
         fault = {"kind": "error_instead", "request": POST, "status": 400, "code": -2010, "message": told}
         async with running(made_config(bar_folder, faults=[fault])) as client:
-            with pytest.raises(BinanceAPIException, match="-2010.*insufficient"):
+            with pytest.raises(BinanceAPIException, match=r"-2010.*insufficient"):
                 await client.market("BUY", "0.01")
+
+    asyncio.run(scenario())
+
+
+def test_fault_may_wait_for_a_type_of_order(bar_folder):
+    async def scenario():
+        fault = {
+            "kind": "error_instead",
+            "request": f"{POST} STOP_LOSS",
+            "status": 400,
+            "code": -2010,
+            "message": "No.",
+        }
+        accounts = {"practice": {"balances": {"USDT": 50_000, "SYNBTC": "1"}}}
+        async with running(made_config(bar_folder, accounts=accounts, faults=[fault])) as client:
+            await client.market("BUY", "0.01")
+            stop = {"symbol": SYMBOL, "side": "SELL", "type": "STOP_LOSS", "quantity": "0.5", "stopPrice": "20000"}
+            with pytest.raises(BinanceAPIException, match="-2010"):
+                await client.sdk.create_order(**stop)
+            await client.sdk.create_order(**stop)
 
     asyncio.run(scenario())
 
@@ -158,150 +177,13 @@ def test_cancel_is_told_before_the_last_fill(bar_folder):
     asyncio.run(scenario())
 
 
-def test_bars_are_left_out_doubled_revised_and_out_of_order(bar_folder):
-    async def scenario():
-        faults = [
-            {"kind": "kline_gap", "row": 2},
-            {"kind": "kline_duplicate", "row": 4},
-            {"kind": "kline_out_of_order", "row": 6},
-            {"kind": "kline_revised", "row": 9},
-        ]
-        config = made_config(bar_folder, faults=faults, sockets={"queue_s": 0.1})
-        async with running(config) as client:
-            bars = await client.listen(KLINES)
-            first = await _next_kline(client, bars, decide=False)
-            seen = [first]
-            while seen[-1]["t"] < first["t"] + 10 * MINUTE_MS:
-                seen.append(await _next_kline(client, bars))
-            rows = [((one["t"] - first["t"]) // MINUTE_MS, one["x"]) for one in seen]
-            wanted = [0, 1, 3, 4, 4, 5, 7, 6, 8]
-            assert rows == [(row, True) for row in wanted] + [(9, False), (9, True), (10, True)]
-            told = await client.sdk.get_klines(symbol=SYMBOL, interval="1m", startTime=first["t"], limit=11)
-            assert [(row[0] - first["t"]) // MINUTE_MS for row in told] == list(range(11))  # REST has them all
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(("price", "shown"), [("nan", "NaN"), ("zero", "0.00000000"), ("negative", "-")])
-def test_bar_has_an_impossible_price(bar_folder, price, shown):
-    async def scenario():
-        faults = [
-            {"kind": "bad_price", "row": 0, "price": price},
-            {"kind": "bad_price", "row": 1, "price": "thousandfold"},
-        ]
-        config = made_config(bar_folder, faults=faults, sockets={"queue_s": 0.05})
-        async with running(config) as client:
-            bars = await client.listen(KLINES)
-            bad = await _next_kline(client, bars, decide=False)
-            assert bad["c"].startswith(shown)
-            huge, right = await _next_kline(client, bars), await _next_kline(client, bars)
-            assert 500 < float(huge["c"]) / float(right["c"]) < 2000
-
-    asyncio.run(scenario())
-
-
-def test_data_are_stale_while_the_socket_lives(bar_folder):
-    async def scenario():
-        config = made_config(
-            bar_folder, faults=[{"kind": "stale", "row": 1, "count": 3}], sockets={"queue_s": 0.05, "ping_s": 0.02}
-        )
-        async with running(config) as client:
-            bars = await client.listen(KLINES)
-            first = await _next_kline(client, bars, decide=False)
-            after = await _next_kline(client, bars)
-            assert (after["t"] - first["t"]) // MINUTE_MS == 4
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("kind", ["drop_user_stream", "server_shutdown", "cut"])
-def test_user_socket_ends_and_a_new_one_may_be_had(bar_folder, kind):
-    async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
-                await client.break_by(kind=kind, seconds=0.05)
-                told = []
-                while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
-                    told.append(json.loads(message.data))
-                assert [one["event"]["e"] for one in told] == (["serverShutdown"] if kind == "server_shutdown" else [])
-            await client.listen_user()
-
-    asyncio.run(scenario())
-
-
-def test_subscription_is_terminated(bar_folder):
-    async def scenario():
-        async with running(made_config(bar_folder)) as client:
-            user = await client.listen_user()
-            await client.break_by(kind="terminate_user_stream")
-            assert (await asyncio.wait_for(user.recv(), 5))["e"] == "eventStreamTerminated"
-            user._subscription_id = None
-
-    asyncio.run(scenario())
-
-
-def test_sockets_are_mute_and_open(bar_folder):
-    async def scenario():
-        config = made_config(bar_folder, **FAST, sockets={"queue_s": 0.05})
-        async with running(config) as client:
-            user, bars = await client.listen_user(), await client.listen(KLINES)
-            await _next_kline(client, bars, decide=False)
-            await client.break_by(kind="mute", sockets="user", seconds=60)
-            await client.market("BUY", "0.01")
-            await _next_kline(client, bars)
-            assert await _reports(user) == []
-            assert len(await client.sdk.get_my_trades(symbol=SYMBOL)) == 1
-            user._subscription_id = None  # nobody would answer
-
-    asyncio.run(scenario())
-
-
-def test_nobody_can_reach_the_venue_for_a_time(bar_folder):
-    async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            await client.break_by(kind="outage", seconds=0.3)
-            with pytest.raises(NOT_ANSWERED):
-                await client.sdk.ping()
-            with pytest.raises(aiohttp.ClientError):
-                await http.ws_connect(f"{client.venue.address}/ws/{KLINES}")
-            await asyncio.sleep(0.35)
-            assert await client.sdk.ping() == {}
-
-    asyncio.run(scenario())
-
-
-def test_burst_is_larger_than_a_queue(bar_folder):
-    async def scenario():
-        async with running(made_config(bar_folder)) as client:
-            bars = await client.listen(KLINES)
-            await _next_kline(client, bars, decide=False)
-            await client.break_by(kind="burst", count=500)
-            seen = [await _next_kline(client, bars, decide=False) for _ in range(500)]
-            assert len({json.dumps(one) for one in seen}) == 1
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("kind", ["malformed", "truncated"])
-def test_frame_is_no_json(bar_folder, kind):
-    async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{client.venue.address}/ws/synbtcusdt@bookTicker") as ws:
-                await client.break_by(kind=kind, sockets="market")
-                message = await ws.receive(timeout=5)
-                with pytest.raises(json.JSONDecodeError):
-                    json.loads(message.data)
-
-    asyncio.run(scenario())
-
-
 def test_clock_of_the_venue_jumps(bar_folder):
     async def scenario():
         async with running(made_config(bar_folder)) as client:
             before = (await client.sdk.get_server_time())["serverTime"]
             await client.break_by(kind="clock_shift", shift_ms=-2000)
             assert -2100 < (await client.sdk.get_server_time())["serverTime"] - before < -1000
-            with pytest.raises(BinanceAPIException, match="-1021.*ahead"):
+            with pytest.raises(BinanceAPIException, match=r"-1021.*ahead"):
                 await client.sdk.get_account()
             client.sdk.timestamp_offset -= 2000
             await client.sdk.get_account()
@@ -341,7 +223,7 @@ def test_account_may_not_trade(bar_folder):
         async with running(made_config(bar_folder)) as client:
             await client.break_by(kind="forbid_trading", seconds=0)
             assert (await client.sdk.get_account())["canTrade"] is False
-            with pytest.raises(BinanceAPIException, match="-2010.*may not place"):
+            with pytest.raises(BinanceAPIException, match=r"-2010.*may not place"):
                 await client.market("BUY", "0.01")
 
     asyncio.run(scenario())
@@ -352,7 +234,7 @@ def test_symbol_halts_and_resumes_and_its_filters_change(bar_folder):
         async with running(made_config(bar_folder)) as client:
             await client.break_by(kind="halt_symbol")
             assert (await client.sdk.get_symbol_info(SYMBOL))["status"] == "HALT"
-            with pytest.raises(BinanceAPIException, match="-1013.*Market is closed"):
+            with pytest.raises(BinanceAPIException, match=r"-1013.*Market is closed"):
                 await client.market("BUY", "0.01")
             await client.break_by(kind="resume_symbol")
             await client.market("BUY", "0.01")

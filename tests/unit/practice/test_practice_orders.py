@@ -133,7 +133,7 @@ def test_resting_limit_locks_its_money_and_a_cancel_frees_it(bar_folder):
             bars = await client.listen(KLINES)
             await asyncio.wait_for(bars.recv(), 5)
             order = await client.limit("BUY", "0.01", "20000", newClientOrderId="rests")
-            with pytest.raises(BinanceAPIException, match="-2010.*Duplicate"):
+            with pytest.raises(BinanceAPIException, match=r"-2010.*Duplicate"):
                 await client.limit("BUY", "0.01", "20000", newClientOrderId="rests")
             balances = {one["asset"]: one for one in (await client.sdk.get_account())["balances"]}
             assert (balances["USDT"]["free"], balances["USDT"]["locked"]) == ("99800.00000000", "200.00000000")
@@ -235,7 +235,7 @@ def test_pair_is_cancelled_as_one(bar_folder):
             pair |= {"abovePrice": "60000", "belowType": "STOP_LOSS", "belowStopPrice": "15000"}
             placed = await client.sdk.create_oco_order(**pair)
             done = await client.sdk._delete(
-                "orderList", True, data={"symbol": SYMBOL, "orderListId": placed["orderListId"]}
+                "orderList", signed=True, data={"symbol": SYMBOL, "orderListId": placed["orderListId"]}
             )
             assert done["listOrderStatus"] == "ALL_DONE"
             assert [one["status"] for one in done["orderReports"]] == ["CANCELED", "CANCELED"]
@@ -269,7 +269,7 @@ def test_all_open_orders_of_a_symbol_are_cancelled_at_a_pace(bar_folder):
         async with running(made_config(bar_folder, **FAST, pace=600)) as client:
             user = await client.listen_user()
             names = [(await client.limit("BUY", "0.01", price))["clientOrderId"] for price in ("20000", "21000")]
-            cancelled = await client.sdk._delete("openOrders", True, data={"symbol": SYMBOL})
+            cancelled = await client.sdk._delete("openOrders", signed=True, data={"symbol": SYMBOL})
             assert [one["origClientOrderId"] for one in cancelled] == names
             assert {one["status"] for one in cancelled} == {"CANCELED"}
             await asyncio.sleep(0.05)

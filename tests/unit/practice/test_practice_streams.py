@@ -18,20 +18,22 @@ async def _told(ws: aiohttp.ClientWebSocketResponse) -> dict:
 
 def test_streams_are_subscribed_to_and_listed_on_a_raw_socket(bar_folder):
     async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{client.venue.address}/ws") as ws:
-                await ws.send_json({"method": "SUBSCRIBE", "params": [KLINES, "synbtcusdt@trade"], "id": 1})
-                assert await _told(ws) == {"result": None, "id": 1}
-                kinds = [(await _told(ws))["e"] for _ in range(5)]
-                assert kinds == ["trade"] * 4 + ["kline"]  # raw, not wrapped; the closed bar comes last
-                await ws.send_json({"method": "UNSUBSCRIBE", "params": ["synbtcusdt@trade"], "id": 2})
-                assert await _told(ws) == {"result": None, "id": 2}
-                await ws.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 3})
-                assert await _told(ws) == {"result": [KLINES], "id": 3}
-                await ws.send_json({"method": "SUBSCRIBE_ALL", "id": 4})
-                assert (await _told(ws))["code"] == 2
-                await ws.send_str("{")
-                assert (await _told(ws))["code"] == 3
+        async with (
+            running(made_config(bar_folder)) as client,
+            client.http.ws_connect(f"{client.venue.address}/ws") as ws,
+        ):
+            await ws.send_json({"method": "SUBSCRIBE", "params": [KLINES, "synbtcusdt@trade"], "id": 1})
+            assert await _told(ws) == {"result": None, "id": 1}
+            kinds = [(await _told(ws))["e"] for _ in range(5)]
+            assert kinds == ["trade"] * 4 + ["kline"]  # raw, not wrapped; the closed bar comes last
+            await ws.send_json({"method": "UNSUBSCRIBE", "params": ["synbtcusdt@trade"], "id": 2})
+            assert await _told(ws) == {"result": None, "id": 2}
+            await ws.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 3})
+            assert await _told(ws) == {"result": [KLINES], "id": 3}
+            await ws.send_json({"method": "SUBSCRIBE_ALL", "id": 4})
+            assert (await _told(ws))["code"] == 2
+            await ws.send_str("{")
+            assert (await _told(ws))["code"] == 3
 
     asyncio.run(scenario())
 
@@ -39,10 +41,10 @@ def test_streams_are_subscribed_to_and_listed_on_a_raw_socket(bar_folder):
 def test_socket_that_answers_no_ping_is_cut(bar_folder):
     async def scenario():
         config = made_config(bar_folder, sockets={"ping_s": 0.05, "pong_s": 0.2})
-        async with running(config) as client, aiohttp.ClientSession() as http:
+        async with running(config) as client:
             address = client.venue.address.replace("http", "ws", 1)
             async with connect(f"{address}/ws/{KLINES}") as polite:
-                async with http.ws_connect(f"{client.venue.address}/ws/{KLINES}", autoping=False) as mute:
+                async with client.http.ws_connect(f"{client.venue.address}/ws/{KLINES}", autoping=False) as mute:
                     pings = 0
                     while (message := await mute.receive(timeout=5)).type is not aiohttp.WSMsgType.CLOSED:
                         pings += message.type is aiohttp.WSMsgType.PING
@@ -59,11 +61,10 @@ def test_socket_that_answers_no_ping_is_cut(bar_folder):
 def test_socket_ends_after_its_life(bar_folder):
     async def scenario():
         config = made_config(bar_folder, sockets={"life_s": 0.2})
-        async with running(config) as client, aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
-                message = await ws.receive(timeout=5)
-                assert message.type is aiohttp.WSMsgType.CLOSE
-                assert message.data == aiohttp.WSCloseCode.GOING_AWAY
+        async with running(config) as client, client.http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
+            message = await ws.receive(timeout=5)
+            assert message.type is aiohttp.WSMsgType.CLOSE
+            assert message.data == aiohttp.WSCloseCode.GOING_AWAY
 
     asyncio.run(scenario())
 
@@ -74,7 +75,7 @@ def test_user_stream_is_subscribed_to_by_signature_and_its_end_is_told(bar_folde
             user = await client.listen_user()
             assert (await client.sdk.ws_get_time())["serverTime"] > 0
             assert await client.sdk.ws_ping() == {}
-            await client.sdk._ws_api_request("userDataStream.unsubscribe", False, {"subscriptionId": 0})
+            await client.sdk._ws_api_request("userDataStream.unsubscribe", signed=False, params={"subscriptionId": 0})
             assert (await asyncio.wait_for(user.recv(), 5))["e"] == "eventStreamTerminated"
             user._subscription_id = None  # it is over: nothing is left to unsubscribe
 
@@ -83,19 +84,21 @@ def test_user_stream_is_subscribed_to_by_signature_and_its_end_is_told(bar_folde
 
 def test_user_stream_with_a_wrong_signature_is_refused(bar_folder):
     async def scenario():
-        async with running(made_config(bar_folder)) as client, aiohttp.ClientSession() as http:
-            async with http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
-                params = {"apiKey": client.venue.keys["practice"].key, "timestamp": 1, "signature": "00"}
-                request = {"id": "a", "method": "userDataStream.subscribe.signature", "params": params}
-                await ws.send_json(request)
-                assert (await _told(ws))["error"]["code"] == -1021
-                clock = await client.get("clock")
-                params["timestamp"] = clock["wire_ms"]
-                await ws.send_json(request)
-                told = await _told(ws)
-                assert (told["id"], told["status"], told["error"]["code"]) == ("a", 400, -1022)
-                await ws.send_json({"id": 2, "method": "order.place"})
-                assert (await _told(ws))["error"]["code"] == -1020
+        async with (
+            running(made_config(bar_folder)) as client,
+            client.http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws,
+        ):
+            params = {"apiKey": client.venue.keys["practice"].key, "timestamp": 1, "signature": "00"}
+            request = {"id": "a", "method": "userDataStream.subscribe.signature", "params": params}
+            await ws.send_json(request)
+            assert (await _told(ws))["error"]["code"] == -1021
+            clock = await client.get("clock")
+            params["timestamp"] = clock["wire_ms"]
+            await ws.send_json(request)
+            told = await _told(ws)
+            assert (told["id"], told["status"], told["error"]["code"]) == ("a", 400, -1022)
+            await ws.send_json({"id": 2, "method": "order.place"})
+            assert (await _told(ws))["error"]["code"] == -1020
 
     asyncio.run(scenario())
 

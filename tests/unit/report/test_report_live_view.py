@@ -276,7 +276,7 @@ def test_a_status_that_stays_the_same_is_drawn_once():
 def test_a_picture_is_drawn_anew_for_a_new_size():
     picture = LivePicture(made_status(60), ())
     small, large = (Console(width=w, height=h, file=io.StringIO()) for w, h in ((80, 24), (200, 50)))
-    for console, height in ((small, 24), (large, 50), (small, 24)):
+    for console, height in ((large, 50), (small, 24), (large, 50)):
         console.print(picture)
         assert console.file.getvalue().rstrip("\n").splitlines()[-1].startswith(KEYS)
         assert len(console.file.getvalue().rstrip("\n").splitlines()) <= height

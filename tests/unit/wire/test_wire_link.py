@@ -223,5 +223,20 @@ def test_ban_survives_a_restart_and_is_not_probed(tmp_path: Path):
     assert "banned" in answer.reason
 
 
+def test_way_that_is_closed_in_the_middle_of_a_comparison_leaves_nothing_behind():
+    async def scenario(server, link):
+        server.then("GET", "/api/v3/time", hangs)
+        opening = asyncio.ensure_future(link.open("test"))
+        while not server.asked:
+            await asyncio.sleep(0.005)
+        await link.close("test")
+        with pytest.raises((asyncio.CancelledError, RetryableError)):
+            await opening
+        return len(asyncio.all_tasks()) - 1, {task.get_coro().__qualname__ for task in asyncio.all_tasks()}
+
+    left, names = tried(scenario)
+    assert not any("ClockSync" in name or "BinanceLink" in name for name in names), (left, names)
+
+
 def test_secret_is_not_shown_with_the_settings():
     assert SECRET not in repr(settings("http://127.0.0.1:1"))

@@ -1,0 +1,195 @@
+"""A whole rehearsal in one process: the practice venue and a live run, over real sockets, on made bars.
+
+stage = Stage(tmp_path, venue="pace: lockstep", live="")
+outcome = asyncio.run(stage.play(decisions=100))
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from keel.app.practice import open_venue
+from keel.app.wire_live import LiveParts, clock_of, link_of, wire_live
+from keel.config.load import load_config, load_practice
+from keel.config.modes import LiveRun
+from keel.domain.layout import LOCAL
+from keel.journal.entries import Entry
+from keel.journal.journal import Journal
+from keel.live.runner import Ending
+from keel.practice.server import PracticeVenue
+
+ROOT = Path(__file__).resolve().parents[2]
+
+VENUE = """
+extends: {root}/configs/base/crypto.yaml
+port: 0
+pace: lockstep
+warm_up_bars: 60
+run: {{ seed: 11 }}
+data:
+  store: {folder}/bars
+  venue: synthetic
+  symbols: {symbols}
+  timeframe: 1m
+  start: 2024-01-01
+  end: 2024-01-03
+  provider: {{ kind: synthetic, seed: 5, start: 2024-01-01, end: 2024-01-03, initial_price: 30000 }}
+market:
+  instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
+execution: {{ time_in_force: gtc }}
+sockets: {{ queue_s: 20 }}
+accounts:
+  practice: {{ keys: STAGE, balances: {{ USDT: 100000 }} }}
+"""
+
+LIVE = """
+extends: {root}/configs/base/crypto.yaml
+mode: live
+dry_run: false
+venue: {{ kind: binance, environment: practice, address: "{address}" }}
+run: {{ name: stage, seed: 11, state_dir: {folder}/state, logs_dir: {folder}/logs, artifacts_dir: {folder}/artifacts }}
+data: {{ store: {folder}/bars, venue: synthetic, symbols: {symbols}, timeframe: 1m }}
+market:
+  instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
+strategy:
+  class: keel.strategies.moving_average:MovingAverageCrossover
+  params: {{ short: 3, long: 8 }}
+account: {{ initial_cash: 100000 }}
+execution: {{ time_in_force: gtc }}
+risk: {{ daily_loss: 0.5, max_drawdown: 0.6, max_orders_per_min: 1000, close_order_reserve: 5 }}
+live: {{ history_bars: 60, bar_wait_ms: 5000, stale_after_ms: 15000, poll_ms: 500, stream_idle_ms: 5000 }}
+throttle: {{ max_signals_per_sec: 1000, backoff_base_s: 0.05, max_backoff_s: 0.5 }}
+latency: {{ timeout_ms: 1000 }}
+health: {{ enabled: false }}
+"""
+
+
+@dataclass
+class Outcome:
+    """Hold what a rehearsal left behind."""
+
+    ending: Ending
+    parts: LiveParts
+    entries: list[Entry]
+    accounts: dict[str, Any]
+    log: dict[str, Any]
+
+    @property
+    def cash(self) -> float:
+        return float(self.parts.runner.trader.desk.run_record["cash"][LOCAL])
+
+    @property
+    def positions(self) -> np.ndarray:
+        return self.parts.runner.trader.desk.account_view().position_qty
+
+    @property
+    def equity(self) -> float:
+        return self.parts.runner.trader.desk.account_view().equity
+
+    def of_kind(self, kind: type[Entry]) -> list[Any]:
+        return [entry for entry in self.entries if isinstance(entry, kind)]
+
+
+@dataclass
+class Stage:
+    """Set up a venue and a live run in one folder; `venue` and `live` are overrides, KEY=VALUE, of their configs."""
+
+    folder: Path
+    venue: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
+    symbols: str = "[SYNBTC/USDT]"
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def open_venue(self) -> PracticeVenue:
+        self.folder.joinpath("state").mkdir(exist_ok=True)
+        text = VENUE.format(root=ROOT, folder=self.folder, symbols=self.symbols)
+        path = self.folder / "practice.yaml"
+        path.write_text(text)
+        config, document = load_practice(path, list(self.venue))
+        return open_venue(config, document)
+
+    def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
+        path = self.folder / "live.yaml"
+        path.write_text(LIVE.format(root=ROOT, folder=self.folder, symbols=self.symbols, address=address))
+        loaded = load_config(path, list(self.live), expect_mode="live")
+        assert isinstance(loaded.config, LiveRun)
+        return loaded.config.model_copy(update={"dry_run": dry_run}), loaded.document
+
+    @property
+    def journal_path(self) -> Path:
+        return self.folder / "state" / "stage.journal.sqlite"
+
+    async def wire(self, venue: PracticeVenue, *, dry_run: bool = False) -> tuple[LiveParts, Journal]:
+        """Build a live run beside a venue that has started; the market's clock is open."""
+        config, document = self.live_config(venue.address, dry_run=dry_run)
+        pair = venue.keys["practice"]
+        environ = {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
+        clock = clock_of(config)
+        journal = Journal.open(self.journal_path, clock=clock, redact=str)
+        parts = wire_live(config, document, "stage", "hash", journal, clock, link_of(config, clock, environ))
+        assert parts.market is not None
+        await parts.market.open()
+        return parts, journal
+
+    async def play(
+        self,
+        decisions: int,
+        *,
+        dry_run: bool = False,
+        while_running: Callable[[PracticeVenue, LiveParts], Awaitable[None]] | None = None,
+    ) -> Outcome:
+        """Start both, let the run take so many decisions, stop it in good order, and return what is left."""
+        venue = self.open_venue()
+        await venue.start()
+        try:
+            return await self.run_beside(venue, decisions, dry_run=dry_run, while_running=while_running)
+        finally:
+            await venue.stop()
+
+    async def run_beside(
+        self,
+        venue: PracticeVenue,
+        decisions: int,
+        *,
+        dry_run: bool = False,
+        while_running: Callable[[PracticeVenue, LiveParts], Awaitable[None]] | None = None,
+    ) -> Outcome:
+        """Let one live run go beside a venue that has started."""
+        parts, journal = await self.wire(venue, dry_run=dry_run)
+        stopper = asyncio.ensure_future(stop_after(parts, decisions))
+        others = [] if while_running is None else [asyncio.ensure_future(while_running(venue, parts))]
+        try:
+            ending = await asyncio.wait_for(parts.runner.run(), 120)
+            for other in others:
+                if other.done():
+                    other.result()
+        finally:
+            for task in (stopper, *others):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            assert parts.market is not None
+            await parts.market.close()
+        journal.flush()
+        entries = [recorded.entry for recorded in journal.entries()]
+        journal.close()
+        return Outcome(ending, parts, entries, await ask(venue, "accounts"), await ask(venue, "log"))
+
+
+async def stop_after(parts: LiveParts, decisions: int) -> None:
+    while parts.runner.counts.decisions < decisions:
+        await asyncio.sleep(0.005)
+    parts.runner.ask_to_stop("the test has seen enough")
+
+
+async def ask(venue: PracticeVenue, what: str) -> Any:
+    async with aiohttp.ClientSession() as session, session.get(f"{venue.address}/practice/{what}") as answer:
+        return await answer.json()
