@@ -12,7 +12,11 @@ from tree import ROOT, imported, parsed, python_files, shown
 
 COMPILED = "keel.domain.compile_nb"
 TRAINING = {"torch", "stable_baselines3", "sb3_contrib", "gymnasium"}
-SERVING = {"keel/strategies/policy.py": TRAINING, "keel/strategies/actions.py": {"gymnasium"}}
+OWN = {
+    "keel/strategies/policy.py": TRAINING,
+    "keel/strategies/actions.py": {"gymnasium"},
+    "keel/wire/sdk.py": {"binance"},
+}
 RUNS_ON_THE_SIMULATOR = {"binance", "alpaca", *TRAINING}
 HEAVY = ("numba", "pandas", "torch", "matplotlib", "plotly", "talib", "exchange_calendars", "arch", "scipy")
 
@@ -61,9 +65,9 @@ def test_compiled_functions_say_so_in_their_names():
                 assert node.name.endswith("_nb"), f"{shown(path)}: {node.name}"
 
 
-def test_no_exchange_is_imported_yet_and_training_libraries_in_their_room_only():
+def test_exchanges_sdks_and_training_libraries_are_imported_in_their_rooms_only():
     for path in python_files("keel", "scripts"):
-        allowed = TRAINING if path.is_relative_to(ROOT / "keel" / "rl") else SERVING.get(shown(path), set())
+        allowed = TRAINING if path.is_relative_to(ROOT / "keel" / "rl") else OWN.get(shown(path), set())
         assert imported(path).isdisjoint(RUNS_ON_THE_SIMULATOR - allowed), shown(path)
 
 
