@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from practice_here import KEYS, Here, failed, practising, running
 
 from keel.app.fetch_filters import fetch_filters
+from keel.app.reset_kill_switch import reset_kill_switch
 
 ROOT = Path(__file__).resolve().parents[3]
 HELD = {"USDT": 100, "BTC": "0.5", "ETH": "0.00000999"}
@@ -87,3 +89,23 @@ def test_the_table_of_a_place_without_anything_is_all_mends(tmp_path: Path) -> N
     assert done.returncode == 3
     assert {"folders", "kill switch", "keys", "filters", "round trip"} <= set(failures)
     assert all(one["mend"] for one in failures.values())
+
+
+def test_a_run_that_was_killed_is_not_started_again_before_somebody_has_said_why(quiet: Here) -> None:
+    """Run the whole thing once: the promise spans the run that sees the flag and the start after it."""
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = [sys.executable, str(ROOT / "script_live.py"), "--config", str(quiet.config()), "--dry-run", "--plain"]
+    flag = quiet.folder / "state" / "kill_switch.flag"
+    process = subprocess.Popen(run, cwd=quiet.folder, env=environ, text=True, stderr=subprocess.PIPE)
+    journal = quiet.folder / "state" / "live-binance-practice-dry.journal.sqlite"
+    deadline = time.monotonic() + 30
+    while not journal.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    flag.touch()
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 3, told
+    flag.unlink()
+    found = failed(quiet.config(), "dry_run=true")
+    assert "nobody has said why" in found["kill switch"].detail
+    reset_kill_switch(reason="a drill", state_dir=flag.parent)
+    assert not failed(quiet.config(), "dry_run=true")
