@@ -234,6 +234,7 @@ def test_what_the_journal_and_the_venue_know_is_told_together() -> None:
         "0.5 BTC at binance",
     )
     assert exposure(need(found), asked=False).lines == ()
+    assert not exposure(need(found, dry_run=True, journal_exposure=lambda: journal)).is_open  # simulated
     unknown = replace(FOUND, holdings=Answer(why="no answer"))
     assert exposure(need(unknown)).is_open
     assert check_holdings(need(), "open", unknown).status == "warn"
