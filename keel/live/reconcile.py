@@ -129,8 +129,9 @@ class Reconciler:
 
     def _adopt(self, order: TrackedOrder, state: OrderState) -> None:
         if order.phase is Phase.UNKNOWN:
-            what = f"the venue has it: {state.status.value}, {state.filled_qty} filled"
-            self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "adopted", what))
+            what = state.status.value if state.status.is_final else "adopted"
+            why = f"the venue has it: {state.status.value}, {state.filled_qty} filled"
+            self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, what, why))
         self._ear.take_state(order, state)
 
     async def _ask_for_trades(self) -> None:
