@@ -215,7 +215,7 @@ def _go_on(
     if state is None:
         return
     reconciler.holdings = resumable.holdings = Holdings.of(state["holdings"])
-    resume(resumable, state, journal, clock.monotonic_s())
+    resume(resumable, state, journal, clock.now_ms())
     if simulated is not None:
         for order in resumable.tracker.live():
             simulated.adopt(order.ticket)

@@ -97,6 +97,6 @@ class Flattener:
         result = await self.venue.submit(ticket)
         self.journal.append([SubmitAnswered(symbol, order.name, result, 0.0)])
         if result.outcome is Outcome.UNKNOWN:
-            self.tracker.doubt(order, self.clock.monotonic_s())
+            self.tracker.doubt(order, self.clock.now_ms())
         elif result.outcome is not Outcome.DONE:
             self.tracker.end(order)

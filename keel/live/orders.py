@@ -57,8 +57,7 @@ class TrackedOrder:
     end: VenueStatus | None = None
     accepted: bool = False
     cancel_asked_ms: int | None = None
-    unknown_since_s: float | None = None
-    """When its fate became unknown, by the monotonic clock: what the venue waits for is not the market's time."""
+    unknown_since_ms: int | None = None
     trades: set[str] = field(default_factory=set)
 
     @property
@@ -150,7 +149,7 @@ class OrderTracker:
         if report.triggered:
             events.append(self._event(order, EventKind.TRIGGERED, report.ts_ms, known_ms, float(order.ticket.qty)))
         if order.phase in (Phase.SENT, Phase.UNKNOWN):
-            order.phase, order.unknown_since_s = Phase.WORKING, None
+            order.phase, order.unknown_since_ms = Phase.WORKING, None
         if state.status.is_final and state.status is not VenueStatus.FILLED:
             order.end = order.end or state.status
         elif state.status is VenueStatus.FILLED and order.filled < order.ticket.qty:
@@ -182,18 +181,18 @@ class OrderTracker:
         """Return the EVENT, (1,), of a change that the venue does not take."""
         return self._event(order, EventKind.AMEND_REJECTED, now_ms, now_ms, float(order.left))
 
-    def doubt(self, order: TrackedOrder, monotonic_s: float) -> None:
+    def doubt(self, order: TrackedOrder, now_ms: int) -> None:
         """Mark an order of which nobody knows whether it lives."""
         if order.phase in (Phase.SENT, Phase.UNKNOWN):
             order.phase = Phase.UNKNOWN
-            order.unknown_since_s = monotonic_s if order.unknown_since_s is None else order.unknown_since_s
+            order.unknown_since_ms = order.unknown_since_ms or now_ms
 
     def end(self, order: TrackedOrder) -> None:
         """Take an order for over whose end somebody else has told the desk."""
         self._finish(order)
 
     def _finish(self, order: TrackedOrder) -> None:
-        order.phase, order.unknown_since_s = Phase.OVER, None
+        order.phase, order.unknown_since_ms = Phase.OVER, None
         self._live.pop(order.name, None)
         self._over[order.name] = order
         while len(self._over) > _REMEMBERED:

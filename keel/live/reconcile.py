@@ -28,7 +28,6 @@ _OVERLAP_MS: Final = 60_000
 """How far back trades are asked for again: what a venue shows late is not missed, and counts once."""
 _SETTLES_WITHIN_MS: Final = 2000
 """Age below which an order may rightly be in no answer yet."""
-_MS_PER_S: Final = 1000.0
 _DUST: Final = Decimal("1e-9")
 """Difference of a balance that is rounding, as a part of it and in units."""
 
@@ -113,19 +112,18 @@ class Reconciler:
         try:
             state = await self._venue.order(order.ref)
         except RetryableError:
-            self._tracker.doubt(order, self._clock.monotonic_s())
+            self._tracker.doubt(order, self._clock.now_ms())
             return
         if state is not None:
             self._ear.take_state(order, state)
             return
-        self._tracker.doubt(order, self._clock.monotonic_s())
-        since_s = order.unknown_since_s
-        if order.phase is not Phase.UNKNOWN or since_s is None:
+        self._tracker.doubt(order, self._clock.now_ms())
+        since_ms = order.unknown_since_ms
+        if order.phase is not Phase.UNKNOWN or since_ms is None:
             return
-        waited_s = self._clock.monotonic_s() - since_s
-        if waited_s * _MS_PER_S >= self._section.unknown_grace_ms:
+        if self._clock.now_ms() - since_ms >= self._section.unknown_grace_ms:
             now_ms = self._clock.now_ms()
-            why = f"the venue knew of no such order for {waited_s:.0f} s"
+            why = f"the venue knew of no such order for {(now_ms - since_ms) / 1000:.0f} s"
             self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "not_sent", why))
             self._desk.hear(self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT))
 
