@@ -90,13 +90,13 @@ class Flattener:
             decided_ts_ms=self.clock.now_ms(),
             reduce_only=True,
         )
-        order = TrackedOrder(ticket, order_id, place, self.clock.now_ms())
+        order = TrackedOrder(ticket, order_id, place, self.clock.wall_ms())
         self.journal.append([OrderIntent(ticket, order_id, "flatten")])
         self.tracker.add(order)
         self.desk.number_orders_from(order_id + 1)
         result = await self.venue.submit(ticket)
         self.journal.append([SubmitAnswered(symbol, order.name, result, 0.0)])
         if result.outcome is Outcome.UNKNOWN:
-            self.tracker.doubt(order, self.clock.now_ms())
+            self.tracker.doubt(order, self.clock.wall_ms())
         elif result.outcome is not Outcome.DONE:
             self.tracker.end(order)
