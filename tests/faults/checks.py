@@ -46,9 +46,10 @@ def our_book_is_the_venue_s(outcome: Outcome) -> None:
     assert not [order.name for order in runner.tracker.live()], "an order of ours is left open"
     balances = {one["asset"]: Decimal(one["free"]) + Decimal(one["locked"]) for one in account["balances"]}
     other = runner.reconciler.holdings.other
-    for symbol, qty in zip(runner.config.data.symbols, outcome.positions.tolist(), strict=True):
+    positions, cash = runner.trader.desk.holdings()
+    for symbol, qty in zip(runner.config.data.symbols, positions.tolist(), strict=True):
         base = symbol.partition("/")[0]
         off = balances.get(base, Decimal(0)) - other.get(base, Decimal(0)) - Decimal(repr(qty))
         assert abs(off) <= _DUST, f"{base}: off by {off}"
-    cash_off = balances["USDT"] - other.get("USDT", Decimal(0)) - Decimal(repr(outcome.cash))
+    cash_off = balances["USDT"] - other.get("USDT", Decimal(0)) - Decimal(repr(cash))
     assert abs(cash_off) <= _CENTS, f"cash is off by {cash_off}"
