@@ -144,6 +144,14 @@ class LocalDesk(LiveRoom):
         """Set the risk guard's state."""
         self._run[0]["trading_state"] = state
 
+    def holdings(self) -> tuple[NDArray[np.float64], float]:
+        """Return positions, base units (N,), and cash as they are with all that was heard, applied already or not."""
+        view, run = self.account_view(), self._run[0]
+        waiting = ring_part(self._tape, int(run["tape_head"]), int(run["tape_tail"]))
+        fills = waiting[(waiting["known_row"] < 0) & (waiting["kind"] == EventKind.FILLED)]
+        np.add.at(view.position_qty, fills["instrument"], fills["side"] * fills["qty"] - fills["fee_qty"])
+        return view.position_qty, view.cash + float((fills["cash"] * fills["rate"]).sum())
+
     @property
     def has_unheard(self) -> bool:
         """Say whether something was heard that the next close will apply."""
