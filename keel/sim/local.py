@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from keel.domain.layout import EVENT, LOCAL
 from keel.domain.orders import EventKind, OrderStatus, Reason, TradingState
 from keel.sim import kernel_nb
+from keel.sim.event_log import ring_part
 from keel.sim.halves_nb import book_fill_nb, close_local_row_nb, watch_row_nb
 from keel.sim.live_room import LiveRoom
 from keel.sim.room import Records

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rehearsal.stage import Outcome, Stage, ask
+
 from keel.app.wire_live import LiveParts
 from keel.config.faults import Fault
 from keel.journal.entries import Alarm, Entry, FillBooked, Note, OrderIntent, OrderResolved, SubmitAnswered
 from keel.practice.server import PracticeVenue
-from rehearsal.stage import Outcome, Stage, ask
 
 PATIENCE_S = 60.0
 """Longest wait for anything: generous, for the machine may be busy."""

@@ -11,9 +11,7 @@ import pytest
 
 from keel.app.wire_live import LiveParts
 from keel.config.faults import Fault
-from keel.domain.orders import TradingState
-from keel.domain.venue_messages import Outcome as Became
-from keel.journal.entries import Alarm, CancelAnswered, OrderResolved, SubmitAnswered
+from keel.journal.entries import CancelAnswered
 from keel.live.orders import Phase
 from keel.practice.server import PracticeVenue
 
