@@ -145,8 +145,12 @@ class LiveRunner:
         await self.reconciler.reconcile()
         self.blocks.lift(REPORTS)
         self._publish("warming up")
-        await self.feed.open(self)
+        await self.feed.prepare()
         rows = await self.warm_up.run()
+        # Only now: a market in lockstep goes on with the first who listens. What closes meanwhile is asked for.
+        await self.feed.open(self)
+        if self.paced is not None:
+            await self.paced(self.gate.last_close_ts_ms)  # what closed while nobody was there is not waited for
         self._publish("trading")
         self.journal.append([Note(f"trading, with {rows} bars to look back on")])
 
