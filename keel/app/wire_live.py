@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
@@ -13,6 +15,8 @@ from keel.config.yaml_tree import Document
 from keel.data.sources.binance import BinanceFeed
 from keel.domain.clock import Clock, WallClock
 from keel.domain.timeframe import timeframe_ms
+from keel.domain.venue_messages import VenueFill
+from keel.journal.entries import Level, Note
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
@@ -21,11 +25,12 @@ from keel.live.decider import BarHistory, Decider, Thinker
 from keel.live.ear import Ear
 from keel.live.flattening import Flattener
 from keel.live.orders import OrderTracker
-from keel.live.reconcile import Reconciler
+from keel.live.reconcile import Holdings, Reconciler
 from keel.live.recovery import Resumable, newest_state, resume
 from keel.live.rows import BarGate
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
+from keel.live.session import changes_since, in_few_words, last_session
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
@@ -40,7 +45,8 @@ from keel.venues.simulated import SimulatedVenue
 from keel.wire.binance_link import BinanceLink, BinanceSettings
 from keel.wire.practice_market import PracticeClock, PracticeMarket
 
-_MS_PER_S = 1000.0
+_LOG: Final = logging.getLogger(__name__)
+_MS_PER_S: Final = 1000.0
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,13 @@ def wire_live(
     journal: Journal,
     clock: Clock,
     link: BinanceLink,
+    market: PracticeMarket | None,
+    on_fill: Callable[[VenueFill], None] = lambda _: None,
 ) -> LiveParts:
-    """Build the run. Raises ConfigError for a strategy that does not fit, GateRefusedError for a journal."""
+    """Build the run; `market` is open. Raises ConfigError for a strategy that does not fit, GateRefusedError.
+
+    `on_fill` is told of each trade that enters the book.
+    """
     instruments = instruments_of(config)
     base_of, quote_of = _assets(config)
     strategy = load_strategy(config.strategy.class_path, document)
@@ -77,12 +88,12 @@ def wire_live(
     feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, config.live.stream_idle_ms / _MS_PER_S)
     blocks, counts = Blocks(), Counts()
     started_ms = clock.now_ms()
-    ear = Ear(tracker, desk, journal, clock, blocks, counts, lambda: runner.wake())
+    ear = Ear(tracker, desk, journal, clock, blocks, counts, lambda: runner.wake(), on_fill)
     reconciler = Reconciler(
         config.live, venue, tracker, ear, desk, journal, clock, blocks, base_of, quote_of, started_ms
     )
     resumable = Resumable(desk, tracker, reconciler.holdings, exchange, 0, config_hash)
-    _go_on(resumable, reconciler, journal, clock, simulated)
+    _go_on(resumable, reconciler, journal, clock, simulated, config)
     desk.number_orders_from(journal.next_order_id)
     switch = KillSwitch(Path(config.run.state_dir), fail_closed=True)
     sampler = switch.sampled()
@@ -121,9 +132,6 @@ def wire_live(
         {symbol: config.market.rules_for(symbol).step_size for symbol in config.data.symbols},
         {symbol: config.market.rules_for(symbol).min_qty for symbol in config.data.symbols},
     )
-    market = None
-    if isinstance(clock, PracticeClock) and config.venue.address is not None:
-        market = PracticeMarket(config.venue.address, clock)
 
     async def offset_ms() -> float:
         return -(await link.sync.refresh()).offset_ms
@@ -179,6 +187,13 @@ def wire_live(
     return LiveParts(runner, board, switch, market)
 
 
+def market_of(config: LiveRun, clock: Clock) -> PracticeMarket | None:
+    """Return the market whose clock is the run's, None where that is the machine's."""
+    if isinstance(clock, PracticeClock) and config.venue.address is not None:
+        return PracticeMarket(config.venue.address, clock)
+    return None
+
+
 def clock_of(config: LiveRun) -> Clock:
     """Return the clock of a config: that of the practice market, which may run faster, or the machine's."""
     return PracticeClock() if config.venue.environment == "practice" else WallClock()
@@ -206,16 +221,24 @@ def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _go_on(
-    resumable: Resumable, reconciler: Reconciler, journal: Journal, clock: Clock, simulated: SimulatedVenue | None
+    resumable: Resumable,
+    reconciler: Reconciler,
+    journal: Journal,
+    clock: Clock,
+    simulated: SimulatedVenue | None,
+    config: LiveRun,
 ) -> None:
-    """Bring the parts to where the journal leaves them, if there is anything in it."""
-    from keel.live.reconcile import Holdings
-
+    """Bring the parts to where the journal leaves them, if there is anything in it; tell of a config that changed."""
+    changes = changes_since(last_session(journal), config)
     state = newest_state(journal)
-    if state is None:
-        return
-    reconciler.holdings = resumable.holdings = Holdings.of(state["holdings"])
-    resume(resumable, state, journal, clock.now_ms())
-    if simulated is not None:
-        for order in resumable.tracker.live():
-            simulated.adopt(order.ticket)
+    if state is not None:
+        reconciler.holdings = resumable.holdings = Holdings.of(state["holdings"])
+        resume(resumable, state, journal, clock.now_ms())
+        if simulated is not None:
+            for order in resumable.tracker.live():
+                simulated.adopt(order.ticket)
+    if changes:
+        is_open = bool(resumable.desk.account_view().position_qty.any()) or any(True for _ in resumable.tracker.live())
+        text = f"the config has changed{' with something open' if is_open else ''}: {in_few_words(changes)}"
+        journal.append([Note(text, level=Level.WARN)])
+        _LOG.warning(text)
