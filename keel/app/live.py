@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from keel.wire.practice_market import PracticeMarket
 
 _LOG: Final = logging.getLogger(__name__)
-KEY: Final = "BINANCE_API_KEY"
 
 
 def live(
@@ -63,14 +62,11 @@ def live(
     Exit code 0: stopped as asked. 2: config, data or usage is wrong. 3: doctor, lock or the kill switch refused, or
     stopped the run. 4: stopped by a risk limit, the strategy or the exchange.
     """
+    from keel.app.run_journal import live_run
     from keel.config.load import load_config
-    from keel.config.modes import LiveRun
 
     loaded = load_config(config, set_ or [], expect_mode="live")
-    if not isinstance(loaded.config, LiveRun):  # never: the mode is expected
-        raise TypeError("no live config")
-    run = loaded.config.model_copy(update={"dry_run": loaded.config.dry_run or dry_run})
-    ending = _trade(loaded, run, plain=plain)
+    ending = _trade(loaded, live_run(loaded, dry_run=dry_run), plain=plain)
     if ending.exit_code:
         sys.stdout.flush()
         raise typer.Exit(ending.exit_code)
@@ -114,21 +110,11 @@ class Session:
 
     def trade(self) -> Ending:
         """Take the lock, open the journal, trade until the end. Raises as the parts do."""
+        from keel.app.run_journal import lock_of, open_journal
         from keel.app.wire_live import clock_of
-        from keel.domain.clock import WallClock
-        from keel.journal.journal import Journal
-        from keel.journal.lock import RunLock, account_name
-        from keel.journal.names import JournalName
-        from keel.runs.redaction import redact
 
-        venue, state_dir = self.config.venue, Path(self.config.run.state_dir)
-        name = JournalName(self.config.run.name, venue.kind, venue.environment, self.config.dry_run)
-        account = account_name(venue.kind, venue.environment, os.environ.get(KEY, "").strip())
         clock = clock_of(self.config)
-        with ExitStack() as stack:
-            lock = f"{account}-dry" if self.config.dry_run else account
-            stack.enter_context(RunLock(state_dir, lock, clock=WallClock()))
-            journal = stack.enter_context(Journal.open(name.path(state_dir), clock=clock, redact=redact))
+        with lock_of(self.config, os.environ), open_journal(self.config, clock) as journal:
             ending, status = asyncio.run(self._with_market(journal, clock))
         if status is not None:
             from keel.report.live_summary import print_live_summary

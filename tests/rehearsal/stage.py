@@ -24,6 +24,7 @@ from keel.domain.layout import LOCAL
 from keel.journal.entries import Entry
 from keel.journal.journal import Journal
 from keel.live.runner import Ending
+from keel.live.session import session_started
 from keel.practice.server import PracticeVenue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,7 @@ class Stage:
         assert market is not None
         await market.open()
         parts = wire_live(config, document, "stage", "hash", journal, clock, link_of(config, clock, environ), market)
+        journal.append([session_started(config, "stage", "hash", "code")])
         return parts, journal
 
     async def play(
