@@ -162,7 +162,11 @@ class Session:
             journal.append([session_started(config, self.run_id, hashed, str(code_revision()))])
             if self.start.verdict == "reduce":
                 self._reduce(parts, journal)
-            ending = await parts.runner.run()
+            try:
+                ending = await parts.runner.run()
+            finally:
+                if parts.runner.kill.why is not None:
+                    parts.switch.note_tripped()  # the next start asks why the flag went (rule 18)
         return ending, parts.board.status
 
     def _reduce(self, parts: LiveParts, journal: Journal) -> None:

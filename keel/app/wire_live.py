@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
 from keel.config.yaml_tree import Document
+from keel.data.feed import BarFeed
 from keel.data.sources.binance import BinanceFeed
 from keel.domain.clock import Clock, WallClock
 from keel.domain.timeframe import timeframe_ms
@@ -21,7 +22,7 @@ from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
-from keel.live.decider import BarHistory, Decider, Thinker
+from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
 from keel.live.flattening import Flattener
 from keel.live.orders import OrderTracker
@@ -49,6 +50,10 @@ _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
 
 
+def _nobody(_fill: VenueFill) -> None:
+    """Tell nobody of a trade."""
+
+
 @dataclass(frozen=True)
 class LiveParts:
     """Hold a live run and what opens and closes around it."""
@@ -57,6 +62,16 @@ class LiveParts:
     board: StatusBoard
     switch: KillSwitch
     market: PracticeMarket | None
+
+
+@dataclass(frozen=True)
+class Way:
+    """Hold the ways to a market: `offset_ms` asks how far our clock is ahead of the venue's."""
+
+    venue: Venue
+    """Where orders go, unless it is a dry run."""
+    feed: BarFeed
+    offset_ms: Callable[[], Awaitable[float]] | None = None
 
 
 def wire_live(
@@ -68,12 +83,40 @@ def wire_live(
     clock: Clock,
     link: BinanceLink,
     market: PracticeMarket | None,
-    on_fill: Callable[[VenueFill], None] = lambda _: None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
     """Build the run; `market` is open. Raises ConfigError for a strategy that does not fit, GateRefusedError.
 
     `on_fill` is told of each trade that enters the book.
     """
+    way, aside = way_of(config, link), on_a_thread()
+    return wire_by(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
+
+
+def way_of(config: LiveRun, link: BinanceLink) -> Way:
+    """Return the way to Binance by a link."""
+    idle_s = config.live.stream_idle_ms / _MS_PER_S
+
+    async def offset_ms() -> float:
+        return -(await link.sync.refresh()).offset_ms
+
+    feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, idle_s)
+    return Way(BinanceVenue(link, idle_s), feed, offset_ms)
+
+
+def wire_by(
+    way: Way,
+    aside: Aside,
+    config: LiveRun,
+    document: Document,
+    run_id: str,
+    config_hash: str,
+    journal: Journal,
+    clock: Clock,
+    market: PracticeMarket | None = None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
+) -> LiveParts:
+    """Build the run on any way to a market; the strategy is asked `aside`. Raises as `wire_live` does."""
     instruments = instruments_of(config)
     base_of, quote_of = _assets(config)
     strategy = load_strategy(config.strategy.class_path, document)
@@ -84,8 +127,7 @@ def wire_live(
     simulated = None
     if exchange is not None:
         simulated = SimulatedVenue(exchange, config.data.symbols, base_of, quote_of, clock)
-    venue: Venue = simulated or BinanceVenue(link, config.live.stream_idle_ms / _MS_PER_S)
-    feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, config.live.stream_idle_ms / _MS_PER_S)
+    venue, feed = simulated or way.venue, way.feed
     blocks, counts = Blocks(), Counts()
     started_ms = clock.now_ms()
     ear = Ear(tracker, desk, journal, clock, blocks, counts, lambda: runner.wake(), on_fill)
@@ -96,7 +138,7 @@ def wire_live(
     _go_on(resumable, reconciler, journal, clock, simulated, config)
     desk.number_orders_from(journal.next_order_id)
     switch = KillSwitch(Path(config.run.state_dir), fail_closed=True)
-    sampler = switch.sampled()
+    sampler = switch.sampled(clock=clock.monotonic_s)
     sender = Sender(venue, tracker, desk, journal, clock, counts, lambda: switch.why_tripped() is None)
     history = BarHistory(config.data.symbols, config.live.history_bars)
     hashes = [instrument.id.stable_hash for instrument in instruments]
@@ -109,7 +151,7 @@ def wire_live(
         tracker=tracker,
         sender=sender,
         decider=Decider(config, strategy, desk.account_view, desk.live_orders, desk.heard),
-        thinker=Thinker(clock),
+        thinker=Thinker(clock, aside),
         history=history,
         blocks=blocks,
         counts=counts,
@@ -132,9 +174,6 @@ def wire_live(
         {symbol: config.market.rules_for(symbol).step_size for symbol in config.data.symbols},
         {symbol: config.market.rules_for(symbol).min_qty for symbol in config.data.symbols},
     )
-
-    async def offset_ms() -> float:
-        return -(await link.sync.refresh()).offset_ms
 
     runner = LiveRunner(
         config=config,
@@ -182,7 +221,7 @@ def wire_live(
         kill=sampler,
         paced=None if market is None else market.decided,
         reached=clock.reach if isinstance(clock, PracticeClock) else lambda _: None,
-        offset_ms=offset_ms,
+        offset_ms=way.offset_ms,
     )
     return LiveParts(runner, board, switch, market)
 
@@ -233,7 +272,7 @@ def _go_on(
     state = newest_state(journal)
     if state is not None:
         reconciler.holdings = resumable.holdings = Holdings.of(state["holdings"])
-        resume(resumable, state, journal, clock.now_ms())
+        resume(resumable, state, journal, clock.wall_ms())
         if simulated is not None:
             for order in resumable.tracker.live():
                 simulated.adopt(order.ticket)

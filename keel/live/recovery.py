@@ -101,7 +101,7 @@ def narrowed(journal: Journal) -> TradingState:
     return TradingState(int(state["desk"]["run"]["trading_state"]))
 
 
-def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, now_ms: int) -> None:
+def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms: int) -> None:
     """Bring the parts to where a state and the entries after it leave them. Raises GateRefusedError."""
     try:
         parts.desk.restore(state["desk"])
@@ -117,7 +117,7 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, now_ms:
     for recorded in journal.since(int(state["seq"])):
         _replay(parts, recorded.entry, recorded.ts_ms)
     for order in parts.tracker.live():
-        parts.tracker.doubt(order, now_ms)
+        parts.tracker.doubt(order, wall_ms)
 
 
 def _replay(parts: Resumable, entry: Entry, ts_ms: int) -> None:

@@ -209,7 +209,7 @@ class Trader:
     def _tracked(self, order: np.void) -> TrackedOrder:
         place = int(order["instrument"])
         ticket = ticket_of(order, self.symbols[place], self.hashes[place], self.journal.tag, self.venue)
-        return TrackedOrder(ticket, int(order["id"]), place, self.clock.now_ms())
+        return TrackedOrder(ticket, int(order["id"]), place, self.clock.wall_ms())
 
     def _of_desk(self, order: np.void) -> TrackedOrder | None:
         return next((one for one in self.tracker.live() if one.order_id == order["id"]), None)

@@ -49,9 +49,12 @@ FOLDERS = (
     "tests/unit/rl/test_rewards.py",
     "tests/properties/test_slicing.py",
     "tests/unit/sim/test_engine.py",
+    "tests/unit/sim/test_exchange.py",
+    "tests/unit/sim/test_local_desk.py",
     "tests/unit/sim/test_queue.py",
     "tests/unit/sim/test_room.py",
     "tests/unit/sim/test_start.py",
+    "tests/unit/sim/test_stress.py",
 )
 LEFT_OUT = {
     "test_busy_run_looks_up_within_the_50_ms_of_rule_18",  # of wall time: interpreted code is not what it measures
