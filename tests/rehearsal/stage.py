@@ -137,8 +137,14 @@ class Stage:
         journal = Journal.open(self.journal_path, clock=clock, redact=str)
         market = market_of(config, clock)
         assert market is not None
-        await market.open()
-        parts = wire_live(config, document, "stage", "hash", journal, clock, link_of(config, clock, environ), market)
+        try:
+            await market.open()
+            link = link_of(config, clock, environ)
+            parts = wire_live(config, document, "stage", "hash", journal, clock, link, market)
+        except BaseException:
+            await market.close()
+            journal.close()
+            raise
         journal.append([session_started(config, "stage", "hash", "code")])
         return parts, journal
 
