@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
@@ -15,6 +17,8 @@ from keel.data.feed import BarFeed
 from keel.data.sources.binance import BinanceFeed
 from keel.domain.clock import Clock, WallClock
 from keel.domain.timeframe import timeframe_ms
+from keel.domain.venue_messages import VenueFill
+from keel.journal.entries import Level, Note
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
@@ -28,6 +32,7 @@ from keel.live.recovery import Resumable, newest_state, resume
 from keel.live.rows import BarGate
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
+from keel.live.session import changes_since, in_few_words, last_session
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
@@ -43,7 +48,12 @@ from keel.venues.simulated import SimulatedVenue
 from keel.wire.binance_link import BinanceLink, BinanceSettings
 from keel.wire.practice_market import PracticeClock, PracticeMarket
 
-_MS_PER_S = 1000.0
+_LOG: Final = logging.getLogger(__name__)
+_MS_PER_S: Final = 1000.0
+
+
+def _nobody(_fill: VenueFill) -> None:
+    """Tell nobody of a trade."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +84,15 @@ def wire_live(
     journal: Journal,
     clock: Clock,
     link: BinanceLink,
+    market: PracticeMarket | None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
-    """Build the run. Raises ConfigError for a strategy that does not fit, GateRefusedError for a journal."""
-    return wire_by(way_of(config, link), on_a_thread(), config, document, run_id, config_hash, journal, clock)
+    """Build the run; `market` is open. Raises ConfigError for a strategy that does not fit, GateRefusedError.
+
+    `on_fill` is told of each trade that enters the book.
+    """
+    way, aside = way_of(config, link), on_a_thread()
+    return wire_by(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
 
 
 def way_of(config: LiveRun, link: BinanceLink) -> Way:
@@ -99,9 +115,11 @@ def wire_by(
     config_hash: str,
     journal: Journal,
     clock: Clock,
+    market: PracticeMarket | None = None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
     """Build the run on any way to a market; the strategy is asked `aside`. Raises as `wire_live` does."""
-    wiring = _Wiring(way, aside, config, document, run_id, config_hash, journal, clock)
+    wiring = _Wiring(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
     wiring.go_on()
     return LiveParts(wiring.runner, wiring.board, wiring.switch, wiring.market)
 
@@ -118,6 +136,8 @@ class _Wiring:
     config_hash: str
     journal: Journal
     clock: Clock
+    market: PracticeMarket | None
+    on_fill: Callable[[VenueFill], None]
 
     def __post_init__(self) -> None:
         self.symbols = self.config.data.symbols
@@ -132,7 +152,8 @@ class _Wiring:
         self.board = StatusBoard(self.clock, self.config.health.loop_bound_s)
 
     def go_on(self) -> None:
-        """Bring the parts to where the journal leaves them, if there is anything in it."""
+        """Bring the parts to where the journal leaves them, if there is anything in it; tell of a changed config."""
+        changes = changes_since(last_session(self.journal), self.config)
         state = newest_state(self.journal)
         if state is not None:
             self.reconciler.holdings = self.resumable.holdings = Holdings.of(state["holdings"])
@@ -141,6 +162,11 @@ class _Wiring:
                 for order in self.tracker.live():
                     self.simulated.adopt(order.ticket)
         self.desk.number_orders_from(self.journal.next_order_id)
+        if changes:
+            is_open = bool(self.desk.account_view().position_qty.any()) or any(True for _ in self.tracker.live())
+            text = f"the config has changed{' with something open' if is_open else ''}: {in_few_words(changes)}"
+            self.journal.append([Note(text, level=Level.WARN)])
+            _LOG.warning(text)
 
     @cached_property
     def strategy(self) -> Strategy:
@@ -169,15 +195,9 @@ class _Wiring:
         return self.simulated or self.way.venue
 
     @cached_property
-    def market(self) -> PracticeMarket | None:
-        if not isinstance(self.clock, PracticeClock) or self.config.venue.address is None:
-            return None
-        return PracticeMarket(self.config.venue.address, self.clock)
-
-    @cached_property
     def ear(self) -> Ear:
         wake = self._wake
-        return Ear(self.tracker, self.desk, self.journal, self.clock, self.blocks, self.counts, wake)
+        return Ear(self.tracker, self.desk, self.journal, self.clock, self.blocks, self.counts, wake, self.on_fill)
 
     def _wake(self) -> None:
         self.runner.wake()
@@ -325,6 +345,13 @@ class _Wiring:
             reached=self.clock.reach if isinstance(self.clock, PracticeClock) else lambda _: None,
             offset_ms=self.way.offset_ms,
         )
+
+
+def market_of(config: LiveRun, clock: Clock) -> PracticeMarket | None:
+    """Return the market whose clock is the run's, None where that is the machine's."""
+    if isinstance(clock, PracticeClock) and config.venue.address is not None:
+        return PracticeMarket(config.venue.address, clock)
+    return None
 
 
 def clock_of(config: LiveRun) -> Clock:

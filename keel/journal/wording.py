@@ -21,11 +21,13 @@ from keel.journal.entries import (
     ExternalSeen,
     FaultSeen,
     FillBooked,
+    HistorySeen,
     Note,
     OrderIntent,
     OrderResolved,
     ReportHeard,
     SubmitAnswered,
+    TradingBegan,
 )
 
 
@@ -53,6 +55,16 @@ def _(entry: FaultSeen) -> str:
 @_words.register
 def _(entry: BarsSeen) -> str:
     return " ".join(f"{bar.symbol} {bar.close!r}" for bar in entry.bars) or "none"
+
+
+@_words.register
+def _(entry: HistorySeen) -> str:
+    return f"{max(map(len, entry.columns.values()), default=0)} bars from before"
+
+
+@_words.register
+def _(entry: TradingBegan) -> str:
+    return f"with {entry.rows} bars to look back on, the last closed at {entry.close_ts_ms}"
 
 
 @_words.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,21 @@ from typing import Any, Final
 from keel.config.modes import LiveRun
 from keel.data.feed import BarFeed
 from keel.domain.clock import Clock
-from keel.domain.errors import HaltTradingError, KeelError, RetryableError
+from keel.domain.errors import HaltTradingError, KeelError, RetryableError, UsageError
 from keel.domain.orders import TradingState
-from keel.domain.timeframe import timeframe_ms
+from keel.domain.timeframe import MS_PER_DAY, timeframe_ms
 from keel.domain.venue_messages import LiveBar, StreamState
-from keel.journal.entries import ClockDrift, FaultSeen, KillSwitchSeen, Note, SessionEnded, StreamChanged
+from keel.journal.entries import (
+    Alarm,
+    ClockDrift,
+    FaultSeen,
+    KillSwitchSeen,
+    SessionEnded,
+    StreamChanged,
+    TradingBegan,
+)
 from keel.journal.journal import Journal
+from keel.journal.texts import in_parts
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
@@ -38,6 +48,9 @@ BARS: Final = "bars"
 """Name of the stream of bars, in blocks and journal."""
 _UNKNOWN_LOOK_S: Final = 0.5
 _RETRY_S: Final = 1.0
+_FLUSH_S: Final = 1.0
+_JOURNAL: Final = "journal"
+"""Name of the journal in blocks, as the trader has it."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,8 @@ class LiveRunner:
     _first_seen_s: float | None = None
     _asked_for: int = 0
     _stopping: bool = False
-    _faults: list[str] = field(default_factory=list)
+    _copied_on: int | None = None
+    """Day, since 1970, of the last copy of the journal."""
 
     async def run(self) -> Ending:
         """Trade until something ends the run; then let no order be forgotten. Raises what a failed start raises."""
@@ -100,6 +114,9 @@ class LiveRunner:
             watchers += [asyncio.ensure_future(self._guard(watch)) for watch in self._watches()]
             ending = await self._ending
             return await self._finish(ending)
+        except BaseException as error:
+            self._record_end(str(error) or type(error).__name__, getattr(error, "exit_code", 1))
+            raise
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -146,13 +163,26 @@ class LiveRunner:
         self.blocks.lift(REPORTS)
         self._publish("warming up")
         await self.feed.prepare()
-        rows = await self.warm_up.run()
+        warm = await self.warm_up.run()
         # Only now: a market in lockstep goes on with the first who listens. What closes meanwhile is asked for.
         await self.feed.open(self)
         if self.paced is not None:
             await self.paced(self.gate.last_close_ts_ms)  # what closed while nobody was there is not waited for
+        book = json.dumps(self.trader.resumable.capture(), separators=(",", ":"))
+        self.journal.append([*warm.unseen, TradingBegan(warm.close_ts_ms, warm.rows, in_parts(book))])
+        self._tell_of_latch()
         self._publish("trading")
-        self.journal.append([Note(f"trading, with {rows} bars to look back on")])
+        if self.paced is not None:  # whoever was here before us may have gone without a word on this close
+            await self.paced(warm.close_ts_ms)
+
+    def _tell_of_latch(self) -> None:
+        state = self.trader.desk.trading_state
+        if state is TradingState.ACTIVE:
+            return
+        lifts = "scripts/reset_latch.py lifts it" if state is TradingState.HALTED else "it ends with the day"
+        text = f"the risk guard is {state.name} since before this start: {lifts}"
+        self.journal.append([Alarm(text)])
+        _LOG.error(text)
 
     async def _finish(self, ending: Ending) -> Ending:
         self._stopping = True
@@ -161,14 +191,37 @@ class LiveRunner:
         await self.stopper.stop(ending.why, killed=self.kill.why is not None)
         if ending.exit_code == 0 and self.trader.desk.trading_state is TradingState.HALTED:
             ending = Ending(f"{ending.why}; the risk guard is HALTED", HaltTradingError.exit_code)
-        self.journal.append([SessionEnded(ending.why, ending.exit_code)])
+        self._record_end(ending.why, ending.exit_code)
         return ending
+
+    def _record_end(self, why: str, exit_code: int) -> None:
+        """Write how the session ended, and put a copy aside; a disk that refuses changes nothing about the end."""
+        try:
+            self.journal.append([SessionEnded(why, exit_code)])
+        except UsageError as error:
+            _LOG.error("the end of the session is not journalled: %s", error)
+            return
+        self._copy_journal()
+
+    def _copy_journal(self) -> None:
+        try:
+            self.journal.save_copy()
+        except UsageError as error:
+            text = f"no copy of the journal could be put aside: {error}"
+            _LOG.error(text)
+            self.journal.append_lazily(Alarm(text))
 
     def _beats(self) -> Sequence[Coroutine[Any, Any, None]]:
         return (self._watch_kill_switch(), self._beat(), self._show())
 
     def _watches(self) -> Sequence[Coroutine[Any, Any, None]]:
-        return (self._watch_bars(), self._watch_orders(), self._watch_unknown(), self._watch_clock())
+        return (
+            self._watch_bars(),
+            self._watch_orders(),
+            self._watch_unknown(),
+            self._watch_clock(),
+            self._keep_journal(),
+        )
 
     async def _guard(self, watch: Coroutine[Any, Any, None]) -> None:
         """End the run where a watcher fails: none of them may be missing without anybody noticing."""
@@ -176,6 +229,8 @@ class LiveRunner:
             await watch
         except HaltTradingError as error:
             self.ask_to_stop(str(error), error.exit_code)
+        except RetryableError as error:
+            self.ask_to_stop(str(error), HaltTradingError.exit_code)
         except KeelError as error:
             self.ask_to_stop(str(error), error.exit_code)
         except Exception as error:  # noqa: BLE001 - whatever fails, the run ends in good order and says so
@@ -217,6 +272,7 @@ class LiveRunner:
             self._publish(self.status.phase)
             if self.paced is not None:
                 await self.paced(row.close_ts_ms)
+            self._copy_each_day(row.close_ts_ms)
 
     def _why_not(self, row: Row) -> str | None:
         """Return why nothing is decided at a close, None where something is."""
@@ -324,6 +380,24 @@ class LiveRunner:
             await self.clock.sleep(_UNKNOWN_LOOK_S)
             if self.tracker.unknown():
                 await self.reconciler.resolve_unknown()
+
+    async def _keep_journal(self) -> None:
+        """Write what waits in a quiet moment, so that little is lost with the process and no send waits for it."""
+        while True:
+            await self.clock.sleep(_FLUSH_S)
+            try:
+                self.journal.flush()
+            except UsageError as error:
+                self.blocks.put(_JOURNAL, f"the journal cannot be written: {error}")
+            else:
+                self.blocks.lift(_JOURNAL)
+
+    def _copy_each_day(self, close_ts_ms: int) -> None:
+        """Put a copy of the journal aside after the first decision of a day: there is time until the next close."""
+        day = close_ts_ms // MS_PER_DAY
+        if self._copied_on is not None and day > self._copied_on:
+            self._copy_journal()
+        self._copied_on = day
 
     async def _watch_clock(self) -> None:
         if self.offset_ms is None:
