@@ -19,6 +19,7 @@ from keel.live.board import StatusBoard
 from keel.live.counts import Counts
 from keel.live.decider import BarHistory, Decider, Thinker
 from keel.live.ear import Ear
+from keel.live.exits import ExitKeeper, Grid
 from keel.live.flattening import Flattener
 from keel.live.orders import OrderTracker
 from keel.live.reconcile import Reconciler
@@ -89,6 +90,19 @@ def wire_live(
     sender = Sender(venue, tracker, desk, journal, clock, counts, lambda: switch.why_tripped() is None)
     history = BarHistory(config.data.symbols, config.live.history_bars)
     hashes = [instrument.id.stable_hash for instrument in instruments]
+    exits = ExitKeeper(
+        venue,
+        desk,
+        tracker,
+        sender,
+        journal,
+        clock,
+        blocks,
+        resumable,
+        hashes,
+        [_grid(config, symbol) for symbol in config.data.symbols],
+        lambda: switch.why_tripped() is None,
+    )
     trader = Trader(
         config=config,
         clock=clock,
@@ -104,6 +118,7 @@ def wire_live(
         counts=counts,
         hashes=hashes,
         resumable=resumable,
+        exits=exits,
         rehearsal=simulated,
     )
     gate = BarGate(config.data.symbols, timeframe_ms(config.data.timeframe), config.live.max_price_jump)
@@ -140,7 +155,7 @@ def wire_live(
         sender=sender,
         trader=trader,
         stopper=Stopper(
-            config.live, clock, tracker, sender, reconciler, journal, flattener, settles=not config.dry_run
+            config.live, clock, tracker, sender, reconciler, journal, flattener, exits, settles=not config.dry_run
         ),
         warm_up=WarmUp(
             feed,
@@ -197,6 +212,11 @@ def link_of(config: LiveRun, clock: Clock, environ: Mapping[str, str]) -> Binanc
         secret=environ.get("BINANCE_API_SECRET") or None,
     )
     return BinanceLink(settings, clock)
+
+
+def _grid(config: LiveRun, symbol: str) -> Grid:
+    rules = config.market.rules_for(symbol)
+    return Grid(rules.tick_size, rules.step_size, rules.min_qty, rules.min_notional)
 
 
 def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:

@@ -22,6 +22,7 @@ from keel.journal.entries import (
     FaultSeen,
     FillBooked,
     Note,
+    OrderHeld,
     OrderIntent,
     OrderResolved,
     ReportHeard,
@@ -61,8 +62,8 @@ def _(entry: Decision) -> str:
     return "; ".join(f"{name} {_weight(entry.weights.get(name))} {entry.why.get(name, '')}".strip() for name in names)
 
 
-@_words.register
-def _(entry: OrderIntent) -> str:
+@_words.register(OrderIntent | OrderHeld)
+def _(entry: OrderIntent | OrderHeld) -> str:
     return f"{_order(entry.ticket)} {_pairs({'why': entry.why})}"
 
 

@@ -102,6 +102,8 @@ class Reconciler:
     async def _check_orders(self, open_orders: Sequence[OrderState]) -> None:
         there: dict[str, OrderState] = {state.client_order_id: state for state in open_orders}
         for order in self._tracker.live():
+            if order.phase is Phase.WAITING:
+                continue
             if order.name in there:
                 self._adopt(order, there[order.name])
             elif order.phase is Phase.UNKNOWN or self._clock.now_ms() - order.sent_ms >= _SETTLES_WITHIN_MS:
@@ -125,7 +127,8 @@ class Reconciler:
             now_ms = self._clock.now_ms()
             why = f"the venue knew of no such order for {(now_ms - since_ms) / 1000:.0f} s"
             self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "not_sent", why))
-            self._desk.hear(self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT))
+            for event in self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT):
+                self._desk.hear(event)
 
     def _adopt(self, order: TrackedOrder, state: OrderState) -> None:
         if order.phase is Phase.UNKNOWN:

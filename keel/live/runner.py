@@ -40,6 +40,7 @@ _KILL_LOOK_S: Final = 0.02
 _BEAT_S: Final = 0.1
 _STATUS_S: Final = 0.5
 _UNKNOWN_LOOK_S: Final = 0.5
+_EXITS_LOOK_S: Final = 0.05
 _RETRY_S: Final = 1.0
 
 
@@ -164,7 +165,13 @@ class LiveRunner:
         return (self._watch_kill_switch(), self._beat(), self._show())
 
     def _watches(self) -> Sequence[Coroutine[Any, Any, None]]:
-        return (self._watch_bars(), self._watch_orders(), self._watch_unknown(), self._watch_clock())
+        return (
+            self._watch_bars(),
+            self._watch_orders(),
+            self._watch_unknown(),
+            self._watch_exits(),
+            self._watch_clock(),
+        )
 
     async def _guard(self, watch: Coroutine[Any, Any, None]) -> None:
         """End the run where a watcher fails: none of them may be missing without anybody noticing."""
@@ -320,6 +327,11 @@ class LiveRunner:
             await self.clock.sleep(_UNKNOWN_LOOK_S)
             if self.tracker.unknown():
                 await self.reconciler.resolve_unknown()
+
+    async def _watch_exits(self) -> None:
+        while True:
+            await self.clock.sleep(_EXITS_LOOK_S)
+            await self.trader.exits.tend()
 
     async def _watch_clock(self) -> None:
         if self.offset_ms is None:
