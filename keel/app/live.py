@@ -146,6 +146,8 @@ async def _until_the_end(parts: LiveParts, run_id: str) -> Ending:
         with _stopped_by_signals(parts.runner):
             return await parts.runner.run()
     finally:
+        if parts.runner.kill.why is not None:
+            parts.switch.note_tripped()  # the next start asks why the flag went (rule 18)
         if parts.market is not None:
             await parts.market.close()
 

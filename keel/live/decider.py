@@ -98,14 +98,29 @@ def _runs() -> bool:
     return True
 
 
-class Thinker:
-    """Run one piece of work at a time on a thread of its own, and wait for it no longer than allowed."""
+Aside = Callable[[Callable[[], None]], None]
+"""Do a piece of work somewhere else, one after the other, and come back at once."""
 
-    def __init__(self, clock: Clock) -> None:
+
+def on_a_thread() -> Aside:
+    """Return a thread to do work on."""
+    work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def serve() -> None:
+        while True:
+            work.get()()
+
+    threading.Thread(target=serve, name="keel-strategy", daemon=True).start()
+    return work.put
+
+
+class Thinker:
+    """Run one piece of work at a time aside, and wait for it no longer than allowed."""
+
+    def __init__(self, clock: Clock, aside: Aside) -> None:
         self._clock = clock
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._aside = aside
         self._busy = False
-        threading.Thread(target=self._serve, name="keel-strategy", daemon=True).start()
 
     @property
     def is_busy(self) -> bool:
@@ -119,7 +134,7 @@ class Thinker:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Wanted] = loop.create_future()
         self._busy = True
-        self._work.put(lambda: self._do(work, loop, answer))
+        self._aside(lambda: self._do(work, loop, answer))
         timer = asyncio.ensure_future(self._clock.sleep(timeout_s))
         waited: set[asyncio.Future[Any]] = {answer, timer}
         try:
@@ -130,10 +145,6 @@ class Thinker:
             answer.add_done_callback(_look_away)
             raise TimeoutError(f"the strategy has not decided within {timeout_s:g} s")
         return answer.result()
-
-    def _serve(self) -> None:
-        while True:
-            self._work.get()()
 
     def _do(self, work: Callable[[], Wanted], loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Wanted]) -> None:
         wanted: Wanted | None = None

@@ -11,7 +11,7 @@ import numpy as np
 from keel.domain.clock import Clock
 from keel.domain.layout import EVENT
 from keel.domain.venue_messages import AccountState, OrderReport, OrderState, StreamState, VenueFill, VenueStatus
-from keel.journal.entries import ExternalSeen, FaultSeen, FillBooked, ReportHeard, StreamChanged
+from keel.journal.entries import ExternalSeen, FaultSeen, FillBooked, OrderResolved, ReportHeard, StreamChanged
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.live.counts import Counts
@@ -57,12 +57,14 @@ class Ear:
         if report.event is not None:
             self._hear_event(order, report)
             return
+        self._note_adopted(order, report.state)
         if report.fill is not None:
             self.take_fill(report.fill)
         self._hear(self._tracker.note(order, report, self._clock.now_ms()), order)
 
     def take_state(self, order: TrackedOrder, state: OrderState) -> None:
         """Take what a query told of an order of ours."""
+        self._note_adopted(order, state)
         self._hear(self._tracker.note(order, state_as_report(state), self._clock.now_ms()), order)
 
     def take_fill(self, fill: VenueFill) -> bool:
@@ -101,6 +103,12 @@ class Ear:
         self._counts.bad_messages += 1
         self._journal.append_lazily(FaultSeen(REPORTS, reason))
         self._wake()
+
+    def _note_adopted(self, order: TrackedOrder, state: OrderState) -> None:
+        if order.phase is Phase.UNKNOWN:
+            what = state.status.value if state.status.is_final else "adopted"
+            why = f"the venue has it: {state.status.value}, {state.filled_qty} filled"
+            self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, what, why))
 
     def _hear_event(self, order: TrackedOrder, report: OrderReport) -> None:
         """Hear of an order at a venue that simulates: its own event says all."""

@@ -79,6 +79,7 @@ class ExitKeeper:
 
     def keep(self, order: KeptOrder) -> None:
         """Keep an order from now on."""
+        order.placed_ms = order.placed_ms or self.clock.wall_ms()
         self.tracker.kept[order.order_id] = order
 
     def forget(self, orders: Sequence[KeptOrder]) -> None:
@@ -165,7 +166,8 @@ class ExitKeeper:
             if kept.ends_ms is not None and now_ms >= kept.ends_ms:
                 kept.ends_for = kept.ends_for or kept.ends_then_for
         unwanted = set() if self.venue.holds_legs else self._unwanted()
-        due = [order for order in self.tracker.live() if is_due(order, now_ms, unwanted)]
+        live, wall_ms = self.tracker.live(), self.clock.wall_ms()
+        due = [order for order in live if is_due(order, now_ms, wall_ms, unwanted)]
         for order in [order for order in due if order.phase is Phase.WAITING]:
             self._drop(order, "its time is over")
         working = [order for order in due if order.phase not in (Phase.WAITING, Phase.CLOSING, Phase.OVER)]
@@ -295,7 +297,7 @@ class ExitKeeper:
         partner = next((other for other in orders if stand_together(other, kept) or stand_together(kept, other)), None)
         if partner is not None and self.venue.holds_pairs and wanted[partner.order_id] == qty:
             same = same and (self._live_part(partner) is not None or partner.reached or kept.reached)
-        waits = self._is_live(kept.parent_id) and self.clock.now_ms() - kept.placed_ms < _GROW_AFTER_MS
+        waits = self._is_live(kept.parent_id) and self.clock.wall_ms() - kept.placed_ms < _GROW_AFTER_MS
         fits = part.left == qty or (part.left < qty and waits)
         part.whole = part.left == qty and not self._is_live(kept.parent_id) and not kept.ends_for
         return same and fits
@@ -304,7 +306,7 @@ class ExitKeeper:
         if part.phase not in (Phase.WORKING, Phase.UNKNOWN):
             return
         asked_ms = part.cancel_asked_ms
-        if asked_ms is None or self.clock.now_ms() - asked_ms >= _CANCEL_AGAIN_MS:
+        if asked_ms is None or self.clock.wall_ms() - asked_ms >= _CANCEL_AGAIN_MS:
             await self.sender.cancel([part], why)
 
     async def _place(self, kept: KeptOrder, wanted: Mapping[int, Decimal], orders: Sequence[KeptOrder]) -> None:
@@ -335,8 +337,8 @@ class ExitKeeper:
         terms = kept.terms(self.grids[kept.instrument].tick)
         ticket = replace(terms, client_order_id=str(name), qty=qty, decided_ts_ms=now_ms)
         self._tries[kept.order_id] = self._tries.get(kept.order_id, 0) + 1
-        kept.placed, kept.placed_ms = ticket.client_order_id, now_ms
-        return TrackedOrder(ticket, kept.order_id, kept.instrument, now_ms, part=True)
+        kept.placed, kept.placed_ms = ticket.client_order_id, self.clock.wall_ms()
+        return TrackedOrder(ticket, kept.order_id, kept.instrument, kept.placed_ms, part=True)
 
     async def _send_parts(self, parts: Sequence[TrackedOrder]) -> None:
         numbers = [ClientOrderId.parse(part.name) for part in parts]
@@ -368,7 +370,7 @@ class ExitKeeper:
             room = self._room(order.instrument)
             held = on_step(abs(self._held(order.instrument)), self.grids[order.instrument].step)
             if order.ticket.qty <= room:
-                order.phase, order.sent_ms = Phase.SENT, self.clock.now_ms()
+                order.phase, order.sent_ms = Phase.SENT, self.clock.wall_ms()
                 await self.sender.send([order])
             elif order.ticket.qty > held:
                 self._drop(order, "what it was to sell is sold already")
@@ -385,7 +387,7 @@ class ExitKeeper:
     # sums
 
     def _held(self, instrument: int) -> Decimal:
-        return as_decimal(self.desk.position_now()[instrument])
+        return as_decimal(self.desk.holdings()[0][instrument])
 
     def _promised(self, instrument: int, held: Decimal) -> Decimal:
         """Return what other orders than those we keep will take of a position."""

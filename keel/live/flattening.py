@@ -64,9 +64,10 @@ class Flattener:
 
     async def _held(self) -> dict[str, Decimal]:
         """Return what is ours and can be sold, by symbol: never more than the venue says is there and free."""
-        account, view = await self.venue.account(), self.desk.account_view()
+        account = await self.venue.account()
+        positions, _ = self.desk.holdings()  # no close applies what was heard any more
         held = {}
-        for symbol, mine in zip(self.symbols, view.position_qty, strict=True):
+        for symbol, mine in zip(self.symbols, positions, strict=True):
             balance = account.balances.get(self.base_of[symbol])
             there = Decimal(0) if balance is None else balance.free
             qty = min(as_decimal(mine), there)
@@ -90,13 +91,13 @@ class Flattener:
             decided_ts_ms=self.clock.now_ms(),
             reduce_only=True,
         )
-        order = TrackedOrder(ticket, order_id, place, self.clock.now_ms())
+        order = TrackedOrder(ticket, order_id, place, self.clock.wall_ms())
         self.journal.append([OrderIntent(ticket, order_id, "flatten")])
         self.tracker.add(order)
         self.desk.number_orders_from(order_id + 1)
         result = await self.venue.submit(ticket)
         self.journal.append([SubmitAnswered(symbol, order.name, result, 0.0)])
         if result.outcome is Outcome.UNKNOWN:
-            self.tracker.doubt(order, self.clock.now_ms())
+            self.tracker.doubt(order, self.clock.wall_ms())
         elif result.outcome is not Outcome.DONE:
             self.tracker.end(order)

@@ -30,7 +30,7 @@ def end_of_life(order: np.void, venue: Venue) -> tuple[int | None, Reason]:
     return None, Reason.NONE
 
 
-def is_due(order: TrackedOrder, now_ms: int, unwanted: Container[int]) -> bool:
+def is_due(order: TrackedOrder, now_ms: int, wall_ms: int, unwanted: Container[int]) -> bool:
     """Say whether an order has to be cancelled now: its time is over, and no cancel of it is on its way.
 
     `unwanted` are numbers of orders that are to be cancelled whatever their time.
@@ -38,4 +38,4 @@ def is_due(order: TrackedOrder, now_ms: int, unwanted: Container[int]) -> bool:
     is_over = order.ends_ms is not None and now_ms >= order.ends_ms
     if order.part or not (is_over or order.order_id in unwanted):
         return False
-    return order.cancel_asked_ms is None or now_ms - order.cancel_asked_ms >= _AGAIN_MS
+    return order.cancel_asked_ms is None or wall_ms - order.cancel_asked_ms >= _AGAIN_MS

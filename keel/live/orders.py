@@ -53,6 +53,7 @@ class TrackedOrder:
     order_id: int
     instrument: int
     sent_ms: int
+    """By our own clock, as `unknown_since_ms` is: the market's may run faster than a request does."""
     phase: Phase = Phase.SENT
     venue_order_id: str | None = None
     filled: Decimal = Decimal(0)
@@ -197,11 +198,11 @@ class OrderTracker:
         self._finish(order)
         return [] if order.part else [event]
 
-    def doubt(self, order: TrackedOrder, now_ms: int) -> None:
+    def doubt(self, order: TrackedOrder, wall_ms: int) -> None:
         """Mark an order of which nobody knows whether it lives."""
         if order.phase in (Phase.SENT, Phase.UNKNOWN):
             order.phase = Phase.UNKNOWN
-            order.unknown_since_ms = order.unknown_since_ms or now_ms
+            order.unknown_since_ms = order.unknown_since_ms or wall_ms
 
     def end(self, order: TrackedOrder) -> None:
         """Take an order for over whose end somebody else has told the desk."""

@@ -105,8 +105,8 @@ class Reconciler:
             if order.phase is Phase.WAITING:
                 continue
             if order.name in there:
-                self._adopt(order, there[order.name])
-            elif order.phase is Phase.UNKNOWN or self._clock.now_ms() - order.sent_ms >= _SETTLES_WITHIN_MS:
+                self._ear.take_state(order, there[order.name])
+            elif order.phase is Phase.UNKNOWN or self._clock.wall_ms() - order.sent_ms >= _SETTLES_WITHIN_MS:
                 await self._ask_for(order)
         self._tell_unknown()
 
@@ -114,27 +114,22 @@ class Reconciler:
         try:
             state = await self._venue.order(order.ref)
         except RetryableError:
-            self._tracker.doubt(order, self._clock.now_ms())
+            self._tracker.doubt(order, self._clock.wall_ms())
             return
         if state is not None:
-            self._adopt(order, state)
+            self._ear.take_state(order, state)
             return
-        self._tracker.doubt(order, self._clock.now_ms())
+        self._tracker.doubt(order, self._clock.wall_ms())
         since_ms = order.unknown_since_ms
         if order.phase is not Phase.UNKNOWN or since_ms is None:
             return
-        if self._clock.now_ms() - since_ms >= self._section.unknown_grace_ms:
+        waited_ms = self._clock.wall_ms() - since_ms
+        if waited_ms >= self._section.unknown_grace_ms:
             now_ms = self._clock.now_ms()
-            why = f"the venue knew of no such order for {(now_ms - since_ms) / 1000:.0f} s"
+            why = f"the venue knew of no such order for {waited_ms / 1000:.0f} s"
             self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "not_sent", why))
             for event in self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT):
                 self._desk.hear(event)
-
-    def _adopt(self, order: TrackedOrder, state: OrderState) -> None:
-        if order.phase is Phase.UNKNOWN:
-            what = f"the venue has it: {state.status.value}, {state.filled_qty} filled"
-            self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "adopted", what))
-        self._ear.take_state(order, state)
 
     async def _ask_for_trades(self) -> None:
         for symbol in self._base_of:

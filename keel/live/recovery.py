@@ -92,7 +92,7 @@ def newest_state(journal: Journal) -> dict[str, Any] | None:
     return None
 
 
-def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, now_ms: int) -> None:
+def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms: int) -> None:
     """Bring the parts to where a state and the entries after it leave them. Raises GateRefusedError."""
     try:
         parts.desk.restore(state["desk"])
@@ -113,7 +113,7 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, now_ms:
     for order in parts.tracker.live():
         if order.phase is Phase.WAITING:
             order.phase = Phase.SENT  # it may have gone out since: the venue is asked
-        parts.tracker.doubt(order, now_ms)
+        parts.tracker.doubt(order, wall_ms)
 
 
 def _replay(parts: Resumable, entry: Entry, ts_ms: int) -> None:

@@ -36,9 +36,6 @@ _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
 BARS: Final = "bars"
 """Name of the stream of bars, in blocks and journal."""
-_KILL_LOOK_S: Final = 0.02
-_BEAT_S: Final = 0.1
-_STATUS_S: Final = 0.5
 _UNKNOWN_LOOK_S: Final = 0.5
 _EXITS_LOOK_S: Final = 0.05
 _RETRY_S: Final = 1.0
@@ -84,6 +81,9 @@ class LiveRunner:
     """Told how far the market has come, by each bar that closes."""
     offset_ms: Callable[[], Awaitable[float]] | None = None
     """Asks how far our clock is ahead of the venue's."""
+    kill_look_s: float = 0.02
+    beat_s: float = 0.1
+    status_s: float = 0.5
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _look: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Future[Ending] | None = None
@@ -187,7 +187,7 @@ class LiveRunner:
 
     async def _watch_kill_switch(self) -> None:
         while not self.kill.is_tripped():
-            await self.clock.sleep(_KILL_LOOK_S)
+            await self.clock.sleep(self.kill_look_s)
         why = self.kill.why or "the kill switch"
         self.trader.desk.trip_kill_switch()
         self.blocks.put("kill switch", why)
@@ -199,12 +199,12 @@ class LiveRunner:
             self.board.beat()
             if self.board.stop_asked is not None:
                 self.ask_to_stop(f"asked to by {self.board.stop_asked}")
-            await self.clock.sleep(_BEAT_S)
+            await self.clock.sleep(self.beat_s)
 
     async def _show(self) -> None:
         while True:
             self._publish(self.status.phase)
-            await self.clock.sleep(_STATUS_S)
+            await self.clock.sleep(self.status_s)
 
     def _publish(self, phase: str) -> None:
         self.status.phase = phase

@@ -84,7 +84,7 @@ class Sender:
         self._journal.append_lazily(SubmitAnswered(symbol, order.name, result, latency_ms))
         order.venue_order_id = result.venue_order_id or order.venue_order_id
         if result.outcome is Outcome.UNKNOWN:
-            self._tracker.doubt(order, now_ms)
+            self._tracker.doubt(order, self._clock.wall_ms())
         elif result.outcome in (Outcome.REFUSED, Outcome.NOT_SENT):
             reason = Reason.VENUE_REFUSED if result.outcome is Outcome.REFUSED else Reason.NOT_SENT
             self._counts.orders_rejected += 1
@@ -96,7 +96,7 @@ class Sender:
 
     async def _cancel(self, order: TrackedOrder) -> None:
         started_s = self._clock.monotonic_s()
-        order.cancel_asked_ms = self._clock.now_ms()
+        order.cancel_asked_ms = self._clock.wall_ms()
         result: CancelResult = await self._venue.cancel(order.ref)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
         self._count(result.outcome, latency_ms)

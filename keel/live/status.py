@@ -66,7 +66,7 @@ class StatusMaker:
             drawdown=1.0 - equity / peak,
             gross_weight=float(np.abs(view.weight).sum()),
             positions=self._positions(view),
-            orders=self._orders(now_ms),
+            orders=self._orders(self.clock.wall_ms()),
             decisions=tuple(self.lines),
             n_decisions=counts.decisions,
             n_orders_sent=counts.orders_sent,
@@ -99,7 +99,7 @@ class StatusMaker:
                 found.append(PositionStatus(symbol, qty, price, mark, value, float(weights[i]), gain))
         return tuple(found)
 
-    def _orders(self, now_ms: int) -> tuple[OrderLine, ...]:
+    def _orders(self, wall_ms: int) -> tuple[OrderLine, ...]:
         return tuple(
             OrderLine(
                 client_order_id=order.name,
@@ -112,12 +112,12 @@ class StatusMaker:
                 qty=float(order.ticket.qty),
                 filled_qty=float(order.filled),
                 price=float(order.ticket.limit_price or order.ticket.trigger_price or 0),
-                age_s=(now_ms - order.sent_ms) / _MS_PER_S,
+                age_s=(wall_ms - order.sent_ms) / _MS_PER_S,
             )
             for order in self.tracker.live()
-        ) + self._waiting_orders(now_ms)
+        ) + self._waiting_orders(wall_ms)
 
-    def _waiting_orders(self, now_ms: int) -> tuple[OrderLine, ...]:
+    def _waiting_orders(self, wall_ms: int) -> tuple[OrderLine, ...]:
         """Return the orders that wait with us, nothing of them at the venue."""
         placed = {order.order_id for order in self.tracker.live()}
         return tuple(
@@ -130,7 +130,7 @@ class StatusMaker:
                 qty=float(kept.ticket.qty),
                 filled_qty=float(kept.filled),
                 price=float(kept.ticket.limit_price or kept.ticket.trigger_price or 0),
-                age_s=(now_ms - kept.ticket.decided_ts_ms) / _MS_PER_S,
+                age_s=(wall_ms - kept.placed_ms) / _MS_PER_S,
             )
             for kept in self.tracker.kept.values()
             if kept.order_id not in placed

@@ -234,9 +234,8 @@ class Trader:
             if not self.venue.holds_legs and needs_keeping(record):
                 kept.append(kept_of(record, ticket, ends_ms, ends_for))
                 continue
-            order = TrackedOrder(
-                ticket, int(record["id"]), place, self.clock.now_ms(), ends_ms=ends_ms, ends_for=ends_for
-            )
+            wall_ms = self.clock.wall_ms()
+            order = TrackedOrder(ticket, int(record["id"]), place, wall_ms, ends_ms=ends_ms, ends_for=ends_for)
             order.phase = Phase.WAITING if self.exits.must_wait(order) else Phase.SENT
             orders.append(order)
         return orders, kept

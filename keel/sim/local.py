@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from keel.domain.layout import EVENT, LOCAL
 from keel.domain.orders import EventKind, OrderStatus, Reason, TradingState
 from keel.sim import kernel_nb
+from keel.sim.event_log import ring_part
 from keel.sim.halves_nb import book_fill_nb, close_local_row_nb, watch_row_nb
 from keel.sim.live_room import LiveRoom
 from keel.sim.room import Records
@@ -119,15 +120,6 @@ class LocalDesk(LiveRoom):
         """Take over the venue's fee rates, fractions (N,)."""
         self._slots["fee_rate"], self._slots["maker_rate"] = fee_rate, maker_rate
 
-    def position_now(self) -> NDArray[np.float64]:
-        """Return the positions with all that was heard, applied or not yet, base units (N,)."""
-        held: NDArray[np.float64] = self._slots["qty"][:, LOCAL].copy()
-        for at in range(int(self._run[0]["tape_head"]), int(self._run[0]["tape_tail"])):
-            event = self._tape[at & (len(self._tape) - 1)]
-            if event["known_row"] < 0 and event["kind"] == EventKind.FILLED:
-                held[event["instrument"]] += event["side"] * event["qty"] - event["fee_qty"]
-        return held
-
     def take_amend(self, order_id: int, qty: float, limit_price: float, trigger_price: float) -> None:
         """Give an order of ours the terms that its venue has taken; 0 leaves one as it is."""
         order = self._order_of(order_id)
@@ -161,6 +153,14 @@ class LocalDesk(LiveRoom):
     def latch(self, state: TradingState) -> None:
         """Set the risk guard's state."""
         self._run[0]["trading_state"] = state
+
+    def holdings(self) -> tuple[NDArray[np.float64], float]:
+        """Return positions, base units (N,), and cash as they are with all that was heard, applied already or not."""
+        view, run = self.account_view(), self._run[0]
+        waiting = ring_part(self._tape, int(run["tape_head"]), int(run["tape_tail"]))
+        fills = waiting[(waiting["known_row"] < 0) & (waiting["kind"] == EventKind.FILLED)]
+        np.add.at(view.position_qty, fills["instrument"], fills["side"] * fills["qty"] - fills["fee_qty"])
+        return view.position_qty, view.cash + float((fills["cash"] * fills["rate"]).sum())
 
     @property
     def has_unheard(self) -> bool:

@@ -1,0 +1,106 @@
+"""A scene: the practice venue, faults, and a live run beside it that trades by a plan."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rehearsal.stage import Outcome, Stage, ask
+
+from keel.app.wire_live import LiveParts
+from keel.config.faults import Fault
+from keel.journal.entries import Alarm, Entry, FillBooked, Note, OrderIntent, OrderResolved, SubmitAnswered
+from keel.practice.server import PracticeVenue
+
+PATIENCE_S = 60.0
+"""Longest wait for anything: generous, for the machine may be busy."""
+POST, GET, DELETE = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v3/order"
+_VENUE = ("limits.weight_1m=1000000", "limits.orders_10s=10000")
+Beside = Callable[[PracticeVenue, LiveParts], Awaitable[None]]
+
+
+@dataclass
+class Scene:
+    """Set a scene in a folder. `plan` is what the strategy does, `venue` and `live` are overrides, KEY=VALUE."""
+
+    folder: Path
+    plan: Sequence[str] = ()
+    venue: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
+    strategy: str = "Planned"
+    params: dict[str, Any] | None = None
+    pace: float | str = "lockstep"
+
+    @property
+    def stage(self) -> Stage:
+        params = {"plan": list(self.plan)} if self.params is None else self.params
+        chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
+        return Stage(self.folder, (*_VENUE, f"pace={self.pace}", *self.venue), (*chosen, *self.live))
+
+    def play(self, decisions: int, *faults: Fault, beside: Beside | None = None, dry_run: bool = False) -> Outcome:
+        """Play it to its end."""
+        return asyncio.run(self.playing(decisions, *faults, beside=beside, dry_run=dry_run))
+
+    async def playing(
+        self, decisions: int, *faults: Fault, beside: Beside | None = None, dry_run: bool = False
+    ) -> Outcome:
+        stage = self.stage
+        venue = stage.open_venue()
+        for fault in faults:
+            venue.add_fault(fault)
+        await venue.start()
+        try:
+            return await stage.run_beside(venue, decisions, dry_run=dry_run, while_running=beside)
+        finally:
+            await venue.stop()
+
+
+async def until(holds: Callable[[], Any], what: str = "") -> None:
+    """Wait for a condition; a test that waits in vain fails."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + PATIENCE_S
+    while not holds():
+        assert loop.time() < ends, f"never came: {what}"
+        await asyncio.sleep(0.005)
+
+
+def requests(outcome: Outcome, what: str) -> list[dict[str, Any]]:
+    """Return the requests of a kind that the venue has seen, oldest first."""
+    return [entry for entry in outcome.log["entries"] if entry["kind"] == "request" and entry["what"] == what]
+
+
+def orders_of(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return the venue's orders."""
+    return list(outcome.accounts["practice"]["orders"])
+
+
+def intents(outcome: Outcome) -> list[OrderIntent]:
+    return outcome.of_kind(OrderIntent)
+
+
+def answers(outcome: Outcome) -> list[str]:
+    """Return what became of each request to place an order."""
+    return [entry.result.outcome.value for entry in outcome.of_kind(SubmitAnswered)]
+
+
+def resolved(outcome: Outcome) -> list[str]:
+    return [entry.what for entry in outcome.of_kind(OrderResolved)]
+
+
+def booked(outcome: Outcome) -> float:
+    """Return what all our fills come to, base units."""
+    fills = [entry.fill for entry in outcome.of_kind(FillBooked)]
+    return float(sum(fill.side * fill.qty for fill in fills))
+
+
+def texts(outcome: Outcome, kind: type[Entry] = Alarm) -> str:
+    """Return the texts of all alarms, or notes."""
+    assert kind in (Alarm, Note)
+    return "\n".join(entry.text for entry in outcome.of_kind(kind))
+
+
+__all__ = ["Outcome", "ask"]
