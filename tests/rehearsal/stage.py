@@ -16,8 +16,9 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from keel.app.live_ways import clock_of, link_of, market_of
 from keel.app.practice import open_venue
-from keel.app.wire_live import LiveParts, clock_of, link_of, market_of, wire_live
+from keel.app.wire_live import LiveParts, wire_live
 from keel.config.load import load_config, load_practice
 from keel.config.modes import LiveRun
 from keel.domain.layout import LOCAL
