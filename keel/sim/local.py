@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from keel.domain.layout import EVENT, LOCAL
 from keel.domain.orders import EventKind, OrderStatus, Reason, TradingState
 from keel.sim import kernel_nb
+from keel.sim.event_log import ring_part
 from keel.sim.halves_nb import book_fill_nb, close_local_row_nb, watch_row_nb
 from keel.sim.live_room import LiveRoom
 from keel.sim.room import Records
@@ -150,7 +151,7 @@ class LocalDesk(LiveRoom):
         waiting = ring_part(self._tape, int(run["tape_head"]), int(run["tape_tail"]))
         fills = waiting[(waiting["known_row"] < 0) & (waiting["kind"] == EventKind.FILLED)]
         np.add.at(view.position_qty, fills["instrument"], fills["side"] * fills["qty"] - fills["fee_qty"])
-        return view.position_qty, view.cash + float((fills["cash"] * fills["rate"]).sum())
+        return view.position_qty, view.cash + float(fills["cash"].sum())
 
     @property
     def has_unheard(self) -> bool:

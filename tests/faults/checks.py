@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
+from rehearsal.stage import Outcome
+
 from keel.domain.ids import ClientOrderId
 from keel.journal.entries import FillBooked, OrderIntent
-from rehearsal.stage import Outcome
 
 _CENTS = Decimal("0.00001")
 _DUST = Decimal("0.00000001")

@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     import binance  # noqa: F401
 
 
-@pytest.fixture()
+@pytest.fixture
 def seen(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Take what was seen, for the matrix that `make faults` prints."""
     return lambda text: record_property("seen", text)

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rehearsal.stage import Outcome, Stage, ask
+
 from keel.app.wire_live import LiveParts
 from keel.config.faults import Fault
 from keel.journal.entries import Alarm, Entry, FillBooked, Note, OrderIntent, OrderResolved, SubmitAnswered
 from keel.practice.server import PracticeVenue
-from rehearsal.stage import Outcome, Stage, ask
 
 PATIENCE_S = 60.0
 """Longest wait for anything: generous, for the machine may be busy."""
+NO_END = 1_000_000
+"""Decisions of a run that something else ends."""
 POST, GET, DELETE = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v3/order"
 _VENUE = ("limits.weight_1m=1000000", "limits.orders_10s=10000")
 Beside = Callable[[PracticeVenue, LiveParts], Awaitable[None]]
@@ -40,12 +43,14 @@ class Scene:
         chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
         return Stage(self.folder, (*_VENUE, f"pace={self.pace}", *self.venue), (*chosen, *self.live))
 
-    def play(self, decisions: int, *faults: Fault, beside: Beside | None = None, dry_run: bool = False) -> Outcome:
+    def play(
+        self, decisions: int = NO_END, *faults: Fault, beside: Beside | None = None, dry_run: bool = False
+    ) -> Outcome:
         """Play it to its end."""
         return asyncio.run(self.playing(decisions, *faults, beside=beside, dry_run=dry_run))
 
     async def playing(
-        self, decisions: int, *faults: Fault, beside: Beside | None = None, dry_run: bool = False
+        self, decisions: int = NO_END, *faults: Fault, beside: Beside | None = None, dry_run: bool = False
     ) -> Outcome:
         stage = self.stage
         venue = stage.open_venue()
@@ -56,6 +61,16 @@ class Scene:
             return await stage.run_beside(venue, decisions, dry_run=dry_run, while_running=beside)
         finally:
             await venue.stop()
+
+
+def stopping(ready: Callable[[LiveParts], Any], what: str) -> Beside:
+    """Return what stops a run in good order once something holds."""
+
+    async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
+        await until(lambda: ready(parts), what)
+        parts.runner.ask_to_stop(f"seen: {what}")
+
+    return watch
 
 
 async def until(holds: Callable[[], Any], what: str = "") -> None:
