@@ -113,8 +113,9 @@ def wire_by(
     blocks, counts = Blocks(), Counts()
     started_ms = clock.now_ms()
     ear = Ear(tracker, desk, journal, clock, blocks, counts, lambda: runner.wake())
+    rules = {symbol: config.market.rules_for(symbol) for symbol in config.data.symbols}
     reconciler = Reconciler(
-        config.live, venue, tracker, ear, desk, journal, clock, blocks, base_of, quote_of, started_ms
+        config.live, venue, tracker, ear, desk, journal, clock, blocks, base_of, quote_of, rules, started_ms
     )
     resumable = Resumable(desk, tracker, reconciler.holdings, exchange, 0, config_hash)
     _go_on(resumable, reconciler, journal, clock, simulated)
@@ -153,8 +154,8 @@ def wire_by(
         config.data.symbols,
         hashes,
         base_of,
-        {symbol: config.market.rules_for(symbol).step_size for symbol in config.data.symbols},
-        {symbol: config.market.rules_for(symbol).min_qty for symbol in config.data.symbols},
+        {symbol: each.step_size for symbol, each in rules.items()},
+        {symbol: each.min_qty for symbol, each in rules.items()},
     )
     market = None
     if isinstance(clock, PracticeClock) and config.venue.address is not None:
