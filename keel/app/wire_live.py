@@ -21,6 +21,7 @@ from keel.live.counts import Counts
 from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
 from keel.live.flattening import Flattener
+from keel.live.market_rules import RulesWatch, VenueRules
 from keel.live.orders import OrderTracker
 from keel.live.reconcile import Reconciler
 from keel.live.recovery import Resumable, newest_state, resume
@@ -62,6 +63,8 @@ class Way:
     """Where orders go, unless it is a dry run."""
     feed: BarFeed
     offset_ms: Callable[[], Awaitable[float]] | None = None
+    rules: Callable[[], Awaitable[Mapping[str, VenueRules]]] | None = None
+    """Asks for the venue's rules of its symbols as they are now."""
 
 
 def wire_live(
@@ -85,7 +88,8 @@ def way_of(config: LiveRun, link: BinanceLink) -> Way:
         return -(await link.sync.refresh()).offset_ms
 
     feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, idle_s)
-    return Way(BinanceVenue(link, idle_s), feed, offset_ms)
+    venue = BinanceVenue(link, idle_s)
+    return Way(venue, feed, offset_ms, venue.rules)
 
 
 def wire_by(
@@ -122,7 +126,9 @@ def wire_by(
     desk.number_orders_from(journal.next_order_id)
     switch = KillSwitch(Path(config.run.state_dir), fail_closed=True)
     sampler = switch.sampled(clock=clock.monotonic_s)
-    sender = Sender(venue, tracker, desk, journal, clock, counts, lambda: switch.why_tripped() is None)
+    sender = Sender(
+        venue, tracker, desk, journal, clock, counts, lambda: switch.why_tripped() is None, lambda: runner.doubt_rules()
+    )
     history = BarHistory(config.data.symbols, config.live.history_bars)
     hashes = [instrument.id.stable_hash for instrument in instruments]
     trader = Trader(
@@ -208,6 +214,7 @@ def wire_by(
         paced=None if market is None else market.decided,
         reached=clock.reach if isinstance(clock, PracticeClock) else lambda _: None,
         offset_ms=way.offset_ms,
+        rules=None if way.rules is None or config.dry_run else RulesWatch(way.rules, rules, blocks, journal),
     )
     return LiveParts(runner, board, switch, market)
 

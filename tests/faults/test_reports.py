@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from keel.journal.entries import FillBooked, Note, ReportHeard
 from keel.practice.server import PracticeVenue
 
 from .checks import check_all
-from .scene import DELETE, NO_END, POST, Scene, booked, orders_of, requests, stopping, texts, until
+from .scene import DELETE, NO_END, POST, Scene, booked, counted, orders_of, requests, stopping, texts, until
 
 Seen = Callable[[str], None]
+TRADES = "request GET /api/v3/myTrades"
 THIN = "execution.max_participation=0.00002"
 """A market so thin that an order is filled in parts, over many bars."""
 
@@ -36,7 +38,8 @@ def test_a_fill_before_the_acknowledgement_is_booked_once(tmp_path: Path, seen: 
     scene = Scene(tmp_path, ("1 buy 0.5", "6 sell 0.2"))
     outcome = scene.play(12, Fault(kind="fill_before_ack", count=100))
     statuses = [entry.report.state.status.value for entry in outcome.of_kind(ReportHeard)]
-    assert statuses.index("filled") < statuses.index("new")
+    assert outcome.log["counts"]["fault fill_before_ack"] == 2
+    assert "new" not in statuses, "too late to mean anything"
     assert booked(outcome) == pytest.approx(0.3)
     check_all(outcome)
     seen("the fill is booked at once, the late NEW changes nothing")
@@ -61,10 +64,11 @@ def test_a_fill_that_is_never_told_is_found_by_the_next_look(tmp_path: Path, see
     looks: list[int] = []
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
-        await until(lambda: _counts(venue)["fault drop_fill"], "a report that is dropped")
-        before = _counts(venue)["request GET /api/v3/myTrades"]
+        while not await counted(venue, "fault drop_fill"):
+            await asyncio.sleep(0.01)
+        before = await counted(venue, TRADES)
         await until(lambda: parts.runner.counts.fills, "a fill")
-        looks.append(_counts(venue)["request GET /api/v3/myTrades"] - before)
+        looks.append(await counted(venue, TRADES) - before)
         parts.runner.ask_to_stop("seen enough")
 
     outcome = Scene(tmp_path, ("1 buy 0.5",)).play(NO_END, Fault(kind="drop_fill"), beside=watch)
@@ -81,20 +85,16 @@ def test_what_is_filled_before_a_cancel_stays_and_dust_is_told(tmp_path: Path, s
         tmp_path,
         ("1 buy 3", "5 cancel 0"),
         venue=(THIN,),
-        live=("market.instrument.min_notional=1000000",),
+        live=("market.instrument.min_notional=60000",),
     )
     noted = stopping(lambda parts: parts.runner.counts.decisions > 12, "more bars")
     outcome = scene.play(NO_END, beside=noted)
     (order,) = orders_of(outcome)
     assert order["status"] == "CANCELED"
     assert 0 < float(order["executedQty"]) < 3
-    assert outcome.positions[0] == pytest.approx(float(order["executedQty"]))
+    assert outcome.positions[0] == pytest.approx(float(order["executedQty"]), rel=0.01)  # less its fee
     assert len(requests(outcome, DELETE)) >= 1
     assert len(requests(outcome, POST)) == 1
     check_all(outcome)
     assert "is dust" in texts(outcome, Note)
     seen(f"position {order['executedQty']} of 3; told as dust below the least order")
-
-
-def _counts(venue: PracticeVenue) -> dict[str, int]:
-    return venue.counts
