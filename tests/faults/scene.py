@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from binance import AsyncClient
 from rehearsal.stage import Outcome, Stage, ask
 
 from keel.app.wire_live import LiveParts
@@ -72,7 +73,7 @@ class Scene:
         async def watched(there: PracticeVenue, parts: LiveParts) -> None:
             try:
                 await (beside or _nothing)(there, parts)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told once the run has ended
                 failed.append(error)
                 parts.runner.ask_to_stop(f"the scenario failed: {error}")
 
@@ -89,6 +90,19 @@ async def _nothing(_venue: PracticeVenue, _parts: LiveParts) -> None:
 async def counted(venue: PracticeVenue, what: str) -> int:
     """Return how often the venue has seen something, such as `request GET /api/v3/time`."""
     return int((await ask(venue, "log"))["counts"].get(what, 0))
+
+
+@asynccontextmanager
+async def stranger(venue: PracticeVenue) -> AsyncIterator[Any]:
+    """Give the SDK with the account's keys: somebody else who trades on it."""
+    socket = venue.address.replace("http", "ws", 1)
+    places = {"API_URL": f"{venue.address}/api", "WS_API_URL": f"{socket}/ws-api/v3"}
+    pair = venue.keys["practice"]
+    client = await type("Stranger", (AsyncClient,), places).create(pair.key, pair.secret)
+    try:
+        yield client
+    finally:
+        await client.close_connection()
 
 
 def stopping(ready: Callable[[LiveParts], Any], what: str) -> Beside:
