@@ -11,6 +11,7 @@ from keel.config.modes import LiveRun
 from keel.data.feed import BarFeed
 from keel.data.sources.binance import BinanceFeed
 from keel.domain.clock import Clock, WallClock
+from keel.live.market_rules import VenueRules
 from keel.venues.base import Venue
 from keel.venues.binance import BinanceVenue
 from keel.wire.binance_link import BinanceLink, BinanceSettings
@@ -27,6 +28,8 @@ class Way:
     """Where orders go, unless it is a dry run."""
     feed: BarFeed
     offset_ms: Callable[[], Awaitable[float]] | None = None
+    rules: Callable[[], Awaitable[Mapping[str, VenueRules]]] | None = None
+    """Asks for the venue's rules of its symbols as they are now."""
 
 
 def way_of(config: LiveRun, link: BinanceLink) -> Way:
@@ -37,7 +40,8 @@ def way_of(config: LiveRun, link: BinanceLink) -> Way:
         return -(await link.sync.refresh()).offset_ms
 
     feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, idle_s)
-    return Way(BinanceVenue(link, idle_s), feed, offset_ms)
+    venue = BinanceVenue(link, idle_s)
+    return Way(venue, feed, offset_ms, venue.rules)
 
 
 def market_of(config: LiveRun, clock: Clock) -> PracticeMarket | None:

@@ -27,6 +27,7 @@ from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
 from keel.live.exits import ExitKeeper, Grid
 from keel.live.flattening import Flattener
+from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
 from keel.live.reconcile import Holdings, Reconciler
 from keel.live.recovery import Resumable, newest_state, resume
@@ -125,6 +126,7 @@ class _Wiring:
         self.hashes = [instrument.id.stable_hash for instrument in self.instruments]
         self.timeframe_ms = timeframe_ms(self.config.data.timeframe)
         self.started_ms = self.clock.now_ms()
+        self.rules = {symbol: self.config.market.rules_for(symbol) for symbol in self.symbols}
         self.blocks, self.counts = Blocks(), Counts()
         self.tracker = OrderTracker(self.base_of, self.quote_of)
         self.switch = KillSwitch(Path(self.config.run.state_dir), fail_closed=True)
@@ -194,6 +196,7 @@ class _Wiring:
             self.blocks,
             self.base_of,
             self.quote_of,
+            self.rules,
             self.started_ms,
         )
 
@@ -203,8 +206,11 @@ class _Wiring:
 
     @cached_property
     def sender(self) -> Sender:
-        may_send = self._may_send
-        return Sender(self.venue, self.tracker, self.desk, self.journal, self.clock, self.counts, may_send)
+        may_send, refused = self._may_send, self._doubt_rules
+        return Sender(self.venue, self.tracker, self.desk, self.journal, self.clock, self.counts, may_send, refused)
+
+    def _doubt_rules(self) -> None:
+        self.runner.doubt_rules()
 
     def _may_send(self) -> bool:
         return self.switch.why_tripped() is None
@@ -257,7 +263,6 @@ class _Wiring:
 
     @cached_property
     def flattener(self) -> Flattener:
-        rules = {symbol: self.config.market.rules_for(symbol) for symbol in self.symbols}
         return Flattener(
             self.venue,
             self.desk,
@@ -268,8 +273,8 @@ class _Wiring:
             self.symbols,
             self.hashes,
             self.base_of,
-            {symbol: rule.step_size for symbol, rule in rules.items()},
-            {symbol: rule.min_qty for symbol, rule in rules.items()},
+            {symbol: rule.step_size for symbol, rule in self.rules.items()},
+            {symbol: rule.min_qty for symbol, rule in self.rules.items()},
         )
 
     @cached_property
@@ -335,6 +340,12 @@ class _Wiring:
         )
 
     @cached_property
+    def rules_watch(self) -> RulesWatch | None:
+        if self.way.rules is None or self.config.dry_run:
+            return None
+        return RulesWatch(self.way.rules, self.rules, self.blocks, self.journal)
+
+    @cached_property
     def runner(self) -> LiveRunner:
         return LiveRunner(
             config=self.config,
@@ -357,6 +368,7 @@ class _Wiring:
             kill=self.switch.sampled(clock=self.clock.monotonic_s),
             paced=None if self.market is None else self.market.decided,
             offset_ms=self.way.offset_ms,
+            rules=self.rules_watch,
         )
 
 

@@ -29,6 +29,7 @@ from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
 from keel.live.ear import REPORTS, Ear
+from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
 from keel.live.reconcile import Reconciler
 from keel.live.rows import Row
@@ -48,6 +49,9 @@ _RETRY_S: Final = 1.0
 _FLUSH_S: Final = 1.0
 _JOURNAL: Final = "journal"
 """Name of the journal in blocks, as the trader has it."""
+_RULES_S: Final = 3600.0
+_RULES_WRONG_S: Final = 10.0
+"""Time between two looks at the venue's rules: usually, and where they are not ours."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class LiveRunner:
     """Told each close whose decision is on the disk and sent: a rehearsal in lockstep waits for it."""
     offset_ms: Callable[[], Awaitable[float]] | None = None
     """Asks how far our clock is ahead of the venue's."""
+    rules: RulesWatch | None = None
+    _rules_doubted: asyncio.Event = field(default_factory=asyncio.Event)
     kill_look_s: float = 0.02
     beat_s: float = 0.1
     status_s: float = 0.5
@@ -121,6 +127,10 @@ class LiveRunner:
     def wake(self) -> None:
         """Have orders and trades compared soon."""
         self._look.set()
+
+    def doubt_rules(self) -> None:
+        """Have the venue's rules compared with ours soon."""
+        self._rules_doubted.set()
 
     async def _start(self) -> None:
         self._publish("reconciling")
@@ -185,6 +195,7 @@ class LiveRunner:
             self._watch_unknown(),
             self._watch_exits(),
             self._watch_clock(),
+            self._watch_rules(),
             self._keep_journal(),
         )
 
@@ -246,14 +257,28 @@ class LiveRunner:
             return f"it came {late_ms / _MS_PER_S:.1f} s late"
         return None
 
+    async def _watch_rules(self) -> None:
+        if self.rules is None:
+            return
+        right = True
+        while True:
+            await self._first_of(self._rules_doubted, _RULES_S if right else _RULES_WRONG_S)
+            try:
+                right = await self.rules.check()
+            except RetryableError as error:
+                _LOG.warning("the venue's rules cannot be read: %s", error)
+
+    async def _first_of(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, or so long at most; the event is taken."""
+        waiters = (asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.clock.sleep(seconds)))
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        for waiter in waiters:
+            waiter.cancel()
+        event.clear()
+
     async def _watch_orders(self) -> None:
         while True:
-            looked = asyncio.ensure_future(self._look.wait())
-            timer = asyncio.ensure_future(self.clock.sleep(self.config.live.poll_ms / _MS_PER_S))
-            await asyncio.wait({looked, timer}, return_when=asyncio.FIRST_COMPLETED)
-            for waiter in (looked, timer):
-                waiter.cancel()
-            self._look.clear()
+            await self._first_of(self._look, self.config.live.poll_ms / _MS_PER_S)
             await self._compare()
 
     async def _compare(self) -> None:

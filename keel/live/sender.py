@@ -20,7 +20,10 @@ _MS_PER_S: Final = 1000.0
 
 
 class Sender:
-    """Send orders and cancels. `may_send` is asked before every order: the kill switch, most of all."""
+    """Send orders and cancels. `may_send` is asked before every order: the kill switch, most of all.
+
+    `refused` is called where the venue refused one: its rules may have changed.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Sender:
         clock: Clock,
         counts: Counts,
         may_send: Callable[[], bool],
+        refused: Callable[[], None],
     ) -> None:
         self._venue = venue
         self._tracker = tracker
@@ -39,6 +43,7 @@ class Sender:
         self._clock = clock
         self._counts = counts
         self._may_send = may_send
+        self._refused = refused
 
     async def send(self, orders: Sequence[TrackedOrder]) -> None:
         """Send orders whose intents are on the disk, in their order, and wait for the answers."""
@@ -88,6 +93,8 @@ class Sender:
         elif result.outcome in (Outcome.REFUSED, Outcome.NOT_SENT):
             reason = Reason.VENUE_REFUSED if result.outcome is Outcome.REFUSED else Reason.NOT_SENT
             self._counts.orders_rejected += 1
+            if result.outcome is Outcome.REFUSED:
+                self._refused()
             for event in self._tracker.refuse(order, now_ms, now_ms, reason):
                 self._desk.hear(event)
             if order.ticket.reduce_only and not order.part:

@@ -169,7 +169,7 @@ class LocalDesk(LiveRoom):
         waiting = ring_part(self._tape, int(run["tape_head"]), int(run["tape_tail"]))
         fills = waiting[(waiting["known_row"] < 0) & (waiting["kind"] == EventKind.FILLED)]
         np.add.at(view.position_qty, fills["instrument"], fills["side"] * fills["qty"] - fills["fee_qty"])
-        return view.position_qty, view.cash + float((fills["cash"] * fills["rate"]).sum())
+        return view.position_qty, view.cash + float(fills["cash"].sum())
 
     @property
     def has_unheard(self) -> bool:

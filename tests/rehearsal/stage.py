@@ -47,7 +47,6 @@ data:
 market:
   instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
 execution: {{ time_in_force: gtc }}
-sockets: {{ queue_s: 20 }}
 accounts:
   practice: {{ keys: STAGE, balances: {{ USDT: 100000 }} }}
 """
