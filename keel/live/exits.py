@@ -236,10 +236,10 @@ class ExitKeeper:
 
     def _answer_amend(self, kept: KeptOrder) -> None:
         """Tell of a change once a part with the new terms stands, or where nothing has to."""
-        if kept.before is None or kept.over:
+        if kept.before is None:
             return
         part = self.tracker.find(kept.placed)
-        changed = part is None or self._has_terms(kept, part)
+        changed = self._has_terms(kept, part) if part is not None else not kept.over
         if changed and (part is None or part.phase is Phase.WORKING or part.filled):
             kept.before = None
             limit, trigger = float(kept.ticket.limit_price or 0), float(kept.ticket.trigger_price or 0)

@@ -95,6 +95,7 @@ class Trader:
 
         Raises HaltTradingError where the strategy has given no decision for too long.
         """
+        await self.exits.tend()  # what has ended is known before it is decided on
         await self._take(row, why_not)
         await self.exits.tend()
 

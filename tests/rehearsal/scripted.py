@@ -21,6 +21,9 @@ class Scripted(EventStrategy):
     def prepare(self, bars: object) -> None:
         self.step, self.told, self.order = 0, [], -1
 
+    def follow(self, bars: object) -> None:
+        """Keep what was counted."""
+
     def on_bar(self, context: Context) -> None:
         for report in context.reports:
             self.told.append((self.step, report.kind.name, report.reason.name, report.order))
