@@ -197,22 +197,18 @@ def _health_page(config: LiveRun) -> str | None:
 
 def _lock_holder(config: LiveRun) -> str | None:
     """Return who trades on the account, None where nobody does: the lock is taken for a moment and given back."""
-    from keel.domain.clock import WallClock
+    from keel.app.run_journal import lock_of
     from keel.domain.errors import GateRefusedError
-    from keel.journal.lock import RunLock, account_name
 
-    account = account_name(config.venue.kind, config.venue.environment, os.environ.get(KEY, "").strip())
     try:
-        name = f"{account}-dry" if config.dry_run else account
-        with RunLock(Path(config.run.state_dir), name, clock=WallClock()):
+        with lock_of(config, os.environ):
             return None
     except GateRefusedError as error:
         return str(error)
 
 
 def _journal_exposure(config: LiveRun) -> Exposure:
-    from keel.journal.names import JournalName
+    from keel.app.run_journal import journal_path
     from keel.preflight.journal_book import journal_exposure
 
-    name = JournalName(config.run.name, config.venue.kind, config.venue.environment, config.dry_run)
-    return journal_exposure(name.path(Path(config.run.state_dir)))
+    return journal_exposure(journal_path(config))

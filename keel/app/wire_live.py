@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
+from keel.app.live_ways import Way, way_of
 from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
 from keel.config.yaml_tree import Document
-from keel.data.feed import BarFeed
-from keel.data.sources.binance import BinanceFeed
-from keel.domain.clock import Clock, WallClock
+from keel.domain.clock import Clock
 from keel.domain.timeframe import timeframe_ms
+from keel.domain.venue_messages import VenueFill
+from keel.journal.entries import Level, Note
 from keel.journal.journal import Journal
+from keel.live.bar_watch import BarWatch
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
@@ -31,6 +35,7 @@ from keel.live.recovery import Resumable, newest_state, resume
 from keel.live.rows import BarGate
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
+from keel.live.session import changes_since, in_few_words, last_session
 from keel.live.standing import Grid, Standing
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
@@ -42,12 +47,16 @@ from keel.sim.local import LocalDesk
 from keel.sim.parameters import run_records, slot_records
 from keel.strategies.port import Strategy
 from keel.venues.base import Venue
-from keel.venues.binance import BinanceVenue
 from keel.venues.simulated import SimulatedVenue
-from keel.wire.binance_link import BinanceLink, BinanceSettings
+from keel.wire.binance_link import BinanceLink
 from keel.wire.practice_market import PracticeClock, PracticeMarket
 
-_MS_PER_S = 1000.0
+_LOG: Final = logging.getLogger(__name__)
+_MS_PER_S: Final = 1000.0
+
+
+def _nobody(_fill: VenueFill) -> None:
+    """Tell nobody of a trade."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +69,6 @@ class LiveParts:
     market: PracticeMarket | None
 
 
-@dataclass(frozen=True)
-class Way:
-    """Hold the ways to a market: `offset_ms` asks how far our clock is ahead of the venue's."""
-
-    venue: Venue
-    """Where orders go, unless it is a dry run."""
-    feed: BarFeed
-    offset_ms: Callable[[], Awaitable[float]] | None = None
-
-
 def wire_live(
     config: LiveRun,
     document: Document,
@@ -78,20 +77,15 @@ def wire_live(
     journal: Journal,
     clock: Clock,
     link: BinanceLink,
+    market: PracticeMarket | None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
-    """Build the run. Raises ConfigError for a strategy that does not fit, GateRefusedError for a journal."""
-    return wire_by(way_of(config, link), on_a_thread(), config, document, run_id, config_hash, journal, clock)
+    """Build the run; `market` is open. Raises ConfigError for a strategy that does not fit, GateRefusedError.
 
-
-def way_of(config: LiveRun, link: BinanceLink) -> Way:
-    """Return the way to Binance by a link."""
-    idle_s = config.live.stream_idle_ms / _MS_PER_S
-
-    async def offset_ms() -> float:
-        return -(await link.sync.refresh()).offset_ms
-
-    feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, idle_s)
-    return Way(BinanceVenue(link, idle_s), feed, offset_ms)
+    `on_fill` is told of each trade that enters the book.
+    """
+    way, aside = way_of(config, link), on_a_thread()
+    return wire_by(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
 
 
 def wire_by(
@@ -103,9 +97,11 @@ def wire_by(
     config_hash: str,
     journal: Journal,
     clock: Clock,
+    market: PracticeMarket | None = None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
     """Build the run on any way to a market; the strategy is asked `aside`. Raises as `wire_live` does."""
-    wiring = _Wiring(way, aside, config, document, run_id, config_hash, journal, clock)
+    wiring = _Wiring(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
     wiring.go_on()
     return LiveParts(wiring.runner, wiring.board, wiring.switch, wiring.market)
 
@@ -122,6 +118,8 @@ class _Wiring:
     config_hash: str
     journal: Journal
     clock: Clock
+    market: PracticeMarket | None
+    on_fill: Callable[[VenueFill], None]
 
     def __post_init__(self) -> None:
         self.symbols = self.config.data.symbols
@@ -136,7 +134,8 @@ class _Wiring:
         self.board = StatusBoard(self.clock, self.config.health.loop_bound_s)
 
     def go_on(self) -> None:
-        """Bring the parts to where the journal leaves them, if there is anything in it."""
+        """Bring the parts to where the journal leaves them, if there is anything in it; tell of a changed config."""
+        changes = changes_since(last_session(self.journal), self.config)
         state = newest_state(self.journal)
         if state is not None:
             self.reconciler.holdings = self.resumable.holdings = Holdings.of(state["holdings"])
@@ -145,6 +144,11 @@ class _Wiring:
                 for order in self.tracker.live():
                     self.simulated.adopt(order.ticket)
         self.desk.number_orders_from(self.journal.next_order_id)
+        if changes:
+            is_open = bool(self.desk.account_view().position_qty.any()) or any(True for _ in self.tracker.live())
+            text = f"the config has changed{' with something open' if is_open else ''}: {in_few_words(changes)}"
+            self.journal.append([Note(text, level=Level.WARN)])
+            _LOG.warning(text)
 
     @cached_property
     def strategy(self) -> Strategy:
@@ -173,15 +177,9 @@ class _Wiring:
         return self.simulated or self.way.venue
 
     @cached_property
-    def market(self) -> PracticeMarket | None:
-        if not isinstance(self.clock, PracticeClock) or self.config.venue.address is None:
-            return None
-        return PracticeMarket(self.config.venue.address, self.clock)
-
-    @cached_property
     def ear(self) -> Ear:
         wake = self._wake
-        return Ear(self.tracker, self.desk, self.journal, self.clock, self.blocks, self.counts, wake)
+        return Ear(self.tracker, self.desk, self.journal, self.clock, self.blocks, self.counts, wake, self.on_fill)
 
     def _wake(self) -> None:
         self.runner.wake()
@@ -299,6 +297,23 @@ class _Wiring:
         )
 
     @cached_property
+    def bars(self) -> BarWatch:
+        watch = BarWatch(
+            self.config.live,
+            self.symbols,
+            self.timeframe_ms,
+            self.way.feed,
+            self.gate,
+            self.clock,
+            self.journal,
+            self.blocks,
+            self.counts,
+        )
+        if isinstance(self.clock, PracticeClock):
+            watch.reached = self.clock.reach
+        return watch
+
+    @cached_property
     def status(self) -> StatusMaker:
         return StatusMaker(
             self.config,
@@ -329,44 +344,23 @@ class _Wiring:
             trader=self.trader,
             stopper=self.stopper,
             warm_up=self.warm_up,
-            gate=self.gate,
+            bars=self.bars,
             blocks=self.blocks,
             counts=self.counts,
             board=self.board,
             status=self.status,
             kill=self.switch.sampled(clock=self.clock.monotonic_s),
             paced=None if self.market is None else self.market.decided,
-            reached=self.clock.reach if isinstance(self.clock, PracticeClock) else lambda _: None,
             offset_ms=self.way.offset_ms,
         )
-
-
-def clock_of(config: LiveRun) -> Clock:
-    """Return the clock of a config: that of the practice market, which may run faster, or the machine's."""
-    return PracticeClock() if config.venue.environment == "practice" else WallClock()
-
-
-def link_of(config: LiveRun, clock: Clock, environ: Mapping[str, str]) -> BinanceLink:
-    """Return the way to the config's Binance; it connects at its first question."""
-    settings = BinanceSettings.of(
-        config.venue,
-        config.throttle,
-        config.latency,
-        config.clock_sync,
-        seed=config.run.seed,
-        state_dir=Path(config.run.state_dir),
-        key=environ.get("BINANCE_API_KEY") or None,
-        secret=environ.get("BINANCE_API_SECRET") or None,
-    )
-    return BinanceLink(settings, clock)
-
-
-def _grid(config: LiveRun, symbol: str) -> Grid:
-    rules = config.market.rules_for(symbol)
-    return Grid(rules.tick_size, rules.step_size, rules.min_qty, rules.min_notional)
 
 
 def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
     """Return each symbol's base asset and quote currency, by symbol."""
     pairs = {symbol: symbol.partition("/") for symbol in config.data.symbols}
     return {symbol: pair[0] for symbol, pair in pairs.items()}, {symbol: pair[2] for symbol, pair in pairs.items()}
+
+
+def _grid(config: LiveRun, symbol: str) -> Grid:
+    rules = config.market.rules_for(symbol)
+    return Grid(rules.tick_size, rules.step_size, rules.min_qty, rules.min_notional)

@@ -21,12 +21,14 @@ from keel.journal.entries import (
     ExternalSeen,
     FaultSeen,
     FillBooked,
+    HistorySeen,
     Note,
     OrderHeld,
     OrderIntent,
     OrderResolved,
     ReportHeard,
     SubmitAnswered,
+    TradingBegan,
 )
 
 
@@ -54,6 +56,16 @@ def _(entry: FaultSeen) -> str:
 @_words.register
 def _(entry: BarsSeen) -> str:
     return " ".join(f"{bar.symbol} {bar.close!r}" for bar in entry.bars) or "none"
+
+
+@_words.register
+def _(entry: HistorySeen) -> str:
+    return f"{max(map(len, entry.columns.values()), default=0)} bars from before"
+
+
+@_words.register
+def _(entry: TradingBegan) -> str:
+    return f"with {entry.rows} bars to look back on, the last closed at {entry.close_ts_ms}"
 
 
 @_words.register

@@ -15,7 +15,7 @@ import numpy as np
 
 from keel.domain.errors import GateRefusedError
 from keel.domain.layout import EVENT
-from keel.domain.orders import Reason
+from keel.domain.orders import Reason, TradingState
 from keel.domain.venue_messages import OrderTicket, Outcome, VenueStatus
 from keel.journal.codec import MalformedError, decode, encode
 from keel.journal.entries import (
@@ -23,6 +23,7 @@ from keel.journal.entries import (
     BookAdjusted,
     Entry,
     FillBooked,
+    LatchCleared,
     OrderIntent,
     OrderResolved,
     ReportHeard,
@@ -37,6 +38,8 @@ from keel.sim.local import LocalDesk
 
 LAYOUT: Final = "2"
 """Form of the snapshots."""
+OPERATOR: Final = "operator"
+"""Latch that a LatchCleared by hand names: all that the risk guard has set (rule 17)."""
 _PLAIN: Final = (
     "order_id",
     "instrument",
@@ -92,6 +95,17 @@ def newest_state(journal: Journal) -> dict[str, Any] | None:
     return None
 
 
+def narrowed(journal: Journal) -> TradingState:
+    """Return the risk guard's state in which the next start would begin. Raises GateRefusedError as that does."""
+    state = newest_state(journal)
+    if state is None:
+        return TradingState.ACTIVE
+    later = (recorded.entry for recorded in journal.since(int(state["seq"])))
+    if any(isinstance(entry, LatchCleared) and entry.latch == OPERATOR for entry in later):
+        return TradingState.ACTIVE
+    return TradingState(int(state["desk"]["run"]["trading_state"]))
+
+
 def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms: int) -> None:
     """Bring the parts to where a state and the entries after it leave them. Raises GateRefusedError."""
     try:
@@ -117,7 +131,9 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms
 
 
 def _replay(parts: Resumable, entry: Entry, ts_ms: int) -> None:
-    if isinstance(entry, BarsSeen):
+    if isinstance(entry, LatchCleared) and entry.latch == OPERATOR:
+        parts.desk.reset_latches()
+    elif isinstance(entry, BarsSeen):
         parts.close_ts_ms = max(parts.close_ts_ms, entry.close_ts_ms)
     elif isinstance(entry, BookAdjusted):
         return  # the next look at the account finds the same difference again

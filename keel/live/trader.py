@@ -114,6 +114,7 @@ class Trader:
         if wanted is None:
             self._write(entries)
             return
+        before = self.desk.trading_state
         sent = self._decide(row, wanted)
         entries += self._latches(before)
         await self._carry_out(row, wanted, sent, entries, decide_ms)

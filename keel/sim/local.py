@@ -150,6 +150,15 @@ class LocalDesk(LiveRoom):
             run[name] += moved
         run["equity"][LOCAL] += moved
 
+    def reset_latches(self) -> None:
+        """Lift what the risk guard has latched (rule 17): a drawdown is measured from today's equity from now on.
+
+        A daily loss that still stands latches again at the next close: it ends with the day.
+        """
+        run = self._run[0]
+        run["trading_state"] = TradingState.ACTIVE
+        run["peak_equity"] = run["equity"][LOCAL]
+
     def latch(self, state: TradingState) -> None:
         """Set the risk guard's state."""
         self._run[0]["trading_state"] = state

@@ -16,14 +16,16 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from keel.app.live_ways import clock_of, link_of, market_of
 from keel.app.practice import open_venue
-from keel.app.wire_live import LiveParts, clock_of, link_of, wire_live
+from keel.app.wire_live import LiveParts, wire_live
 from keel.config.load import load_config, load_practice
 from keel.config.modes import LiveRun
 from keel.domain.layout import LOCAL
 from keel.journal.entries import Entry
 from keel.journal.journal import Journal
 from keel.live.runner import Ending
+from keel.live.session import session_started
 from keel.practice.server import PracticeVenue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,6 +109,7 @@ class Stage:
     live: tuple[str, ...] = ()
     symbols: str = "[SYNBTC/USDT]"
     keys: dict[str, str] = field(default_factory=dict)
+    patience_s: float = 120.0
 
     def open_venue(self) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
@@ -128,15 +131,23 @@ class Stage:
         return self.folder / "state" / "stage.journal.sqlite"
 
     async def wire(self, venue: PracticeVenue, *, dry_run: bool = False) -> tuple[LiveParts, Journal]:
-        """Build a live run beside a venue that has started; the market's clock is open."""
+        """Build a live run beside a venue that has started, with the market's clock open."""
         config, document = self.live_config(venue.address, dry_run=dry_run)
         pair = venue.keys["practice"]
         environ = {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
         clock = clock_of(config)
         journal = Journal.open(self.journal_path, clock=clock, redact=str)
-        parts = wire_live(config, document, "stage", "hash", journal, clock, link_of(config, clock, environ))
-        assert parts.market is not None
-        await parts.market.open()
+        market = market_of(config, clock)
+        assert market is not None
+        try:
+            await market.open()
+            link = link_of(config, clock, environ)
+            parts = wire_live(config, document, "stage", "hash", journal, clock, link, market)
+        except BaseException:
+            await market.close()
+            journal.close()
+            raise
+        journal.append([session_started(config, "stage", "hash", "code")])
         return parts, journal
 
     async def play(
@@ -167,7 +178,7 @@ class Stage:
         stopper = asyncio.ensure_future(stop_after(parts, decisions))
         others = [] if while_running is None else [asyncio.ensure_future(while_running(venue, parts))]
         try:
-            ending = await asyncio.wait_for(parts.runner.run(), 120)
+            ending = await asyncio.wait_for(parts.runner.run(), self.patience_s)
             for other in others:
                 if other.done():
                     other.result()
