@@ -25,16 +25,19 @@ from keel.live.board import StatusBoard
 from keel.live.counts import Counts
 from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
-from keel.live.exits import ExitKeeper, Grid
+from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
+from keel.live.judging import Judge
 from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
+from keel.live.placing import Placer
 from keel.live.reconcile import Holdings, Reconciler
 from keel.live.recovery import Resumable, newest_state, resume
 from keel.live.rows import BarGate
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
 from keel.live.session import changes_since, in_few_words, last_session
+from keel.live.standing import Grid, Standing
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
@@ -217,19 +220,11 @@ class _Wiring:
 
     @cached_property
     def exits(self) -> ExitKeeper:
-        return ExitKeeper(
-            self.venue,
-            self.desk,
-            self.tracker,
-            self.sender,
-            self.journal,
-            self.clock,
-            self.blocks,
-            self.resumable,
-            self.hashes,
-            [_grid(self.config, symbol) for symbol in self.symbols],
-            self._may_send,
-        )
+        grids = [_grid(self.config, symbol) for symbol in self.symbols]
+        standing = Standing(self.desk, self.tracker, self.journal, self.clock, grids, self.venue.holds_pairs)
+        judge, blocks = Judge(standing), self.blocks
+        placer = Placer(standing, judge, self.sender, blocks, self.resumable, self.hashes, self._may_send)
+        return ExitKeeper(self.venue, placer)
 
     @cached_property
     def history(self) -> BarHistory:

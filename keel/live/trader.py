@@ -95,6 +95,7 @@ class Trader:
 
         Raises HaltTradingError where the strategy has given no decision for too long.
         """
+        await self.exits.tend()  # what has ended is known before it is decided on
         await self._take(row, why_not)
         await self.exits.tend()
 
@@ -254,7 +255,10 @@ class Trader:
         """Return the order at the venue that is to be cancelled; one that is kept is seen to by its keeper."""
         if self.exits.cancel(int(order["id"]), Reason(int(order["cancel_reason"]))):
             return None
-        return self._of_desk(order)
+        found = self._of_desk(order)
+        if found is not None:
+            found.cancel_asked_ms = self.clock.wall_ms()
+        return found
 
     def _of_desk(self, order: np.void) -> TrackedOrder | None:
         return next((one for one in self.tracker.live() if one.order_id == order["id"]), None)

@@ -21,6 +21,9 @@ class Scripted(EventStrategy):
     def prepare(self, bars: object) -> None:
         self.step, self.told, self.order = 0, [], -1
 
+    def follow(self, bars: object) -> None:
+        """Keep what was counted."""
+
     def on_bar(self, context: Context) -> None:
         for report in context.reports:
             self.told.append((self.step, report.kind.name, report.reason.name, report.order))
@@ -69,6 +72,22 @@ class Scripted(EventStrategy):
             context.buy(symbol, p.qty, stop_loss=context.close(symbol) * p.low)
         elif self.step == 5:
             context.set_target(symbol, 0.0)
+
+    def pair(self, context: Context, symbol: str, p: Params) -> None:
+        """Bid below and buy above, whichever comes first; the other is not wanted then."""
+        if self.step == 0:
+            price = context.close(symbol)
+            first = context.buy(symbol, p.qty, limit=price * p.low)
+            context.pair(first, context.buy(symbol, p.qty, stop=price * p.high))
+
+    def once(self, context: Context, symbol: str, p: Params) -> None:
+        """Buy once, with a stop-loss and a take-profit."""
+        if self.step == 0:
+            price = context.close(symbol)
+            context.buy(symbol, p.qty, stop_loss=price * p.low, take_profit=price * p.high)
+
+    def watch(self, context: Context, symbol: str, p: Params) -> None:
+        """Do nothing."""
 
     def heard(self, kind: EventKind) -> list[tuple[str, int | None]]:
         return [(reason, order) for _, what, reason, order in self.told if what == kind.name]
