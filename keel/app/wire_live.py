@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,7 @@ from keel.risk.kill_switch import KillSwitch
 from keel.sim.exchange import Exchange
 from keel.sim.local import LocalDesk
 from keel.sim.parameters import run_records, slot_records
+from keel.strategies.port import Strategy
 from keel.venues.base import Venue
 from keel.venues.binance import BinanceVenue
 from keel.venues.simulated import SimulatedVenue
@@ -117,113 +119,232 @@ def wire_by(
     on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
     """Build the run on any way to a market; the strategy is asked `aside`. Raises as `wire_live` does."""
-    instruments = instruments_of(config)
-    base_of, quote_of = _assets(config)
-    strategy = load_strategy(config.strategy.class_path, document)
-    strategy.check_market(config.data.venue, config.data.symbols, config.data.timeframe)
-    desk = LocalDesk(run_records(config), slot_records(config, instruments))
-    exchange = Exchange(run_records(config), slot_records(config, instruments)) if config.dry_run else None
-    tracker = OrderTracker(base_of, quote_of)
-    simulated = None
-    if exchange is not None:
-        simulated = SimulatedVenue(exchange, config.data.symbols, base_of, quote_of, clock)
-    venue, feed = simulated or way.venue, way.feed
-    blocks, counts = Blocks(), Counts()
-    started_ms = clock.now_ms()
-    ear = Ear(tracker, desk, journal, clock, blocks, counts, lambda: runner.wake(), on_fill)
-    reconciler = Reconciler(
-        config.live, venue, tracker, ear, desk, journal, clock, blocks, base_of, quote_of, started_ms
-    )
-    resumable = Resumable(desk, tracker, reconciler.holdings, exchange, 0, config_hash)
-    _go_on(resumable, reconciler, journal, clock, simulated, config)
-    desk.number_orders_from(journal.next_order_id)
-    switch = KillSwitch(Path(config.run.state_dir), fail_closed=True)
-    sampler = switch.sampled(clock=clock.monotonic_s)
-    sender = Sender(venue, tracker, desk, journal, clock, counts, lambda: switch.why_tripped() is None)
-    history = BarHistory(config.data.symbols, config.live.history_bars)
-    hashes = [instrument.id.stable_hash for instrument in instruments]
-    trader = Trader(
-        config=config,
-        clock=clock,
-        venue=venue,
-        desk=desk,
-        journal=journal,
-        tracker=tracker,
-        sender=sender,
-        decider=Decider(config, strategy, desk.account_view, desk.live_orders, desk.heard),
-        thinker=Thinker(clock, aside),
-        history=history,
-        blocks=blocks,
-        counts=counts,
-        hashes=hashes,
-        resumable=resumable,
-        rehearsal=simulated,
-    )
-    gate = BarGate(config.data.symbols, timeframe_ms(config.data.timeframe), config.live.max_price_jump)
-    board = StatusBoard(clock, config.health.loop_bound_s)
-    flattener = Flattener(
-        venue,
-        desk,
-        tracker,
-        reconciler,
-        journal,
-        clock,
-        config.data.symbols,
-        hashes,
-        base_of,
-        {symbol: config.market.rules_for(symbol).step_size for symbol in config.data.symbols},
-        {symbol: config.market.rules_for(symbol).min_qty for symbol in config.data.symbols},
-    )
+    wiring = _Wiring(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
+    wiring.go_on()
+    return LiveParts(wiring.runner, wiring.board, wiring.switch, wiring.market)
 
-    runner = LiveRunner(
-        config=config,
-        clock=clock,
-        venue=venue,
-        feed=feed,
-        journal=journal,
-        tracker=tracker,
-        ear=ear,
-        reconciler=reconciler,
-        sender=sender,
-        trader=trader,
-        stopper=Stopper(
-            config.live, clock, tracker, sender, reconciler, journal, flattener, settles=not config.dry_run
-        ),
-        warm_up=WarmUp(
-            feed,
-            clock,
-            config.data.symbols,
-            timeframe_ms(config.data.timeframe),
-            config.live.history_bars,
-            history,
-            desk,
-            gate,
-            resumable,
-            simulated,
-        ),
-        gate=gate,
-        blocks=blocks,
-        counts=counts,
-        board=board,
-        status=StatusMaker(
-            config,
-            run_id,
-            venue.name,
-            clock,
-            desk,
-            tracker,
-            blocks,
-            counts,
-            trader.lines,
-            started_ms,
-            config.account.initial_cash,
-        ),
-        kill=sampler,
-        paced=None if market is None else market.decided,
-        reached=clock.reach if isinstance(clock, PracticeClock) else lambda _: None,
-        offset_ms=way.offset_ms,
-    )
-    return LiveParts(runner, board, switch, market)
+
+@dataclass
+class _Wiring:
+    """Make each part of a run once, when another asks for it."""
+
+    way: Way
+    aside: Aside
+    config: LiveRun
+    document: Document
+    run_id: str
+    config_hash: str
+    journal: Journal
+    clock: Clock
+    market: PracticeMarket | None
+    on_fill: Callable[[VenueFill], None]
+
+    def __post_init__(self) -> None:
+        self.symbols = self.config.data.symbols
+        self.base_of, self.quote_of = _assets(self.config)
+        self.instruments = instruments_of(self.config)
+        self.hashes = [instrument.id.stable_hash for instrument in self.instruments]
+        self.timeframe_ms = timeframe_ms(self.config.data.timeframe)
+        self.started_ms = self.clock.now_ms()
+        self.blocks, self.counts = Blocks(), Counts()
+        self.tracker = OrderTracker(self.base_of, self.quote_of)
+        self.switch = KillSwitch(Path(self.config.run.state_dir), fail_closed=True)
+        self.board = StatusBoard(self.clock, self.config.health.loop_bound_s)
+
+    def go_on(self) -> None:
+        """Bring the parts to where the journal leaves them, if there is anything in it; tell of a changed config."""
+        changes = changes_since(last_session(self.journal), self.config)
+        state = newest_state(self.journal)
+        if state is not None:
+            self.reconciler.holdings = self.resumable.holdings = Holdings.of(state["holdings"])
+            resume(self.resumable, state, self.journal, self.clock.wall_ms())
+            if self.simulated is not None:
+                for order in self.tracker.live():
+                    self.simulated.adopt(order.ticket)
+        self.desk.number_orders_from(self.journal.next_order_id)
+        if changes:
+            is_open = bool(self.desk.account_view().position_qty.any()) or any(True for _ in self.tracker.live())
+            text = f"the config has changed{' with something open' if is_open else ''}: {in_few_words(changes)}"
+            self.journal.append([Note(text, level=Level.WARN)])
+            _LOG.warning(text)
+
+    @cached_property
+    def strategy(self) -> Strategy:
+        strategy = load_strategy(self.config.strategy.class_path, self.document)
+        strategy.check_market(self.config.data.venue, self.symbols, self.config.data.timeframe)
+        return strategy
+
+    @cached_property
+    def desk(self) -> LocalDesk:
+        return LocalDesk(run_records(self.config), slot_records(self.config, self.instruments))
+
+    @cached_property
+    def exchange(self) -> Exchange | None:
+        if not self.config.dry_run:
+            return None
+        return Exchange(run_records(self.config), slot_records(self.config, self.instruments))
+
+    @cached_property
+    def simulated(self) -> SimulatedVenue | None:
+        if self.exchange is None:
+            return None
+        return SimulatedVenue(self.exchange, self.symbols, self.base_of, self.quote_of, self.clock)
+
+    @cached_property
+    def venue(self) -> Venue:
+        return self.simulated or self.way.venue
+
+    @cached_property
+    def ear(self) -> Ear:
+        wake = self._wake
+        return Ear(self.tracker, self.desk, self.journal, self.clock, self.blocks, self.counts, wake, self.on_fill)
+
+    def _wake(self) -> None:
+        self.runner.wake()
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(
+            self.config.live,
+            self.venue,
+            self.tracker,
+            self.ear,
+            self.desk,
+            self.journal,
+            self.clock,
+            self.blocks,
+            self.base_of,
+            self.quote_of,
+            self.started_ms,
+        )
+
+    @cached_property
+    def resumable(self) -> Resumable:
+        return Resumable(self.desk, self.tracker, self.reconciler.holdings, self.exchange, 0, self.config_hash)
+
+    @cached_property
+    def sender(self) -> Sender:
+        may_send = self._may_send
+        return Sender(self.venue, self.tracker, self.desk, self.journal, self.clock, self.counts, may_send)
+
+    def _may_send(self) -> bool:
+        return self.switch.why_tripped() is None
+
+    @cached_property
+    def history(self) -> BarHistory:
+        return BarHistory(self.symbols, self.config.live.history_bars)
+
+    @cached_property
+    def gate(self) -> BarGate:
+        return BarGate(self.symbols, self.timeframe_ms, self.config.live.max_price_jump)
+
+    @cached_property
+    def trader(self) -> Trader:
+        desk = self.desk
+        return Trader(
+            config=self.config,
+            clock=self.clock,
+            venue=self.venue,
+            desk=desk,
+            journal=self.journal,
+            tracker=self.tracker,
+            sender=self.sender,
+            decider=Decider(self.config, self.strategy, desk.account_view, desk.live_orders, desk.heard),
+            thinker=Thinker(self.clock, self.aside),
+            history=self.history,
+            blocks=self.blocks,
+            counts=self.counts,
+            hashes=self.hashes,
+            resumable=self.resumable,
+            rehearsal=self.simulated,
+        )
+
+    @cached_property
+    def flattener(self) -> Flattener:
+        rules = {symbol: self.config.market.rules_for(symbol) for symbol in self.symbols}
+        return Flattener(
+            self.venue,
+            self.desk,
+            self.tracker,
+            self.reconciler,
+            self.journal,
+            self.clock,
+            self.symbols,
+            self.hashes,
+            self.base_of,
+            {symbol: rule.step_size for symbol, rule in rules.items()},
+            {symbol: rule.min_qty for symbol, rule in rules.items()},
+        )
+
+    @cached_property
+    def stopper(self) -> Stopper:
+        return Stopper(
+            self.config.live,
+            self.clock,
+            self.tracker,
+            self.sender,
+            self.reconciler,
+            self.journal,
+            self.flattener,
+            settles=not self.config.dry_run,
+        )
+
+    @cached_property
+    def warm_up(self) -> WarmUp:
+        return WarmUp(
+            self.way.feed,
+            self.clock,
+            self.symbols,
+            self.timeframe_ms,
+            self.config.live.history_bars,
+            self.history,
+            self.desk,
+            self.gate,
+            self.resumable,
+            self.simulated,
+        )
+
+    @cached_property
+    def status(self) -> StatusMaker:
+        return StatusMaker(
+            self.config,
+            self.run_id,
+            self.venue.name,
+            self.clock,
+            self.desk,
+            self.tracker,
+            self.blocks,
+            self.counts,
+            self.trader.lines,
+            self.started_ms,
+            self.config.account.initial_cash,
+        )
+
+    @cached_property
+    def runner(self) -> LiveRunner:
+        return LiveRunner(
+            config=self.config,
+            clock=self.clock,
+            venue=self.venue,
+            feed=self.way.feed,
+            journal=self.journal,
+            tracker=self.tracker,
+            ear=self.ear,
+            reconciler=self.reconciler,
+            sender=self.sender,
+            trader=self.trader,
+            stopper=self.stopper,
+            warm_up=self.warm_up,
+            gate=self.gate,
+            blocks=self.blocks,
+            counts=self.counts,
+            board=self.board,
+            status=self.status,
+            kill=self.switch.sampled(clock=self.clock.monotonic_s),
+            paced=None if self.market is None else self.market.decided,
+            reached=self.clock.reach if isinstance(self.clock, PracticeClock) else lambda _: None,
+            offset_ms=self.way.offset_ms,
+        )
 
 
 def market_of(config: LiveRun, clock: Clock) -> PracticeMarket | None:
@@ -257,27 +378,3 @@ def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
     """Return each symbol's base asset and quote currency, by symbol."""
     pairs = {symbol: symbol.partition("/") for symbol in config.data.symbols}
     return {symbol: pair[0] for symbol, pair in pairs.items()}, {symbol: pair[2] for symbol, pair in pairs.items()}
-
-
-def _go_on(
-    resumable: Resumable,
-    reconciler: Reconciler,
-    journal: Journal,
-    clock: Clock,
-    simulated: SimulatedVenue | None,
-    config: LiveRun,
-) -> None:
-    """Bring the parts to where the journal leaves them, if there is anything in it; tell of a config that changed."""
-    changes = changes_since(last_session(journal), config)
-    state = newest_state(journal)
-    if state is not None:
-        reconciler.holdings = resumable.holdings = Holdings.of(state["holdings"])
-        resume(resumable, state, journal, clock.wall_ms())
-        if simulated is not None:
-            for order in resumable.tracker.live():
-                simulated.adopt(order.ticket)
-    if changes:
-        is_open = bool(resumable.desk.account_view().position_qty.any()) or any(True for _ in resumable.tracker.live())
-        text = f"the config has changed{' with something open' if is_open else ''}: {in_few_words(changes)}"
-        journal.append([Note(text, level=Level.WARN)])
-        _LOG.warning(text)

@@ -162,8 +162,12 @@ class LiveRunner:
         await self.reconciler.reconcile()
         self.blocks.lift(REPORTS)
         self._publish("warming up")
-        await self.feed.open(self)
+        await self.feed.prepare()
         warm = await self.warm_up.run()
+        # Only now: a market in lockstep goes on with the first who listens. What closes meanwhile is asked for.
+        await self.feed.open(self)
+        if self.paced is not None:
+            await self.paced(self.gate.last_close_ts_ms)  # what closed while nobody was there is not waited for
         book = json.dumps(self.trader.resumable.capture(), separators=(",", ":"))
         self.journal.append([*warm.unseen, TradingBegan(warm.close_ts_ms, warm.rows, in_parts(book))])
         self._tell_of_latch()

@@ -109,6 +109,7 @@ class Stage:
     live: tuple[str, ...] = ()
     symbols: str = "[SYNBTC/USDT]"
     keys: dict[str, str] = field(default_factory=dict)
+    patience_s: float = 120.0
 
     def open_venue(self) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
@@ -177,7 +178,7 @@ class Stage:
         stopper = asyncio.ensure_future(stop_after(parts, decisions))
         others = [] if while_running is None else [asyncio.ensure_future(while_running(venue, parts))]
         try:
-            ending = await asyncio.wait_for(parts.runner.run(), 120)
+            ending = await asyncio.wait_for(parts.runner.run(), self.patience_s)
             for other in others:
                 if other.done():
                     other.result()

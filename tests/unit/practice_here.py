@@ -105,7 +105,7 @@ def running(venue: PracticeVenue) -> Iterator[str]:
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(venue.start(), loop).result(120)
+        asyncio.run_coroutine_threadsafe(venue.start(), loop).result(300)  # a cold cache compiles first
         yield venue.address
         asyncio.run_coroutine_threadsafe(venue.stop(), loop).result(10)
     finally:

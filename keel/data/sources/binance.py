@@ -41,10 +41,14 @@ class BinanceFeed:
         self._listener: FeedListener | None = None
         self._stream: Supervisor | None = None
 
-    async def open(self, listener: FeedListener) -> None:
-        """Connect and begin to hear bars. Raises RetryableError, or UsageError for a symbol that Binance lacks."""
+    async def prepare(self) -> None:
+        """Agree on the time and read the symbols. Raises RetryableError for no answer."""
         await self._link.open(_USER)
         await self._symbols.refresh()
+
+    async def open(self, listener: FeedListener) -> None:
+        """Connect and begin to hear bars. Raises RetryableError, or UsageError for a symbol that Binance lacks."""
+        await self.prepare()
         self._listener = listener
         names = [f"{self._symbols.rules(symbol).wire_symbol.lower()}@kline_{self._base}" for symbol in self._ours]
         self._stream = Supervisor(
