@@ -119,6 +119,10 @@ class OrderTracker:
         """Return an order of ours by its name, live or over."""
         return self._live.get(name) or self._over.get(name)
 
+    def place_of(self, symbol: str) -> int | None:
+        """Return a symbol's place among the instruments, None for one that is not among them."""
+        return list(self._base_of).index(symbol) if symbol in self._base_of else None
+
     def live(self) -> Iterator[TrackedOrder]:
         """Give the orders that are not over, oldest first."""
         yield from tuple(self._live.values())

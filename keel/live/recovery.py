@@ -123,7 +123,10 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms
             f"{journal.path} is of another run: {error}; give the run a name of its own (run.name)"
         ) from None
     for recorded in journal.since(int(state["seq"])):
-        _replay(parts, recorded.entry, recorded.ts_ms)
+        if isinstance(recorded.entry, OrderIntent):
+            _replay_intent(parts, recorded.entry, recorded.wall_ms)
+        else:
+            _replay(parts, recorded.entry, recorded.ts_ms)
     for order in parts.tracker.live():
         if order.phase is Phase.WAITING:
             order.phase = Phase.SENT  # it may have gone out since: the venue is asked
@@ -143,6 +146,13 @@ def _replay(parts: Resumable, entry: Entry, ts_ms: int) -> None:
         _replay_report(parts, entry, ts_ms)
     elif isinstance(entry, SubmitAnswered | OrderResolved):
         _replay_answer(parts, entry, ts_ms)
+
+
+def _replay_intent(parts: Resumable, entry: OrderIntent, wall_ms: int) -> None:
+    """Know an order that was sent beside the desk: one that flattens."""
+    place = parts.tracker.place_of(entry.ticket.symbol)
+    if place is not None and parts.tracker.find(entry.ticket.client_order_id) is None:
+        parts.tracker.remember(TrackedOrder(entry.ticket, entry.order_id, place, wall_ms))
 
 
 def _replay_fill(parts: Resumable, entry: FillBooked, ts_ms: int) -> None:

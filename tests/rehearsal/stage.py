@@ -24,6 +24,7 @@ from keel.config.modes import LiveRun
 from keel.domain.layout import LOCAL
 from keel.journal.entries import Entry
 from keel.journal.journal import Journal
+from keel.journal.names import JournalName
 from keel.live.runner import Ending
 from keel.live.session import session_started
 from keel.practice.server import PracticeVenue
@@ -127,7 +128,7 @@ class Stage:
 
     @property
     def journal_path(self) -> Path:
-        return self.folder / "state" / "stage.journal.sqlite"
+        return JournalName("stage", "binance", "practice", dry_run=False).path(self.folder / "state")
 
     async def wire(self, venue: PracticeVenue, *, dry_run: bool = False) -> tuple[LiveParts, Journal]:
         """Build a live run beside a venue that has started, with the market's clock open."""

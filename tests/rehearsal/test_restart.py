@@ -118,9 +118,8 @@ def test_a_copy_of_the_journal_is_put_aside_each_day_and_at_the_end(tmp_path: Pa
     stage = Stage(tmp_path, venue=("warm_up_bars=1435",))
     stage_outcome = asyncio.run(stage.play(20))
     assert stage_outcome.ending.exit_code == 0
-    (copy,) = stage.journal_path.parent.glob("stage.journal.*.copy.sqlite")
-    copy.rename(tmp_path / "stage.journal.sqlite")
-    with JournalReader.open(tmp_path / "stage.journal.sqlite") as reader:
+    (copy,) = stage.journal_path.parent.glob("stage-*.journal.*.copy.sqlite")
+    with JournalReader.open(copy) as reader:
         entries = [recorded.entry for recorded in reader.entries()]
     assert isinstance(entries[-1], SessionEnded)
     assert len([entry for entry in entries if isinstance(entry, Decision)]) >= 20
