@@ -49,6 +49,11 @@ class BarGate:
         self._doubted: dict[int, set[str]] = {}
 
     @property
+    def last_close_ts_ms(self) -> int:
+        """Return the close of the last row."""
+        return self._last_close_ts_ms
+
+    @property
     def next_close_ts_ms(self) -> int:
         """Return the close of the next row."""
         return self._last_close_ts_ms + self._timeframe_ms

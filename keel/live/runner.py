@@ -157,6 +157,10 @@ class LiveRunner:
         self._publish("warming up")
         await self.feed.open(self)
         rows = await self.warm_up.run()
+        if self.paced is not None:
+            await self.paced(
+                self.gate.last_close_ts_ms
+            )  # a market in lockstep may wait for what a crash left undecided
         self._publish("trading")
         self.journal.append([Note(f"trading, with {rows} bars to look back on")])
 
