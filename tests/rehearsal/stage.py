@@ -7,7 +7,7 @@ outcome = asyncio.run(stage.play(decisions=100))
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,9 @@ from keel.domain.layout import LOCAL
 from keel.journal.entries import Entry
 from keel.journal.journal import Journal
 from keel.live.runner import Ending
+from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
+from keel.runs.redaction import redact
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,13 +110,13 @@ class Stage:
     symbols: str = "[SYNBTC/USDT]"
     keys: dict[str, str] = field(default_factory=dict)
 
-    def open_venue(self) -> PracticeVenue:
+    def open_venue(self, keys: Mapping[str, KeyPair] | None = None) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
         text = VENUE.format(root=ROOT, folder=self.folder, symbols=self.symbols)
         path = self.folder / "practice.yaml"
         path.write_text(text)
         config, document = load_practice(path, list(self.venue))
-        return open_venue(config, document)
+        return open_venue(config, document, keys)
 
     def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
         path = self.folder / "live.yaml"
@@ -133,7 +135,7 @@ class Stage:
         pair = venue.keys["practice"]
         environ = {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
         clock = clock_of(config)
-        journal = Journal.open(self.journal_path, clock=clock, redact=str)
+        journal = Journal.open(self.journal_path, clock=clock, redact=redact)
         parts = wire_live(config, document, "stage", "hash", journal, clock, link_of(config, clock, environ))
         assert parts.market is not None
         await parts.market.open()
