@@ -37,6 +37,8 @@ _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
 BARS: Final = "bars"
 """Name of the stream of bars, in blocks and journal."""
+_CLOCK_LOOK_S: Final = 0.25
+"""Longest wait for a bar by our clock: the market's may go faster."""
 _UNKNOWN_LOOK_S: Final = 0.5
 _RETRY_S: Final = 1.0
 _RULES_S: Final = 3600.0
@@ -94,6 +96,8 @@ class LiveRunner:
     _ending: asyncio.Future[Ending] | None = None
     _first_seen_s: float | None = None
     _asked_for: int = 0
+    _due: tuple[int, float] = (0, 0.0)
+    """The close that is due, and since when by our own clock."""
     _stopping: bool = False
     _faults: list[str] = field(default_factory=list)
 
@@ -251,7 +255,7 @@ class LiveRunner:
             return gate.pop()
         wait_s = self._wait_s()
         if wait_s > 0:
-            await self._wait_for_news(wait_s)
+            await self._wait_for_news(min(wait_s, _CLOCK_LOOK_S))
             return None
         if self._asked_for != gate.next_close_ts_ms:
             self._asked_for = gate.next_close_ts_ms
@@ -272,7 +276,20 @@ class LiveRunner:
             return 0.0  # a later bar is here: this one was missed
         if newest is not None and self._first_seen_s is not None:
             return self._first_seen_s + wait_s - self.clock.monotonic_s()
-        return (self.gate.next_close_ts_ms - self.clock.now_ms()) / _MS_PER_S + wait_s
+        return wait_s - self._overdue_s()
+
+    def _overdue_s(self) -> float:
+        """Return how long the next close has been due, below 0 where it is still to come.
+
+        By the market's clock or ours, whichever says more: the market's may stand still.
+        """
+        close_ts_ms, now_s = self.gate.next_close_ts_ms, self.clock.monotonic_s()
+        overdue_s = (self.clock.now_ms() - close_ts_ms) / _MS_PER_S
+        if overdue_s < 0.0:
+            return overdue_s
+        if self._due[0] != close_ts_ms:
+            self._due = (close_ts_ms, now_s)
+        return max(overdue_s, now_s - self._due[1])
 
     async def _wait_for_news(self, seconds: float) -> None:
         self._news.clear()
