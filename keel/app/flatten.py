@@ -49,8 +49,8 @@ what is left.
 
     python scripts/flatten.py --config configs/config_live.yaml --all --yes --json
     """
+    from keel.app.live_ways import clock_of
     from keel.app.run_journal import KEY, live_run, lock_of, open_journal
-    from keel.app.wire_live import clock_of
     from keel.config.load import load_config
     from keel.domain.errors import HaltTradingError, RetryableError, UsageError
 
