@@ -104,7 +104,7 @@ async def _beside(
     run: LiveRun, journal: Journal, clock: Clock, work: Callable[[Clearer], Awaitable[tuple[Plan, Plan]]]
 ) -> tuple[Plan, Plan]:
     """Do a piece of work with the exchange open, and the practice market's clock where it has one."""
-    from keel.app.wire_live import link_of, market_of
+    from keel.app.live_ways import link_of, market_of
     from keel.app.wiring import instruments_of
     from keel.live.clearing import Clearer, Silent, Sold
     from keel.venues.binance import BinanceVenue

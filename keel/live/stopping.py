@@ -21,7 +21,6 @@ _LOG: Final = logging.getLogger(__name__)
 _AGAIN_S: Final = 0.25
 _PROTECTED_WITHIN_S: Final = 2.0
 """How long what protects positions may take to stand as it should."""
-_MS_PER_S: Final = 1000.0
 _ALARM_AFTER_S: Final = 2.0
 """How long cancels may go on before somebody is called; they go on."""
 
