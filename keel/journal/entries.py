@@ -26,7 +26,7 @@ from keel.domain.venue_messages import (
     VenueFill,
     VenueStatus,
 )
-from keel.journal.codec import Clean, MalformedError, decode, encode
+from keel.journal.codec import Clean, encode
 
 
 class Level(StrEnum):
@@ -401,22 +401,3 @@ class Note(Entry):
     text: str
     symbol: str = ""
     level: Level = Level.INFO
-
-
-KINDS: Final[Mapping[str, type[Entry]]] = {
-    name: kind
-    for name, kind in list(globals().items())
-    if isinstance(kind, type) and issubclass(kind, Entry) and kind not in (Entry, _OfOrder)
-}
-"""Every kind by its name."""
-
-
-def read_entry(kind: str, body: str) -> Entry:
-    """Return the entry of a kind and a body. Raises MalformedError for what this version does not know."""
-    if kind not in KINDS:
-        raise MalformedError(f"{kind} is no kind of entry this version knows")
-    try:
-        tree = json.loads(body)
-    except ValueError as error:
-        raise MalformedError(f"{kind}: {error}") from None
-    return decode(KINDS[kind], tree)
