@@ -144,8 +144,8 @@ class Decision(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderIntent(Entry):
-    """An order that is about to be sent. Nothing is sent whose intent is not on the disk."""
+class _OfTicket(Entry):
+    """An entry about an order of ours with all its terms."""
 
     ticket: OrderTicket
     order_id: int
@@ -158,17 +158,13 @@ class OrderIntent(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderHeld(Entry):
+class OrderIntent(_OfTicket):
+    """An order that is about to be sent. Nothing is sent whose intent is not on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHeld(_OfTicket):
     """An order that stays with us until there is something for it to do; what is sent for it has an OrderIntent."""
-
-    ticket: OrderTicket
-    order_id: int
-    why: str = ""
-
-    @property
-    def about(self) -> object:
-        """Return the part that names symbol and order."""
-        return self.ticket
 
 
 @dataclass(frozen=True, slots=True)
