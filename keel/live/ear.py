@@ -68,6 +68,8 @@ class Ear:
     def take_fill(self, fill: VenueFill) -> bool:
         """Take a trade, pushed or asked for; return whether it was new."""
         order = self._tracker.find(fill.client_order_id)
+        if order is not None and not self._tracker.is_new_trade(order, fill):
+            return False
         if self._journal.has_fill(fill.symbol, fill.trade_id):
             return False
         if order is None:
@@ -75,8 +77,6 @@ class Ear:
             self.external_fills.append(fill)
             self._wake()
             return True
-        if not self._tracker.is_new_trade(order, fill):
-            return False
         self._journal.append_lazily(FillBooked(fill))
         known_ms = self._clock.now_ms()
         self._hear([self._tracker.book(order, fill, known_ms)], order)

@@ -87,6 +87,10 @@ class OrderTracker:
         self._live: dict[str, TrackedOrder] = {}
         self._over: OrderedDict[str, TrackedOrder] = OrderedDict()
 
+    def place_of(self, symbol: str) -> int:
+        """Return a symbol's place among the instruments."""
+        return list(self._base_of).index(symbol)
+
     def add(self, order: TrackedOrder) -> None:
         """Keep an order that is about to be sent. Raises ValueError for a name that was used: none is used twice."""
         if self.find(order.name) is not None:

@@ -142,7 +142,7 @@ class Reconciler:
                 if fill.ts_ms < self._started_ms and self._tracker.find(fill.client_order_id) is None:
                     continue  # from before our time
                 if self._tracker.find(fill.client_order_id) is None and self._has_open_fates(symbol):
-                    continue  # it may be that of an order whose fate is open: asked for again
+                    break  # it may be that of an order whose fate is open: all from here on is asked for again
                 self._ear.take_fill(fill)
                 self.holdings.last_trade_ms[symbol] = max(self.holdings.last_trade_ms.get(symbol, 0), fill.ts_ms)
 

@@ -101,7 +101,10 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms
             f"{journal.path} is of another run: {error}; give the run a name of its own (run.name)"
         ) from None
     for recorded in journal.since(int(state["seq"])):
-        _replay(parts, recorded.entry, recorded.ts_ms)
+        if isinstance(recorded.entry, OrderIntent):
+            _replay_intent(parts, recorded.entry, recorded.wall_ms)
+        else:
+            _replay(parts, recorded.entry, recorded.ts_ms)
     for order in parts.tracker.live():
         parts.tracker.doubt(order, wall_ms)
 
@@ -117,6 +120,13 @@ def _replay(parts: Resumable, entry: Entry, ts_ms: int) -> None:
         _replay_report(parts, entry, ts_ms)
     elif isinstance(entry, SubmitAnswered | OrderResolved):
         _replay_answer(parts, entry, ts_ms)
+
+
+def _replay_intent(parts: Resumable, entry: OrderIntent, wall_ms: int) -> None:
+    """Know an order that was written down without the state it led to: one that flattened."""
+    ticket = entry.ticket
+    if parts.tracker.find(ticket.client_order_id) is None:
+        parts.tracker.add(TrackedOrder(ticket, entry.order_id, parts.tracker.place_of(ticket.symbol), wall_ms))
 
 
 def _replay_fill(parts: Resumable, entry: FillBooked, ts_ms: int) -> None:

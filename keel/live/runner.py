@@ -34,9 +34,9 @@ from keel.venues.base import Venue
 
 _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
+Watch = Callable[[], Coroutine[Any, Any, None]]
 BARS: Final = "bars"
 """Name of the stream of bars, in blocks and journal."""
-_UNKNOWN_LOOK_S: Final = 0.5
 _RETRY_S: Final = 1.0
 
 
@@ -83,6 +83,7 @@ class LiveRunner:
     kill_look_s: float = 0.02
     beat_s: float = 0.1
     status_s: float = 0.5
+    unknown_look_s: float = 0.5
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _look: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Future[Ending] | None = None
@@ -94,7 +95,7 @@ class LiveRunner:
     async def run(self) -> Ending:
         """Trade until something ends the run; then let no order be forgotten. Raises what a failed start raises."""
         self._ending = asyncio.get_running_loop().create_future()
-        watchers = [asyncio.ensure_future(watch) for watch in self._beats()]
+        watchers = [asyncio.ensure_future(self._guard(beat)) for beat in self._beats()]
         try:
             await self._start()
             watchers += [asyncio.ensure_future(self._guard(watch)) for watch in self._watches()]
@@ -160,16 +161,16 @@ class LiveRunner:
         self.journal.append([SessionEnded(ending.why, ending.exit_code)])
         return ending
 
-    def _beats(self) -> Sequence[Coroutine[Any, Any, None]]:
-        return (self._watch_kill_switch(), self._beat(), self._show())
+    def _beats(self) -> Sequence[Watch]:
+        return (self._watch_kill_switch, self._beat, self._show)
 
-    def _watches(self) -> Sequence[Coroutine[Any, Any, None]]:
-        return (self._watch_bars(), self._watch_orders(), self._watch_unknown(), self._watch_clock())
+    def _watches(self) -> Sequence[Watch]:
+        return (self._watch_bars, self._watch_orders, self._watch_unknown, self._watch_clock)
 
-    async def _guard(self, watch: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, watch: Watch) -> None:
         """End the run where a watcher fails: none of them may be missing without anybody noticing."""
         try:
-            await watch
+            await watch()
         except HaltTradingError as error:
             self.ask_to_stop(str(error), error.exit_code)
         except KeelError as error:
@@ -184,8 +185,8 @@ class LiveRunner:
         why = self.kill.why or "the kill switch"
         self.trader.desk.trip_kill_switch()
         self.blocks.put("kill switch", why)
-        self.journal.append([KillSwitchSeen(why)])
         self.ask_to_stop(f"kill switch: {why}", 3)
+        self.journal.append([KillSwitchSeen(why)])
 
     async def _beat(self) -> None:
         while True:
@@ -317,7 +318,7 @@ class LiveRunner:
 
     async def _watch_unknown(self) -> None:
         while True:
-            await self.clock.sleep(_UNKNOWN_LOOK_S)
+            await self.clock.sleep(self.unknown_look_s)
             if self.tracker.unknown():
                 await self.reconciler.resolve_unknown()
 
