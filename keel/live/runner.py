@@ -259,11 +259,19 @@ class LiveRunner:
         self._news.clear()
         if self.gate.is_complete():
             return
-        news = asyncio.ensure_future(self._news.wait())
-        timer = asyncio.ensure_future(self.clock.sleep(seconds))
-        await asyncio.wait({news, timer}, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in (news, timer):
-            waiter.cancel()
+        await self._either(self._news, seconds)
+
+    async def _either(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, or until the time is over."""
+        waiters: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(event.wait()),
+            asyncio.ensure_future(self.clock.sleep(seconds)),
+        ]
+        try:
+            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiters:
+                waiter.cancel()
 
     async def _ask_for_bars(self) -> None:
         """Ask for the bars from the next row on to the newest that is due: each gap once."""
@@ -296,11 +304,7 @@ class LiveRunner:
 
     async def _watch_orders(self) -> None:
         while True:
-            looked = asyncio.ensure_future(self._look.wait())
-            timer = asyncio.ensure_future(self.clock.sleep(self.config.live.poll_ms / _MS_PER_S))
-            await asyncio.wait({looked, timer}, return_when=asyncio.FIRST_COMPLETED)
-            for waiter in (looked, timer):
-                waiter.cancel()
+            await self._either(self._look, self.config.live.poll_ms / _MS_PER_S)
             self._look.clear()
             await self._compare()
 

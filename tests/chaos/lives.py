@@ -176,13 +176,13 @@ class Trial:
         await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
         timer.cancel()
         life.ended.set()
-        failed = task.exception() if task.done() and not task.cancelled() else None
         for other in asyncio.all_tasks() - {driver}:
             other.cancel()
             await asyncio.wait({other})
+        failed = None if task.cancelled() else task.exception()
         if not isinstance(failed, KeelError | CrashError | None):
             self.verdict.wrong.append(f"the run failed: {failed!r}")
-        stopped = task.done() and not task.cancelled() and failed is None
+        stopped = not task.cancelled() and failed is None
         if stopped and task.result().exit_code == 1:
             self.verdict.wrong.append(f"the run ended by a bug: {task.result().why}")
         self._let_go(journal, flush=stopped)

@@ -19,6 +19,6 @@ with tempfile.TemporaryDirectory(dir="/dev/shm") as d:
         if v.wrong:
             bad[v.wrong[0][:40]] += 1
             if sum(bad.values()) <= int(sys.argv[3]):
-                m = shrink(stand, s); print("SEED", seed, m, *play(stand, m).wrong[:6], sep="\n    ")
+                m = shrink(stand, s); print("SEED", seed, m, v.wrong[:3], *play(stand, m).wrong[:6], sep="\n    ")
     print(n, "schedules", lives, "lives", orders, "orders", fills, "fills", f"{time.process_time()-t0:.1f} s", bad)
     print(met)
