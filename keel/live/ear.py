@@ -45,6 +45,8 @@ class Ear:
         self._wake = wake
         self.external_fills: list[VenueFill] = []
         """Trades of the account that no order of ours made, not dealt with yet."""
+        self.n_taken = 0
+        """Trades taken since the process started."""
 
     def on_report(self, report: OrderReport) -> None:
         """Hear of an order."""
@@ -72,6 +74,7 @@ class Ear:
             return False
         if self._journal.has_fill(fill.symbol, fill.trade_id):
             return False
+        self.n_taken += 1
         if order is None:
             self._journal.append_lazily(FillBooked(fill))
             self.external_fills.append(fill)

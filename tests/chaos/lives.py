@@ -38,6 +38,7 @@ SYMBOLS = ("AAA/USDT", "BBB/USDT")
 _CALM_BARS = 2
 _RESTART_S = 3.0
 _MOST_LIVES = 40
+_RESTARTS = 2
 _CENT = 1e-6
 CONFIG = """
 extends: {root}/configs/base/crypto.yaml
@@ -247,6 +248,7 @@ class Trial:
     async def _compare(self) -> None:
         wrong, journal = self.verdict.wrong, self._wire(Life(self.faults))
         entries = [recorded.entry for recorded in journal.entries()]
+        wrong += await self._restarts_wrong(journal)
         wrong += self._orders_wrong(entries) + self._bars_wrong(entries)
         booked = Counter(entry.fill.trade_id for entry in entries if isinstance(entry, FillBooked))
         wrong += [f"trade {trade} is booked {n} times" for trade, n in booked.items() if n > 1]
@@ -255,8 +257,6 @@ class Trial:
         for entry in entries:
             if isinstance(entry, Alarm):
                 self.verdict.met[f"alarm {entry.text[:30]}"] += 1
-        self._let_go(journal, flush=False)
-        wrong += await self._restarts_wrong()
         self.verdict.orders, self.verdict.fills = len(self.book.orders), len(self.book.fills)
         self.verdict.met += self.faults.met
 
@@ -288,11 +288,11 @@ class Trial:
             wrong += [f"the bar that closed at {close} was missed" for close in sorted(missed)]
         return wrong
 
-    async def _restarts_wrong(self) -> list[str]:
-        """Start again twice: the state must be the same each time, and that of the venue."""
-        states, journal = [], None
-        for _ in range(2):
-            journal = self._wire(Life(self.faults))
+    async def _restarts_wrong(self, journal: FragileJournal) -> list[str]:
+        """Start twice without change: the state must be the same each time, and that of the venue."""
+        states: list[str] = []
+        while len(states) < _RESTARTS:
+            journal = self._wire(Life(self.faults)) if states else journal
             assert self.parts is not None
             runner = self.parts.runner
             before = journal.last_seq

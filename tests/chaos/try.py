@@ -15,7 +15,9 @@ with tempfile.TemporaryDirectory(dir="/dev/shm") as d:
             v = play(stand, s)
         except BaseException as e:
             print("SEED", seed, s); traceback.print_exc(); break
-        n += 1; lives += v.lives; orders += v.orders; fills += v.fills; met += v.met
+        n += 1
+        if n % 250 == 0: print(n, lives, orders, fills, dict(bad), f'{time.process_time()-t0:.0f}', flush=True)
+        lives += v.lives; orders += v.orders; fills += v.fills; met += v.met
         if v.wrong:
             bad[v.wrong[0][:40]] += 1
             if sum(bad.values()) <= int(sys.argv[3]):
