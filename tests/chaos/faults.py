@@ -14,7 +14,7 @@ KINDS = {
     "accept": ("hide",),
     "report": ("drop", "duplicate", "delay", "delay"),
     "bar": ("gap", "duplicate", "delay", "revise", "nan", "jump"),
-    "append": ("crash_before", "crash_after", "disk_full"),
+    "append": ("crash_before", "crash_after", "disk_full", "kill"),
     "time": ("stream_down", "stream_down", "feed_down", "outage", "crash", "stop", "kill"),
 }
 """What may go wrong, by what it happens to."""

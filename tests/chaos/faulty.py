@@ -46,6 +46,8 @@ class Life:
     """Hold one life of a process: what ends it, and whether it has ended."""
 
     faults: Faults
+    kill: Callable[[], None]
+    """Makes the kill switch's flag."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def breathe(self) -> None:
@@ -335,4 +337,6 @@ class FragileJournal(Journal):
         last = super().append(entries, state, layout)
         if kind == "crash_after":
             life.end()
+        if kind == "kill":
+            life.kill()
         return last

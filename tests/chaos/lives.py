@@ -13,15 +13,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keel.app.wire_live import LiveParts, Way, wire_by
 from keel.config.load import load_config
 from keel.config.modes import LiveRun
 from keel.domain.errors import KeelError
 from keel.domain.layout import LOCAL
-from keel.domain.orders import EventKind
-from keel.journal.entries import Alarm, BarsSeen, BookAdjusted, Decision, FillBooked, OrderIntent
+from keel.domain.venue_messages import Outcome
+from keel.journal.entries import (
+    Alarm,
+    BarsSeen,
+    BookAdjusted,
+    Decision,
+    FillBooked,
+    OrderIntent,
+    OrderResolved,
+    SubmitAnswered,
+)
 from keel.live.rows import bar_records
 from keel.risk.kill_switch import KillSwitch
 
@@ -39,6 +46,7 @@ _CALM_BARS = 2
 _RESTART_S = 3.0
 _MOST_LIVES = 40
 _RESTARTS = 2
+_FOUND_WITHIN_MS = 30_000
 _CENT = 1e-6
 CONFIG = """
 extends: {root}/configs/base/crypto.yaml
@@ -162,7 +170,7 @@ class Trial:
     async def _live(self, until_s: float) -> bool:
         """Live once; return whether the run ended by its own stop."""
         self.verdict.lives += 1
-        self.life = life = Life(self.faults)
+        self.life = life = Life(self.faults, self._kill)
         driver = asyncio.current_task()
         try:
             journal = self._wire(life)
@@ -214,6 +222,11 @@ class Trial:
         for order in self.book.open_orders():
             if order.ticket.client_order_id not in known:
                 self.verdict.wrong.append(f"open at the venue and not tracked: {order.ticket.client_order_id}")
+        for fill in self.book.fills:
+            if fill.ts_ms < self.book.now_ms - _FOUND_WITHIN_MS and not runner.journal.has_fill(
+                fill.symbol, fill.trade_id
+            ):
+                self.verdict.wrong.append(f"trade {fill.trade_id} was not found within {_FOUND_WITHIN_MS} ms")
         runner.ask_to_stop("the schedule is over")
 
     def _calm(self) -> None:
@@ -229,9 +242,7 @@ class Trial:
         if fault.kind == "outage":
             self.line.outage_until = self.loop.time() + fault.seconds
         elif fault.kind == "kill":
-            if not self.switch.is_tripped():
-                self.switch.flag.touch()
-                self.killed.append((self.loop.time(), float("inf")))
+            self._kill()
         elif life.ended.is_set() or self.parts is None or self.venue is None or self.feed is None:
             return
         elif fault.kind == "stream_down":
@@ -245,8 +256,13 @@ class Trial:
             self.down_s = fault.seconds
             self.parts.runner.ask_to_stop("asked to")
 
+    def _kill(self) -> None:
+        if not self.switch.is_tripped():
+            self.switch.flag.touch()
+            self.killed.append((self.loop.time(), float("inf")))
+
     async def _compare(self) -> None:
-        wrong, journal = self.verdict.wrong, self._wire(Life(self.faults))
+        wrong, journal = self.verdict.wrong, self._wire(Life(self.faults, self._kill))
         entries = [recorded.entry for recorded in journal.entries()]
         wrong += await self._restarts_wrong(journal)
         wrong += self._orders_wrong(entries) + self._bars_wrong(entries)
@@ -268,8 +284,9 @@ class Trial:
         wrong += [f"{name} was sent {n} times" for name, n in sent.items() if n > 1]
         wrong += [f"{name} was sent without an intent" for name in sent if name not in intents]
         wrong += [f"{order.ticket.client_order_id} is left open" for order in self.book.open_orders()]
+        wrong += [f"{name} was given up and lives" for name in _given_up(entries) if name in taken]
         for from_s, to_s in self.killed:
-            late = [name for at_s, name in self.line.sent if from_s < at_s < to_s and intents.get(name) != "flatten"]
+            late = [name for at_s, name in self.line.sent if from_s <= at_s < to_s and intents.get(name) != "flatten"]
             wrong += [f"{name} was sent after the kill switch" for name in late]
         return wrong
 
@@ -292,7 +309,7 @@ class Trial:
         """Start twice without change: the state must be the same each time, and that of the venue."""
         states: list[str] = []
         while len(states) < _RESTARTS:
-            journal = self._wire(Life(self.faults)) if states else journal
+            journal = self._wire(Life(self.faults, self._kill)) if states else journal
             assert self.parts is not None
             runner = self.parts.runner
             before = journal.last_seq
@@ -322,6 +339,14 @@ class Trial:
             if abs(qty - float(self.book.held[symbol])) > 1e-9:
                 wrong.append(f"we hold {qty} of {symbol}, the venue {self.book.held[symbol]}")
         return wrong
+
+
+def _given_up(entries: list[Any]) -> set[str]:
+    """Return the orders that we took for never sent or refused."""
+    gone = (Outcome.REFUSED, Outcome.NOT_SENT)
+    answered = {one.client_order_id for one in entries if isinstance(one, SubmitAnswered) and one.result.outcome in gone}
+    resolved = {one.client_order_id for one in entries if isinstance(one, OrderResolved) and one.what == "not_sent"}
+    return answered | resolved
 
 
 def _is_news(entry: Any) -> bool:
