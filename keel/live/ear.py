@@ -11,7 +11,7 @@ import numpy as np
 from keel.domain.clock import Clock
 from keel.domain.layout import EVENT
 from keel.domain.venue_messages import AccountState, OrderReport, OrderState, StreamState, VenueFill, VenueStatus
-from keel.journal.entries import ExternalSeen, FaultSeen, FillBooked, ReportHeard, StreamChanged
+from keel.journal.entries import ExternalSeen, FaultSeen, FillBooked, OrderResolved, ReportHeard, StreamChanged
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.live.counts import Counts
@@ -24,7 +24,10 @@ REPORTS: Final = "reports"
 
 
 class Ear:
-    """Be the listener of one venue. `wake` is called where something has to be looked at soon."""
+    """Be the listener of one venue.
+
+    `wake` is called where something has to be looked at soon, `on_fill` for each trade.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Ear:
         blocks: Blocks,
         counts: Counts,
         wake: Callable[[], None],
+        on_fill: Callable[[VenueFill], None],
     ) -> None:
         self._tracker = tracker
         self._desk = desk
@@ -43,6 +47,7 @@ class Ear:
         self._blocks = blocks
         self._counts = counts
         self._wake = wake
+        self._on_fill = on_fill
         self.external_fills: list[VenueFill] = []
         """Trades of the account that no order of ours made, not dealt with yet."""
         self.n_taken = 0
@@ -59,12 +64,14 @@ class Ear:
         if report.event is not None:
             self._hear_event(order, report)
             return
+        self._note_adopted(order, report.state)
         if report.fill is not None:
             self.take_fill(report.fill)
         self._hear(self._tracker.note(order, report, self._clock.now_ms()), order)
 
     def take_state(self, order: TrackedOrder, state: OrderState) -> None:
         """Take what a query told of an order of ours."""
+        self._note_adopted(order, state)
         self._hear(self._tracker.note(order, state_as_report(state), self._clock.now_ms()), order)
 
     def take_fill(self, fill: VenueFill) -> bool:
@@ -76,11 +83,11 @@ class Ear:
             return False
         self.n_taken += 1
         if order is None:
-            self._journal.append_lazily(FillBooked(fill))
+            self._book(fill)
             self.external_fills.append(fill)
             self._wake()
             return True
-        self._journal.append_lazily(FillBooked(fill))
+        self._book(fill)
         known_ms = self._clock.now_ms()
         self._hear([self._tracker.book(order, fill, known_ms)], order)
         self._hear(self._tracker.settle(order, fill.ts_ms, known_ms), order)
@@ -105,11 +112,17 @@ class Ear:
         self._journal.append_lazily(FaultSeen(REPORTS, reason))
         self._wake()
 
+    def _note_adopted(self, order: TrackedOrder, state: OrderState) -> None:
+        if order.phase is Phase.UNKNOWN:
+            what = state.status.value if state.status.is_final else "adopted"
+            why = f"the venue has it: {state.status.value}, {state.filled_qty} filled"
+            self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, what, why))
+
     def _hear_event(self, order: TrackedOrder, report: OrderReport) -> None:
         """Hear of an order at a venue that simulates: its own event says all."""
         state = report.state
         if report.fill is not None:
-            self._journal.append_lazily(FillBooked(report.fill))
+            self._book(report.fill)
             order.trades.add(report.fill.trade_id)
             order.filled += report.fill.qty
         order.venue_order_id, order.accepted = state.venue_order_id, True
@@ -120,6 +133,10 @@ class Ear:
         event = np.array([report.event], EVENT)
         event["order_id"] = order.order_id
         self._hear([event], order)
+
+    def _book(self, fill: VenueFill) -> None:
+        self._journal.append_lazily(FillBooked(fill))
+        self._on_fill(fill)
 
     def _hear(self, events: Iterable[Records], order: TrackedOrder) -> None:
         for event in events:

@@ -11,6 +11,7 @@ from keel.domain.clock import Clock
 from keel.domain.errors import KeelError, RetryableError
 from keel.journal.entries import Alarm, Note
 from keel.journal.journal import Journal
+from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
 from keel.live.orders import OrderTracker, Phase
 from keel.live.reconcile import Reconciler
@@ -18,7 +19,10 @@ from keel.live.sender import Sender
 
 _LOG: Final = logging.getLogger(__name__)
 _AGAIN_S: Final = 0.25
-_MS_PER_S: Final = 1000.0
+_PROTECTED_WITHIN_S: Final = 2.0
+"""How long what protects positions may take to stand as it should."""
+_ALARM_AFTER_S: Final = 2.0
+"""How long cancels may go on before somebody is called; they go on."""
 
 
 @dataclass
@@ -32,19 +36,22 @@ class Stopper:
     reconciler: Reconciler
     journal: Journal
     flattener: Flattener
+    exits: ExitKeeper
     settles: bool = True
     """Whether orders end at the venue without bars: not in a dry run, whose market stands still."""
 
     async def stop(self, why: str, *, killed: bool) -> None:
         """Cancel what is open until the venue shows none of it; then flatten, if the kill switch's policy says so."""
         self.journal.append_lazily(Note(f"stopping: {why}"))
+        self.exits.halt(everything=killed)
         await self._cancel_until_gone(protective=killed)
+        if not killed:
+            await self.exits.settle(_PROTECTED_WITHIN_S)
         if killed and self.section.kill_policy == "flatten" and self.settles:
             await self.flattener.flatten()
         self.journal.flush()
 
     async def _cancel_until_gone(self, *, protective: bool) -> None:
-        patience_ms = self.section.unknown_grace_ms
         started_s, alarmed = self.clock.monotonic_s(), False
         while open_orders := [order for order in self.tracker.live() if protective or not order.ticket.reduce_only]:
             await self.sender.cancel([order for order in open_orders if order.phase is not Phase.CLOSING], "stopping")
@@ -52,10 +59,10 @@ class Stopper:
                 return
             await self.clock.sleep(_AGAIN_S)
             await self._compare()
-            waited_ms = (self.clock.monotonic_s() - started_s) * _MS_PER_S
-            if waited_ms > patience_ms and not alarmed:
+            waited_s = self.clock.monotonic_s() - started_s
+            if waited_s > _ALARM_AFTER_S and not alarmed:
                 alarmed = True
-                text = f"{len(open_orders)} orders are still open after {waited_ms / _MS_PER_S:.0f} s of cancelling"
+                text = f"{len(open_orders)} orders are still open after {waited_s:.0f} s of cancelling"
                 self.journal.append([Alarm(text)])
                 _LOG.error(text)
 

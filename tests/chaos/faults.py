@@ -59,9 +59,7 @@ def draw(seed: int, most: int = 14) -> Schedule:
     bars = rng.randint(4, 7)
     groups, weights = zip(*_WEIGHTS.items(), strict=True)
     faults = tuple(_one(rng, group, bars) for group in rng.choices(groups, weights, k=rng.randint(1, most)))
-    return Schedule(
-        seed, bars, rng.choice((1, 1, 2)), rng.random() < 0.4, rng.choice(("cancel", "flatten")), faults
-    )
+    return Schedule(seed, bars, rng.choice((1, 1, 2)), rng.random() < 0.4, rng.choice(("cancel", "flatten")), faults)
 
 
 def _one(rng: Random, group: str, bars: int) -> Fault:

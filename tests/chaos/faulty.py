@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from keel.data.feed import FeedListener
@@ -76,6 +77,7 @@ class FaultyVenue:
 
     name = "faulty"
     holds_legs = False
+    holds_pairs = False
 
     def __init__(self, loop: VirtualLoop, book: AccountBook, line: Line, life: Life) -> None:
         self._loop = loop
@@ -257,6 +259,9 @@ class FaultyFeed:
         self._faults = life.faults
         self._listener: FeedListener | None = None
 
+    async def prepare(self) -> None:
+        self._life.breathe()
+
     async def open(self, listener: FeedListener) -> None:
         self._life.breathe()
         self._listener = listener
@@ -328,7 +333,7 @@ class FragileJournal(Journal):
         if life is None:
             return super().append(entries, state, layout)
         life.breathe()
-        fault = life.faults.next("append")
+        fault = life.faults.next("append") if entries or self.waiting else None
         kind = "" if fault is None else fault.kind
         if kind == "crash_before":
             life.end()
@@ -340,3 +345,7 @@ class FragileJournal(Journal):
         if kind == "kill":
             life.kill()
         return last
+
+    def save_copy(self) -> Path:
+        """Put no copy aside: it costs more than the rest of a life."""
+        return self.path

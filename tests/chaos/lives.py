@@ -13,7 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from keel.app.wire_live import LiveParts, Way, wire_by
+from keel.app.live_ways import Way
+from keel.app.wire_live import LiveParts, wire_by
 from keel.config.load import load_config
 from keel.config.modes import LiveRun
 from keel.domain.errors import KeelError
@@ -25,8 +26,10 @@ from keel.journal.entries import (
     BookAdjusted,
     Decision,
     FillBooked,
+    Note,
     OrderIntent,
     OrderResolved,
+    StreamChanged,
     SubmitAnswered,
 )
 from keel.live.rows import bar_records
@@ -205,7 +208,8 @@ class Trial:
         way = Way(self.venue, self.feed)
         self.parts = wire_by(way, at_once, self.config, self.document, "chaos", "hash", journal, clock)
         runner = self.parts.runner
-        runner.kill_look_s, runner.beat_s, runner.status_s, runner.unknown_look_s = 1.0, 30.0, 60.0, 2.0
+        runner.kill_look_s, runner.beat_s, runner.status_s = 1.0, 30.0, 60.0
+        runner.unknown_look_s, runner.exits_look_s, runner.flush_s = 2.0, 1.0, 2.0
         journal.life = life
         return journal
 
@@ -344,13 +348,15 @@ class Trial:
 def _given_up(entries: list[Any]) -> set[str]:
     """Return the orders that we took for never sent or refused."""
     gone = (Outcome.REFUSED, Outcome.NOT_SENT)
-    answered = {one.client_order_id for one in entries if isinstance(one, SubmitAnswered) and one.result.outcome in gone}
+    answered = {
+        one.client_order_id for one in entries if isinstance(one, SubmitAnswered) and one.result.outcome in gone
+    }
     resolved = {one.client_order_id for one in entries if isinstance(one, OrderResolved) and one.what == "not_sent"}
     return answered | resolved
 
 
 def _is_news(entry: Any) -> bool:
-    return entry.kind not in ("StreamChanged",)
+    return not isinstance(entry, StreamChanged | Note)
 
 
 def _hash(state: Mapping[str, Any]) -> str:

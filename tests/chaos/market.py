@@ -46,9 +46,7 @@ class Market:
 
     def closed(self, symbol: str, start_ms: int, end_ms: int, now_ms: int) -> list[LiveBar]:
         """Return the bars that open in [start, end) and have closed by now."""
-        return [
-            bar for bar in self.bars[symbol] if start_ms <= bar.open_ts_ms < end_ms and bar.close_ts_ms <= now_ms
-        ]
+        return [bar for bar in self.bars[symbol] if start_ms <= bar.open_ts_ms < end_ms and bar.close_ts_ms <= now_ms]
 
 
 def _walk(symbol: str, n: int, rng: Random) -> list[LiveBar]:

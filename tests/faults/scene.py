@@ -1,0 +1,165 @@
+"""A scene: the practice venue, faults, and a live run beside it that trades by a plan."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from binance import AsyncClient
+from rehearsal.stage import Outcome, Stage, ask
+
+from keel.app.wire_live import LiveParts
+from keel.config.faults import Fault
+from keel.journal.entries import Alarm, Entry, FillBooked, Note, OrderIntent, OrderResolved, SubmitAnswered
+from keel.practice.security import KeyPair
+from keel.practice.server import PracticeVenue
+
+PATIENCE_S = 25.0
+"""Longest wait for anything: generous, for the machine may be busy."""
+NO_END = 1_000_000
+"""Decisions of a run that something else ends."""
+POST, GET, DELETE = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v3/order"
+_VENUE = ("limits.weight_1m=1000000", "limits.orders_10s=10000")
+Beside = Callable[[PracticeVenue, LiveParts], Awaitable[None]]
+
+
+@dataclass
+class Scene:
+    """Set a scene in a folder. `plan` is what the strategy does, `venue` and `live` are overrides, KEY=VALUE."""
+
+    folder: Path
+    plan: Sequence[str] = ()
+    venue: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
+    strategy: str = "Planned"
+    params: dict[str, Any] | None = None
+    pace: float | str = "lockstep"
+    keys: KeyPair | None = None
+    """Keys of the account; the venue makes some up for None."""
+
+    @property
+    def stage(self) -> Stage:
+        params = {"plan": list(self.plan)} if self.params is None else self.params
+        chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
+        return Stage(self.folder, (*_VENUE, f"pace={self.pace}", *self.venue), (*chosen, *self.live))
+
+    def play(self, decisions: int, *faults: Fault, beside: Beside | None = None) -> Outcome:
+        """Play it to its end, which so many decisions bring, or what goes on `beside` it."""
+        return asyncio.run(self.playing(decisions, *faults, beside=beside))
+
+    async def playing(self, decisions: int, *faults: Fault, beside: Beside | None = None) -> Outcome:
+        """Play it in a loop that is there."""
+        async with self.venue_of(*faults) as venue:
+            return await self.beside(venue, decisions, beside)
+
+    @asynccontextmanager
+    async def venue_of(self, *faults: Fault) -> AsyncIterator[PracticeVenue]:
+        """Run the venue."""
+        venue = self.stage.open_venue({} if self.keys is None else {"practice": self.keys})
+        for fault in faults:
+            venue.add_fault(fault)
+        await venue.start()
+        try:
+            yield venue
+        finally:
+            await venue.stop()
+
+    async def beside(self, venue: PracticeVenue, decisions: int, beside: Beside | None = None) -> Outcome:
+        """Play a live run at a venue that runs; what fails beside it ends it."""
+        failed: list[BaseException] = []
+
+        async def watched(there: PracticeVenue, parts: LiveParts) -> None:
+            try:
+                await (beside or _nothing)(there, parts)
+            except Exception as error:  # noqa: BLE001 - told once the run has ended
+                failed.append(error)
+                parts.runner.ask_to_stop(f"the scenario failed: {error}")
+
+        outcome = await self.stage.run_beside(venue, decisions, while_running=watched)
+        if failed:
+            raise failed[0]
+        return outcome
+
+
+async def _nothing(_venue: PracticeVenue, _parts: LiveParts) -> None:
+    """Let it run."""
+
+
+async def counted(venue: PracticeVenue, what: str) -> int:
+    """Return how often the venue has seen something, such as `request GET /api/v3/time`."""
+    return int((await ask(venue, "log"))["counts"].get(what, 0))
+
+
+@asynccontextmanager
+async def stranger(venue: PracticeVenue) -> AsyncIterator[Any]:
+    """Give the SDK with the account's keys: somebody else who trades on it."""
+    socket = venue.address.replace("http", "ws", 1)
+    places = {"API_URL": f"{venue.address}/api", "WS_API_URL": f"{socket}/ws-api/v3"}
+    pair = venue.keys["practice"]
+    client = await type("Stranger", (AsyncClient,), places).create(pair.key, pair.secret)
+    try:
+        yield client
+    finally:
+        await client.close_connection()
+
+
+def stopping(ready: Callable[[LiveParts], Any], what: str) -> Beside:
+    """Return what stops a run in good order once something holds."""
+
+    async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
+        await until(lambda: ready(parts), what)
+        parts.runner.ask_to_stop(f"seen: {what}")
+
+    return watch
+
+
+async def until(holds: Callable[[], Any], what: str = "") -> None:
+    """Wait for a condition; a test that waits in vain fails."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + PATIENCE_S
+    while not holds():
+        assert loop.time() < ends, f"never came: {what}"
+        await asyncio.sleep(0.005)
+
+
+def requests(outcome: Outcome, what: str) -> list[dict[str, Any]]:
+    """Return the requests of a kind that the venue has seen, oldest first."""
+    return [entry for entry in outcome.log["entries"] if entry["kind"] == "request" and entry["what"] == what]
+
+
+def orders_of(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return the venue's orders."""
+    return list(outcome.accounts["practice"]["orders"])
+
+
+def intents(outcome: Outcome) -> list[OrderIntent]:
+    return outcome.of_kind(OrderIntent)
+
+
+def answers(outcome: Outcome) -> list[str]:
+    """Return what became of each request to place an order."""
+    return [entry.result.outcome.value for entry in outcome.of_kind(SubmitAnswered)]
+
+
+def resolved(outcome: Outcome) -> list[str]:
+    return [entry.what for entry in outcome.of_kind(OrderResolved)]
+
+
+def booked(outcome: Outcome) -> float:
+    """Return what all our fills come to, base units."""
+    fills = [entry.fill for entry in outcome.of_kind(FillBooked)]
+    return float(sum(fill.side * fill.qty for fill in fills))
+
+
+def texts(outcome: Outcome, kind: type[Entry] = Alarm) -> str:
+    """Return the texts of all alarms, or notes."""
+    assert kind in (Alarm, Note)
+    return "\n".join(entry.text for entry in outcome.of_kind(kind))
+
+
+__all__ = ["Outcome", "ask"]
