@@ -125,11 +125,11 @@ this store is running.
 
 
 def _run(where: VenueSection, wanted: Wanted, *, quiet: bool) -> list[Fetched]:
-    with ending_tidily(), alone_in(wanted.store), progress_bar(quiet=quiet) as bar:
-        try:
+    try:
+        with ending_tidily(), alone_in(wanted.store), progress_bar(quiet=quiet) as bar:
             return asyncio.run(_fetch_all(link_to(settings_of(where)), wanted, bar))
-        except KeyboardInterrupt:
-            raise UsageError("interrupted: the bars that have come are stored; run it again to go on") from None
+    except KeyboardInterrupt:
+        raise UsageError("interrupted: the bars that have come are stored; run it again to go on") from None
 
 
 def _listed() -> tuple[str, ...]:

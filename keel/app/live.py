@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
     from keel.app.wire_live import LiveParts
     from keel.config.load import LoadedConfig
     from keel.config.modes import LiveRun
+    from keel.domain.clock import Clock
+    from keel.domain.live_status import LiveStatus
+    from keel.domain.venue_messages import VenueFill
+    from keel.journal.journal import Journal
     from keel.live.runner import Ending, LiveRunner
+    from keel.wire.practice_market import PracticeMarket
 
 _LOG: Final = logging.getLogger(__name__)
-KEY: Final = "BINANCE_API_KEY"
 
 
 def live(
@@ -57,14 +62,11 @@ def live(
     Exit code 0: stopped as asked. 2: config, data or usage is wrong. 3: doctor, lock or the kill switch refused, or
     stopped the run. 4: stopped by a risk limit, the strategy or the exchange.
     """
+    from keel.app.run_journal import live_run
     from keel.config.load import load_config
-    from keel.config.modes import LiveRun
 
     loaded = load_config(config, set_ or [], expect_mode="live")
-    if not isinstance(loaded.config, LiveRun):  # never: the mode is expected
-        raise TypeError("no live config")
-    run = loaded.config.model_copy(update={"dry_run": loaded.config.dry_run or dry_run})
-    ending = _trade(loaded, run, plain=plain)
+    ending = _trade(loaded, live_run(loaded, dry_run=dry_run), plain=plain)
     if ending.exit_code:
         sys.stdout.flush()
         raise typer.Exit(ending.exit_code)
@@ -75,79 +77,108 @@ def _trade(loaded: LoadedConfig, config: LiveRun, *, plain: bool) -> Ending:
 
     from keel.app.console import compile_if_cold, progress_bar
     from keel.app.live_gate import gate_live
+    from keel.domain.errors import HaltTradingError, RetryableError
     from keel.runs.folder import new_run_id
     from keel.runs.hashing import config_hash
-    from keel.runs.logs import run_logs
+    from keel.runs.live_logs import live_logs
 
     console = Console(stderr=True)
     start = gate_live(loaded, config)
     with progress_bar(quiet=plain) as progress:
         compile_if_cold(progress, lambda line: console.print(line))
     run_id = new_run_id(config.run.name, config_hash(loaded.resolved), datetime.now(UTC))
-    with run_logs(Path(config.run.logs_dir), run_id):
-        return _under_lock(loaded, config, run_id, start, console, plain=plain)
+    shows_view = console.is_terminal and not plain
+    with live_logs(Path(config.run.logs_dir), run_id, lines_to=None if shows_view else sys.stderr) as logs:
+        session = Session(loaded, config, run_id, start, console, logs.write_fill, shows_view=shows_view)
+        try:
+            return session.trade()
+        except RetryableError as error:
+            raise HaltTradingError(f"the run could not begin: {error}") from None
 
 
-def _under_lock(
-    loaded: LoadedConfig, config: LiveRun, run_id: str, start: LiveStart, console: Console, *, plain: bool
-) -> Ending:
-    from keel.app.wire_live import clock_of, link_of, wire_live
-    from keel.domain.clock import WallClock
-    from keel.journal.entries import SessionStarted
-    from keel.journal.journal import Journal
-    from keel.journal.lock import RunLock, account_name
-    from keel.journal.names import JournalName
-    from keel.runs.hashing import config_hash
-    from keel.runs.provenance import code_revision
-    from keel.runs.redaction import redact
+@dataclass(frozen=True)
+class Session:
+    """Hold what one live session is made from, and let it trade."""
 
-    venue, state_dir = config.venue, Path(config.run.state_dir)
-    name = JournalName(config.run.name, venue.kind, venue.environment, config.dry_run)
-    account = account_name(venue.kind, venue.environment, os.environ.get(KEY, "").strip())
-    clock = clock_of(config)
-    hashed = config_hash(loaded.resolved)
-    with ExitStack() as stack:
-        stack.enter_context(RunLock(state_dir, f"{account}-dry" if config.dry_run else account, clock=WallClock()))
-        journal = stack.enter_context(Journal.open(name.path(state_dir), clock=clock, redact=redact))
-        parts = wire_live(config, loaded.document, run_id, hashed, journal, clock, link_of(config, clock, os.environ))
-        symbols = config.data.symbols
-        started = SessionStarted(
-            run_id, hashed, str(code_revision()), venue.kind, venue.environment, config.dry_run, symbols
+    loaded: LoadedConfig
+    config: LiveRun
+    run_id: str
+    start: LiveStart
+    console: Console
+    write_fill: Callable[[VenueFill], None]
+    shows_view: bool
+
+    def trade(self) -> Ending:
+        """Take the lock, open the journal, trade until the end. Raises as the parts do."""
+        from keel.app.live_ways import clock_of
+        from keel.app.run_journal import lock_of, open_journal
+
+        clock = clock_of(self.config)
+        with lock_of(self.config, os.environ), open_journal(self.config, clock) as journal:
+            ending, status = asyncio.run(self._with_market(journal, clock))
+        if status is not None:
+            from keel.report.live_summary import print_live_summary
+
+            print_live_summary(self.console, status, ending.why)
+        self.console.print("Shutdown complete")
+        _LOG.info("shutdown complete: %s", ending.why)
+        return ending
+
+    async def _with_market(self, journal: Journal, clock: Clock) -> tuple[Ending, LiveStatus | None]:
+        """Trade with the market's clock open: nothing is stamped, nor its age judged, before it is."""
+        from keel.app.live_ways import market_of
+
+        market = market_of(self.config, clock)
+        try:
+            if market is not None:
+                await market.open()
+            return await self._run(journal, clock, market)
+        finally:
+            if market is not None:
+                await market.close()
+
+    async def _run(
+        self, journal: Journal, clock: Clock, market: PracticeMarket | None
+    ) -> tuple[Ending, LiveStatus | None]:
+        from keel.app.live_ways import link_of
+        from keel.app.wire_live import wire_live
+        from keel.live.health.server import HealthServer
+        from keel.live.session import session_started
+        from keel.report.live_view import LiveView
+        from keel.runs.hashing import config_hash
+        from keel.runs.provenance import code_revision
+
+        config, hashed = self.config, config_hash(self.loaded.resolved)
+        link = link_of(config, clock, os.environ)
+        parts = wire_live(
+            config, self.loaded.document, self.run_id, hashed, journal, clock, link, market, self.write_fill
         )
-        journal.append([started])
-        if start.verdict == "reduce":
-            parts.runner.blocks.put("doctor", "the doctor warned: only what closes may go until the next start")
-        return _run(parts, config, run_id, console, plain=plain)
+        _LOG.info("live run %s begins", self.run_id)
+        with ExitStack() as stack:
+            if config.health.enabled:
+                stack.enter_context(HealthServer(config.health, parts.board, parts.switch))
+            if self.shows_view:
+                stack.enter_context(LiveView(self.console, parts.board.look))
+            stack.enter_context(_stopped_by_signals(parts.runner))
+            journal.append([session_started(config, self.run_id, hashed, str(code_revision()))])
+            if self.start.verdict == "reduce":
+                self._reduce(parts, journal)
+            try:
+                ending = await parts.runner.run()
+            finally:
+                if parts.runner.kill.why is not None:
+                    parts.switch.note_tripped()  # the next start asks why the flag went (rule 18)
+        return ending, parts.board.status
 
+    def _reduce(self, parts: LiveParts, journal: Journal) -> None:
+        from keel.journal.entries import Alarm
+        from keel.preflight.check import CheckStatus
 
-def _run(parts: LiveParts, config: LiveRun, run_id: str, console: Console, *, plain: bool) -> Ending:
-    from keel.live.health.server import HealthServer
-    from keel.report.live_summary import print_live_summary
-    from keel.report.live_view import LiveView
-
-    health = HealthServer(config.health, parts.board, parts.switch) if config.health.enabled else nullcontext()
-    with health:
-        shown = LiveView(console, parts.board.look) if console.is_terminal and not plain else nullcontext()
-        with shown:
-            ending = asyncio.run(_until_the_end(parts, run_id))
-    status = parts.board.status
-    if status is not None:
-        print_live_summary(console, status, ending.why)
-    console.print("Shutdown complete")
-    _LOG.info("shutdown complete: %s", ending.why)
-    return ending
-
-
-async def _until_the_end(parts: LiveParts, run_id: str) -> Ending:
-    _LOG.info("live run %s begins", run_id)
-    if parts.market is not None:
-        await parts.market.open()
-    try:
-        with _stopped_by_signals(parts.runner):
-            return await parts.runner.run()
-    finally:
-        if parts.market is not None:
-            await parts.market.close()
+        failed = ", ".join(one.name for one in self.start.results if one.status is CheckStatus.FAIL)
+        text = f"the doctor warned ({failed}): only what closes may go until the next start"
+        parts.runner.blocks.put("doctor", text)
+        journal.append([Alarm(text)])
+        _LOG.error(text)
 
 
 @contextmanager

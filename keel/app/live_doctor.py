@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from keel.app.exchange_options import KEY, SECRET
+
 if TYPE_CHECKING:
     from keel.config.modes import LiveRun
     from keel.config.yaml_tree import Document
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from keel.preflight.live_need import ConfiguredRules, LiveNeed, StoredClose
     from keel.wire.binance_link import BinanceLink
 
-KEY: Final = "BINANCE_API_KEY"
-SECRET: Final = "BINANCE_API_SECRET"  # noqa: S105 - a variable's name
 _COMPARED: Final = ("tick_size", "step_size", "min_qty", "min_notional")
 _RETRIES: Final = 1
 """Times a question of the doctor is asked again: it is run again sooner than it should wait."""
@@ -41,7 +41,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
         environment=config.venue.environment,
         dry_run=config.dry_run,
         accepts_real_money=config.i_accept_real_money,
-        keys={name: bool(os.environ.get(name, "").strip()) for name in (KEY, SECRET)},
+        keys={name: _is_key(os.environ.get(name, "")) for name in (KEY, SECRET)},
         symbols={symbol: _configured(config, symbol) for symbol in config.data.symbols},
         timeframe_ms=timeframe_ms(base_timeframe(config.data.timeframe)),
         taker_bps=first.taker_bps,
@@ -62,6 +62,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
         venue_answers=cache(lambda: ask_venue(config)),
         strategy=lambda: _strategy(config, document),
         lock_holder=lambda: _lock_holder(config),
+        health_page=lambda: _health_page(config),
         journal_exposure=cache(lambda: _journal_exposure(config)),
     )
 
@@ -71,7 +72,7 @@ def ask_venue(config: LiveRun) -> VenueFindings:
     from keel.domain.errors import KeelError
     from keel.preflight.findings import ask, unreached
 
-    with_keys = all(os.environ.get(name, "").strip() for name in (KEY, SECRET))
+    with_keys = all(_is_key(os.environ.get(name, "")) for name in (KEY, SECRET))
     stored = {symbol: close.open_ts_ms for symbol, close in _stored(config).items()}
 
     async def look() -> VenueFindings:
@@ -158,9 +159,13 @@ def _stored(config: LiveRun) -> dict[str, StoredClose]:
 
 def _strategy(config: LiveRun, document: Document) -> str:
     from keel.app.wire_strategy import load_strategy
+    from keel.domain.errors import ConfigError
 
     strategy = load_strategy(config.strategy.class_path, document)
     strategy.check_market(config.data.venue, config.data.symbols, config.data.timeframe)
+    if missing := strategy.extra_columns():
+        what = f"needs {', '.join(missing)} of each bar, which live bars do not have"
+        raise ConfigError(f"strategy: {config.strategy.class_path} {what}: take features without")
     card = getattr(strategy, "card", None)
     if card is None:
         return f"{config.strategy.class_path} loads"
@@ -170,24 +175,40 @@ def _strategy(config: LiveRun, document: Document) -> str:
     )
 
 
+def _is_key(text: str) -> bool:
+    return bool(text) and not any(sign.isspace() for sign in text)
+
+
+def _health_page(config: LiveRun) -> str | None:
+    """Return where the health page will be, None where there is none: its port is taken for a moment."""
+    from contextlib import closing
+
+    from keel.live.health.guard import read_token
+    from keel.live.health.sockets import listening_sockets
+
+    if not config.health.enabled:
+        return None
+    read_token(os.environ, config.health)
+    for listener in listening_sockets(config.health):
+        with closing(listener):
+            pass
+    return f"{config.health.host}:{config.health.port or 'any free port'}"
+
+
 def _lock_holder(config: LiveRun) -> str | None:
     """Return who trades on the account, None where nobody does: the lock is taken for a moment and given back."""
-    from keel.domain.clock import WallClock
+    from keel.app.run_journal import lock_of
     from keel.domain.errors import GateRefusedError
-    from keel.journal.lock import RunLock, account_name
 
-    account = account_name(config.venue.kind, config.venue.environment, os.environ.get(KEY, "").strip())
     try:
-        name = f"{account}-dry" if config.dry_run else account
-        with RunLock(Path(config.run.state_dir), name, clock=WallClock()):
+        with lock_of(config, os.environ):
             return None
     except GateRefusedError as error:
         return str(error)
 
 
 def _journal_exposure(config: LiveRun) -> Exposure:
-    from keel.journal.names import JournalName
+    from keel.app.run_journal import journal_path
     from keel.preflight.journal_book import journal_exposure
 
-    name = JournalName(config.run.name, config.venue.kind, config.venue.environment, config.dry_run)
-    return journal_exposure(name.path(Path(config.run.state_dir)))
+    return journal_exposure(journal_path(config))

@@ -101,7 +101,7 @@ def _show(venue: PracticeVenue, config: PracticeConfig, given: Mapping[str, KeyP
     """Tell where it is, and the keys that were made up; those of the environment are never shown."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     socket = venue.address.replace("http", "ws", 1)
     console.print(f"[bold]Practice venue[/bold] on {venue.address}, pace {config.pace}")
     console.print(f"  venue.address for Keel   {venue.address}")
@@ -114,6 +114,6 @@ def _show(venue: PracticeVenue, config: PracticeConfig, given: Mapping[str, KeyP
             console.print(f"  account {name}: keys as in {one.keys}_API_KEY and {one.keys}_API_SECRET")
             continue
         pair = venue.keys[name]
-        console.print(f"  account {name}: its keys were made up; in the other terminal:", soft_wrap=True)
-        console.print(f"    export {one.keys}_API_KEY={pair.key}", soft_wrap=True)
-        console.print(f"    export {one.keys}_API_SECRET={pair.secret}", soft_wrap=True)
+        console.print(f"  account {name}: its keys were made up; in the other terminal:")
+        console.print(f"    export {one.keys}_API_KEY={pair.key}")
+        console.print(f"    export {one.keys}_API_SECRET={pair.secret}")

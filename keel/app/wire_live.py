@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
+from keel.app.live_ways import Way, way_of
 from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
 from keel.config.yaml_tree import Document
-from keel.data.feed import BarFeed
-from keel.data.sources.binance import BinanceFeed
-from keel.domain.clock import Clock, WallClock
+from keel.domain.clock import Clock
 from keel.domain.timeframe import timeframe_ms
+from keel.domain.venue_messages import VenueFill
+from keel.journal.entries import Level, Note
 from keel.journal.journal import Journal
+from keel.live.bar_watch import BarWatch
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
 from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
+from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
-from keel.live.market_rules import RulesWatch, VenueRules
+from keel.live.judging import Judge
+from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
-from keel.live.reconcile import Reconciler
+from keel.live.placing import Placer
+from keel.live.reconcile import Holdings, Reconciler
 from keel.live.recovery import Resumable, newest_state, resume
 from keel.live.rows import BarGate
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
+from keel.live.session import changes_since, in_few_words, last_session
+from keel.live.standing import Grid, Standing
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
@@ -36,13 +46,18 @@ from keel.risk.kill_switch import KillSwitch
 from keel.sim.exchange import Exchange
 from keel.sim.local import LocalDesk
 from keel.sim.parameters import run_records, slot_records
+from keel.strategies.port import Strategy
 from keel.venues.base import Venue
-from keel.venues.binance import BinanceVenue
 from keel.venues.simulated import SimulatedVenue
-from keel.wire.binance_link import BinanceLink, BinanceSettings
+from keel.wire.binance_link import BinanceLink
 from keel.wire.practice_market import PracticeClock, PracticeMarket
 
-_MS_PER_S = 1000.0
+_LOG: Final = logging.getLogger(__name__)
+_MS_PER_S: Final = 1000.0
+
+
+def _nobody(_fill: VenueFill) -> None:
+    """Tell nobody of a trade."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +70,6 @@ class LiveParts:
     market: PracticeMarket | None
 
 
-@dataclass(frozen=True)
-class Way:
-    """Hold the ways to a market: `offset_ms` asks how far our clock is ahead of the venue's."""
-
-    venue: Venue
-    """Where orders go, unless it is a dry run."""
-    feed: BarFeed
-    offset_ms: Callable[[], Awaitable[float]] | None = None
-    rules: Callable[[], Awaitable[Mapping[str, VenueRules]]] | None = None
-    """Asks for the venue's rules of its symbols as they are now."""
-
-
 def wire_live(
     config: LiveRun,
     document: Document,
@@ -75,21 +78,15 @@ def wire_live(
     journal: Journal,
     clock: Clock,
     link: BinanceLink,
+    market: PracticeMarket | None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
-    """Build the run. Raises ConfigError for a strategy that does not fit, GateRefusedError for a journal."""
-    return wire_by(way_of(config, link), on_a_thread(), config, document, run_id, config_hash, journal, clock)
+    """Build the run; `market` is open. Raises ConfigError for a strategy that does not fit, GateRefusedError.
 
-
-def way_of(config: LiveRun, link: BinanceLink) -> Way:
-    """Return the way to Binance by a link."""
-    idle_s = config.live.stream_idle_ms / _MS_PER_S
-
-    async def offset_ms() -> float:
-        return -(await link.sync.refresh()).offset_ms
-
-    feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, idle_s)
-    venue = BinanceVenue(link, idle_s)
-    return Way(venue, feed, offset_ms, venue.rules)
+    `on_fill` is told of each trade that enters the book.
+    """
+    way, aside = way_of(config, link), on_a_thread()
+    return wire_by(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
 
 
 def wire_by(
@@ -101,142 +98,273 @@ def wire_by(
     config_hash: str,
     journal: Journal,
     clock: Clock,
+    market: PracticeMarket | None = None,
+    on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
     """Build the run on any way to a market; the strategy is asked `aside`. Raises as `wire_live` does."""
-    instruments = instruments_of(config)
-    base_of, quote_of = _assets(config)
-    strategy = load_strategy(config.strategy.class_path, document)
-    strategy.check_market(config.data.venue, config.data.symbols, config.data.timeframe)
-    desk = LocalDesk(run_records(config), slot_records(config, instruments))
-    exchange = Exchange(run_records(config), slot_records(config, instruments)) if config.dry_run else None
-    tracker = OrderTracker(base_of, quote_of)
-    simulated = None
-    if exchange is not None:
-        simulated = SimulatedVenue(exchange, config.data.symbols, base_of, quote_of, clock)
-    venue, feed = simulated or way.venue, way.feed
-    blocks, counts = Blocks(), Counts()
-    started_ms = clock.now_ms()
-    ear = Ear(tracker, desk, journal, clock, blocks, counts, lambda: runner.wake())
-    rules = {symbol: config.market.rules_for(symbol) for symbol in config.data.symbols}
-    reconciler = Reconciler(
-        config.live, venue, tracker, ear, desk, journal, clock, blocks, base_of, quote_of, rules, started_ms
-    )
-    resumable = Resumable(desk, tracker, reconciler.holdings, exchange, 0, config_hash)
-    _go_on(resumable, reconciler, journal, clock, simulated)
-    desk.number_orders_from(journal.next_order_id)
-    switch = KillSwitch(Path(config.run.state_dir), fail_closed=True)
-    sampler = switch.sampled(clock=clock.monotonic_s)
-    sender = Sender(
-        venue, tracker, desk, journal, clock, counts, lambda: switch.why_tripped() is None, lambda: runner.doubt_rules()
-    )
-    history = BarHistory(config.data.symbols, config.live.history_bars)
-    hashes = [instrument.id.stable_hash for instrument in instruments]
-    trader = Trader(
-        config=config,
-        clock=clock,
-        venue=venue,
-        desk=desk,
-        journal=journal,
-        tracker=tracker,
-        sender=sender,
-        decider=Decider(config, strategy, desk.account_view, desk.live_orders, desk.heard),
-        thinker=Thinker(clock, aside),
-        history=history,
-        blocks=blocks,
-        counts=counts,
-        hashes=hashes,
-        resumable=resumable,
-        rehearsal=simulated,
-    )
-    gate = BarGate(config.data.symbols, timeframe_ms(config.data.timeframe), config.live.max_price_jump)
-    board = StatusBoard(clock, config.health.loop_bound_s)
-    flattener = Flattener(
-        venue,
-        desk,
-        tracker,
-        reconciler,
-        journal,
-        clock,
-        config.data.symbols,
-        hashes,
-        base_of,
-        {symbol: each.step_size for symbol, each in rules.items()},
-        {symbol: each.min_qty for symbol, each in rules.items()},
-    )
-    market = None
-    if isinstance(clock, PracticeClock) and config.venue.address is not None:
-        market = PracticeMarket(config.venue.address, clock)
-
-    runner = LiveRunner(
-        config=config,
-        clock=clock,
-        venue=venue,
-        feed=feed,
-        journal=journal,
-        tracker=tracker,
-        ear=ear,
-        reconciler=reconciler,
-        sender=sender,
-        trader=trader,
-        stopper=Stopper(
-            config.live, clock, tracker, sender, reconciler, journal, flattener, settles=not config.dry_run
-        ),
-        warm_up=WarmUp(
-            feed,
-            clock,
-            config.data.symbols,
-            timeframe_ms(config.data.timeframe),
-            config.live.history_bars,
-            history,
-            desk,
-            gate,
-            resumable,
-            simulated,
-        ),
-        gate=gate,
-        blocks=blocks,
-        counts=counts,
-        board=board,
-        status=StatusMaker(
-            config,
-            run_id,
-            venue.name,
-            clock,
-            desk,
-            tracker,
-            blocks,
-            counts,
-            trader.lines,
-            started_ms,
-            config.account.initial_cash,
-        ),
-        kill=sampler,
-        paced=None if market is None else market.decided,
-        reached=clock.reach if isinstance(clock, PracticeClock) else lambda _: None,
-        offset_ms=way.offset_ms,
-        rules=None if way.rules is None or config.dry_run else RulesWatch(way.rules, rules, blocks, journal),
-    )
-    return LiveParts(runner, board, switch, market)
+    wiring = _Wiring(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
+    wiring.go_on()
+    return LiveParts(wiring.runner, wiring.board, wiring.switch, wiring.market)
 
 
-def clock_of(config: LiveRun) -> Clock:
-    """Return the clock of a config: that of the practice market, which may run faster, or the machine's."""
-    return PracticeClock() if config.venue.environment == "practice" else WallClock()
+@dataclass
+class _Wiring:
+    """Make each part of a run once, when another asks for it."""
 
+    way: Way
+    aside: Aside
+    config: LiveRun
+    document: Document
+    run_id: str
+    config_hash: str
+    journal: Journal
+    clock: Clock
+    market: PracticeMarket | None
+    on_fill: Callable[[VenueFill], None]
 
-def link_of(config: LiveRun, clock: Clock, environ: Mapping[str, str]) -> BinanceLink:
-    """Return the way to the config's Binance; it connects at its first question."""
-    settings = BinanceSettings.of(
-        config.venue,
-        config.throttle,
-        config.latency,
-        config.clock_sync,
-        seed=config.run.seed,
-        state_dir=Path(config.run.state_dir),
-        key=environ.get("BINANCE_API_KEY") or None,
-        secret=environ.get("BINANCE_API_SECRET") or None,
-    )
-    return BinanceLink(settings, clock)
+    def __post_init__(self) -> None:
+        self.symbols = self.config.data.symbols
+        self.base_of, self.quote_of = _assets(self.config)
+        self.instruments = instruments_of(self.config)
+        self.hashes = [instrument.id.stable_hash for instrument in self.instruments]
+        self.timeframe_ms = timeframe_ms(self.config.data.timeframe)
+        self.started_ms = self.clock.now_ms()
+        self.rules = {symbol: self.config.market.rules_for(symbol) for symbol in self.symbols}
+        self.blocks, self.counts = Blocks(), Counts()
+        self.tracker = OrderTracker(self.base_of, self.quote_of)
+        self.switch = KillSwitch(Path(self.config.run.state_dir), fail_closed=True)
+        self.board = StatusBoard(self.clock, self.config.health.loop_bound_s)
+
+    def go_on(self) -> None:
+        """Bring the parts to where the journal leaves them, if there is anything in it; tell of a changed config."""
+        changes = changes_since(last_session(self.journal), self.config)
+        state = newest_state(self.journal)
+        if state is not None:
+            self.reconciler.holdings = self.resumable.holdings = Holdings.of(state["holdings"])
+            resume(self.resumable, state, self.journal, self.clock.wall_ms())
+            if self.simulated is not None:
+                for order in self.tracker.live():
+                    self.simulated.adopt(order.ticket)
+        self.desk.number_orders_from(self.journal.next_order_id)
+        if changes:
+            is_open = bool(self.desk.account_view().position_qty.any()) or any(True for _ in self.tracker.live())
+            text = f"the config has changed{' with something open' if is_open else ''}: {in_few_words(changes)}"
+            self.journal.append([Note(text, level=Level.WARN)])
+            _LOG.warning(text)
+
+    @cached_property
+    def strategy(self) -> Strategy:
+        strategy = load_strategy(self.config.strategy.class_path, self.document)
+        strategy.check_market(self.config.data.venue, self.symbols, self.config.data.timeframe)
+        return strategy
+
+    @cached_property
+    def desk(self) -> LocalDesk:
+        return LocalDesk(run_records(self.config), slot_records(self.config, self.instruments))
+
+    @cached_property
+    def exchange(self) -> Exchange | None:
+        if not self.config.dry_run:
+            return None
+        return Exchange(run_records(self.config), slot_records(self.config, self.instruments))
+
+    @cached_property
+    def simulated(self) -> SimulatedVenue | None:
+        if self.exchange is None:
+            return None
+        return SimulatedVenue(self.exchange, self.symbols, self.base_of, self.quote_of, self.clock)
+
+    @cached_property
+    def venue(self) -> Venue:
+        return self.simulated or self.way.venue
+
+    @cached_property
+    def ear(self) -> Ear:
+        wake = self._wake
+        return Ear(self.tracker, self.desk, self.journal, self.clock, self.blocks, self.counts, wake, self.on_fill)
+
+    def _wake(self) -> None:
+        self.runner.wake()
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(
+            self.config.live,
+            self.venue,
+            self.tracker,
+            self.ear,
+            self.desk,
+            self.journal,
+            self.clock,
+            self.blocks,
+            self.base_of,
+            self.quote_of,
+            self.rules,
+            self.started_ms,
+        )
+
+    @cached_property
+    def resumable(self) -> Resumable:
+        return Resumable(self.desk, self.tracker, self.reconciler.holdings, self.exchange, 0, self.config_hash)
+
+    @cached_property
+    def sender(self) -> Sender:
+        may_send, refused = self._may_send, self._doubt_rules
+        return Sender(self.venue, self.tracker, self.desk, self.journal, self.clock, self.counts, may_send, refused)
+
+    def _doubt_rules(self) -> None:
+        self.runner.doubt_rules()
+
+    def _may_send(self) -> bool:
+        return self.switch.why_tripped() is None
+
+    @cached_property
+    def exits(self) -> ExitKeeper:
+        grids = [_grid(self.config, symbol) for symbol in self.symbols]
+        standing = Standing(self.desk, self.tracker, self.journal, self.clock, grids, self.venue.holds_pairs)
+        judge, blocks = Judge(standing), self.blocks
+        placer = Placer(standing, judge, self.sender, blocks, self.resumable, self.hashes, self._may_send)
+        return ExitKeeper(self.venue, placer)
+
+    @cached_property
+    def history(self) -> BarHistory:
+        return BarHistory(self.symbols, self.config.live.history_bars)
+
+    @cached_property
+    def gate(self) -> BarGate:
+        return BarGate(self.symbols, self.timeframe_ms, self.config.live.max_price_jump)
+
+    @cached_property
+    def trader(self) -> Trader:
+        desk = self.desk
+        return Trader(
+            config=self.config,
+            clock=self.clock,
+            venue=self.venue,
+            desk=desk,
+            journal=self.journal,
+            tracker=self.tracker,
+            sender=self.sender,
+            decider=Decider(self.config, self.strategy, desk.account_view, desk.live_orders, desk.heard),
+            thinker=Thinker(self.clock, self.aside),
+            history=self.history,
+            blocks=self.blocks,
+            counts=self.counts,
+            hashes=self.hashes,
+            resumable=self.resumable,
+            exits=self.exits,
+            rehearsal=self.simulated,
+        )
+
+    @cached_property
+    def flattener(self) -> Flattener:
+        return Flattener(
+            self.venue,
+            self.desk,
+            self.tracker,
+            self.reconciler,
+            self.journal,
+            self.clock,
+            self.symbols,
+            self.hashes,
+            self.base_of,
+            {symbol: rule.step_size for symbol, rule in self.rules.items()},
+            {symbol: rule.min_qty for symbol, rule in self.rules.items()},
+        )
+
+    @cached_property
+    def stopper(self) -> Stopper:
+        return Stopper(
+            self.config.live,
+            self.clock,
+            self.tracker,
+            self.sender,
+            self.reconciler,
+            self.journal,
+            self.flattener,
+            self.exits,
+            settles=not self.config.dry_run,
+        )
+
+    @cached_property
+    def warm_up(self) -> WarmUp:
+        return WarmUp(
+            self.way.feed,
+            self.clock,
+            self.symbols,
+            self.timeframe_ms,
+            self.config.live.history_bars,
+            self.history,
+            self.desk,
+            self.gate,
+            self.resumable,
+            self.simulated,
+        )
+
+    @cached_property
+    def bars(self) -> BarWatch:
+        watch = BarWatch(
+            self.config.live,
+            self.symbols,
+            self.timeframe_ms,
+            self.way.feed,
+            self.gate,
+            self.clock,
+            self.journal,
+            self.blocks,
+            self.counts,
+        )
+        if isinstance(self.clock, PracticeClock):
+            watch.reached = self.clock.reach
+        return watch
+
+    @cached_property
+    def status(self) -> StatusMaker:
+        return StatusMaker(
+            self.config,
+            self.run_id,
+            self.venue.name,
+            self.clock,
+            self.desk,
+            self.tracker,
+            self.blocks,
+            self.counts,
+            self.trader.lines,
+            self.started_ms,
+            self.config.account.initial_cash,
+        )
+
+    @cached_property
+    def rules_watch(self) -> RulesWatch | None:
+        if self.way.rules is None or self.config.dry_run:
+            return None
+        return RulesWatch(self.way.rules, self.rules, self.blocks, self.journal)
+
+    @cached_property
+    def runner(self) -> LiveRunner:
+        return LiveRunner(
+            config=self.config,
+            clock=self.clock,
+            venue=self.venue,
+            feed=self.way.feed,
+            journal=self.journal,
+            tracker=self.tracker,
+            ear=self.ear,
+            reconciler=self.reconciler,
+            sender=self.sender,
+            trader=self.trader,
+            stopper=self.stopper,
+            warm_up=self.warm_up,
+            bars=self.bars,
+            blocks=self.blocks,
+            counts=self.counts,
+            board=self.board,
+            status=self.status,
+            kill=self.switch.sampled(clock=self.clock.monotonic_s),
+            paced=None if self.market is None else self.market.decided,
+            offset_ms=self.way.offset_ms,
+            rules=self.rules_watch,
+        )
 
 
 def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
@@ -245,17 +373,6 @@ def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
     return {symbol: pair[0] for symbol, pair in pairs.items()}, {symbol: pair[2] for symbol, pair in pairs.items()}
 
 
-def _go_on(
-    resumable: Resumable, reconciler: Reconciler, journal: Journal, clock: Clock, simulated: SimulatedVenue | None
-) -> None:
-    """Bring the parts to where the journal leaves them, if there is anything in it."""
-    from keel.live.reconcile import Holdings
-
-    state = newest_state(journal)
-    if state is None:
-        return
-    reconciler.holdings = resumable.holdings = Holdings.of(state["holdings"])
-    resume(resumable, state, journal, clock.wall_ms())
-    if simulated is not None:
-        for order in resumable.tracker.live():
-            simulated.adopt(order.ticket)
+def _grid(config: LiveRun, symbol: str) -> Grid:
+    rules = config.market.rules_for(symbol)
+    return Grid(rules.tick_size, rules.step_size, rules.min_qty, rules.min_notional)

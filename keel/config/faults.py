@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, Strict, model_validator
 
@@ -10,52 +10,13 @@ from keel.config.run import Seed
 from keel.config.section import Section, broken_rule
 from keel.domain.timeframe import MS_PER_DAY
 
-REQUEST_KINDS: Final = ("drop_response", "drop_request", "error_after", "error_instead", "slow", "hide_order")
-"""Kinds that happen to a request: its answer is lost, it never arrives, it fails after or before it was done."""
-REPORT_KINDS: Final = ("duplicate_report", "fill_before_ack", "cancel_before_fill", "drop_fill")
-"""Kinds that happen to reports of orders on the user stream."""
-KLINE_KINDS: Final = ("kline_gap", "kline_duplicate", "kline_out_of_order", "kline_revised", "bad_price", "stale")
-"""Kinds that happen to bars on the market streams; REST keeps the right ones."""
-ACT_KINDS: Final = (
-    "drop_user_stream",
-    "drop_market_stream",
-    "terminate_user_stream",
-    "mute",
-    "outage",
-    "burst",
-    "malformed",
-    "truncated",
-    "clock_shift",
-    "rate_limit",
-    "ban",
-    "reject_keys",
-    "forbid_trading",
-    "halt_symbol",
-    "resume_symbol",
-    "change_filter",
-    "balance_change",
-    "server_shutdown",
-    "cut",
-)
-"""Kinds that are done once, when they are triggered; `seconds` says how long those last that end."""
-
-FaultKind = Literal[
-    "drop_response",
-    "drop_request",
-    "error_after",
-    "error_instead",
-    "slow",
-    "hide_order",
-    "duplicate_report",
-    "fill_before_ack",
-    "cancel_before_fill",
-    "drop_fill",
-    "kline_gap",
-    "kline_duplicate",
-    "kline_out_of_order",
-    "kline_revised",
-    "bad_price",
-    "stale",
+RequestKind = Literal["drop_response", "drop_request", "error_after", "error_instead", "slow", "late", "hide_order"]
+"""What happens to a request: its answer is lost, it never arrives, it fails, it takes long."""
+ReportKind = Literal["duplicate_report", "fill_before_ack", "cancel_before_fill", "drop_fill"]
+"""What happens to reports of orders on the user stream."""
+KlineKind = Literal["kline_gap", "kline_duplicate", "kline_out_of_order", "kline_revised", "bad_price", "stale"]
+"""What happens to bars on the market streams; REST keeps the right ones."""
+ActKind = Literal[
     "drop_user_stream",
     "drop_market_stream",
     "terminate_user_stream",
@@ -76,6 +37,12 @@ FaultKind = Literal[
     "server_shutdown",
     "cut",
 ]
+"""What is done once, when it is triggered; `seconds` says how long those last that end."""
+FaultKind = Literal[RequestKind, ReportKind, KlineKind, ActKind]
+REQUEST_KINDS: Final[tuple[str, ...]] = get_args(RequestKind)
+REPORT_KINDS: Final[tuple[str, ...]] = get_args(ReportKind)
+KLINE_KINDS: Final[tuple[str, ...]] = get_args(KlineKind)
+ACT_KINDS: Final[tuple[str, ...]] = get_args(ActKind)
 Sockets = Literal["user", "market", "all"]
 
 

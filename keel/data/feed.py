@@ -21,6 +21,9 @@ class FeedListener(Protocol):
 class BarFeed(Protocol):
     """Give the bars of the configured symbols and timeframe."""
 
+    async def prepare(self) -> None:
+        """Make ready to be asked for bars, without hearing any yet. Raises RetryableError where nobody answers."""
+
     async def open(self, listener: FeedListener) -> None:
         """Connect and begin to hear bars. Raises RetryableError where the venue cannot be reached."""
 

@@ -86,8 +86,8 @@ class SessionStarted(Entry):
     environment: str
     dry_run: bool
     symbols: tuple[str, ...] = ()
-    config: str = ""
-    """The resolved config as YAML or JSON text, for a later look; may be empty."""
+    config: tuple[str, ...] = ()
+    """The resolved config as YAML, in parts (keel.journal.texts); may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,28 @@ class SessionEnded(Entry):
     def level(self) -> Level:
         """Return ERROR for an end that was not asked for."""
         return Level.INFO if self.exit_code == 0 else Level.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySeen(Entry):
+    """Bars that closed before the session looked, oldest first: fetched at its start, and nothing was decided on them.
+
+    `columns` are open_ts_ms, close_ts_ms, open, high, low, close and volume.
+    """
+
+    symbol: str
+    columns: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class TradingBegan(Entry):
+    """The session decides from the next close on; `book` is our half as it stood then, as JSON in parts."""
+
+    close_ts_ms: int
+    """The close booked last."""
+    rows: int
+    """Rows there are to look back on."""
+    book: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +146,20 @@ class Decision(Entry):
 @dataclass(frozen=True, slots=True)
 class OrderIntent(Entry):
     """An order that is about to be sent. Nothing is sent whose intent is not on the disk."""
+
+    ticket: OrderTicket
+    order_id: int
+    why: str = ""
+
+    @property
+    def about(self) -> object:
+        """Return the part that names symbol and order."""
+        return self.ticket
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHeld(Entry):
+    """An order that stays with us until there is something for it to do; what is sent for it has an OrderIntent."""
 
     ticket: OrderTicket
     order_id: int

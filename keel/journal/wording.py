@@ -21,11 +21,14 @@ from keel.journal.entries import (
     ExternalSeen,
     FaultSeen,
     FillBooked,
+    HistorySeen,
     Note,
+    OrderHeld,
     OrderIntent,
     OrderResolved,
     ReportHeard,
     SubmitAnswered,
+    TradingBegan,
 )
 
 
@@ -56,13 +59,23 @@ def _(entry: BarsSeen) -> str:
 
 
 @_words.register
+def _(entry: HistorySeen) -> str:
+    return f"{max(map(len, entry.columns.values()), default=0)} bars from before"
+
+
+@_words.register
+def _(entry: TradingBegan) -> str:
+    return f"with {entry.rows} bars to look back on, the last closed at {entry.close_ts_ms}"
+
+
+@_words.register
 def _(entry: Decision) -> str:
     names = dict.fromkeys((*entry.weights, *entry.why))
     return "; ".join(f"{name} {_weight(entry.weights.get(name))} {entry.why.get(name, '')}".strip() for name in names)
 
 
-@_words.register
-def _(entry: OrderIntent) -> str:
+@_words.register(OrderIntent | OrderHeld)
+def _(entry: OrderIntent | OrderHeld) -> str:
     return f"{_order(entry.ticket)} {_pairs({'why': entry.why})}"
 
 

@@ -24,7 +24,10 @@ REPORTS: Final = "reports"
 
 
 class Ear:
-    """Be the listener of one venue. `wake` is called where something has to be looked at soon."""
+    """Be the listener of one venue.
+
+    `wake` is called where something has to be looked at soon, `on_fill` for each trade.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Ear:
         blocks: Blocks,
         counts: Counts,
         wake: Callable[[], None],
+        on_fill: Callable[[VenueFill], None],
     ) -> None:
         self._tracker = tracker
         self._desk = desk
@@ -43,6 +47,7 @@ class Ear:
         self._blocks = blocks
         self._counts = counts
         self._wake = wake
+        self._on_fill = on_fill
         self.external_fills: list[VenueFill] = []
         """Trades of the account that no order of ours made, not dealt with yet."""
 
@@ -73,13 +78,13 @@ class Ear:
         if self._journal.has_fill(fill.symbol, fill.trade_id):
             return False
         if order is None:
-            self._journal.append_lazily(FillBooked(fill))
+            self._book(fill)
             self.external_fills.append(fill)
             self._wake()
             return True
         if not self._tracker.is_new_trade(order, fill):
             return False
-        self._journal.append_lazily(FillBooked(fill))
+        self._book(fill)
         known_ms = self._clock.now_ms()
         self._hear([self._tracker.book(order, fill, known_ms)], order)
         self._hear(self._tracker.settle(order, fill.ts_ms, known_ms), order)
@@ -106,14 +111,15 @@ class Ear:
 
     def _note_adopted(self, order: TrackedOrder, state: OrderState) -> None:
         if order.phase is Phase.UNKNOWN:
-            what = f"the venue has it: {state.status.value}, {state.filled_qty} filled"
-            self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "adopted", what))
+            what = state.status.value if state.status.is_final else "adopted"
+            why = f"the venue has it: {state.status.value}, {state.filled_qty} filled"
+            self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, what, why))
 
     def _hear_event(self, order: TrackedOrder, report: OrderReport) -> None:
         """Hear of an order at a venue that simulates: its own event says all."""
         state = report.state
         if report.fill is not None:
-            self._journal.append_lazily(FillBooked(report.fill))
+            self._book(report.fill)
             order.trades.add(report.fill.trade_id)
             order.filled += report.fill.qty
         order.venue_order_id, order.accepted = state.venue_order_id, True
@@ -124,6 +130,10 @@ class Ear:
         event = np.array([report.event], EVENT)
         event["order_id"] = order.order_id
         self._hear([event], order)
+
+    def _book(self, fill: VenueFill) -> None:
+        self._journal.append_lazily(FillBooked(fill))
+        self._on_fill(fill)
 
     def _hear(self, events: Iterable[Records], order: TrackedOrder) -> None:
         for event in events:

@@ -29,6 +29,32 @@ _TRIES: Final = 20
 _AGAIN_S: Final = 0.5
 
 
+def sellable(qty: Decimal, step: Decimal, least: Decimal) -> Decimal:
+    """Return what of a quantity a venue sells: whole steps (0 for none) of at least `least`; 0 where that is none."""
+    if step:
+        qty = (qty / step).to_integral_value(ROUND_DOWN) * step
+    return qty if qty >= least else Decimal(0)
+
+
+def closing_ticket(
+    journal: Journal, symbol: str, instrument_hash: int, qty: Decimal, now_ms: int
+) -> tuple[OrderTicket, int]:
+    """Return the ticket that sells a quantity at market, and its number in the journal."""
+    order_id = journal.next_order_id
+    key = DrawKey(instrument_hash, now_ms, 0)
+    ticket = OrderTicket(
+        client_order_id=str(ClientOrderId(journal.tag, key, order_id)),
+        symbol=symbol,
+        side=OrderSide.SELL,
+        type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        qty=qty,
+        decided_ts_ms=now_ms,
+        reduce_only=True,
+    )
+    return ticket, order_id
+
+
 @dataclass
 class Flattener:
     """Flatten one run's positions. `steps` are quantity steps by symbol, 0 for none."""
@@ -70,27 +96,14 @@ class Flattener:
         for symbol, mine in zip(self.symbols, positions, strict=True):
             balance = account.balances.get(self.base_of[symbol])
             there = Decimal(0) if balance is None else balance.free
-            qty = min(as_decimal(mine), there)
-            step = self.steps[symbol]
-            if step:
-                qty = (qty / step).to_integral_value(ROUND_DOWN) * step
-            if qty > 0 and qty >= self.least[symbol]:
+            qty = sellable(min(as_decimal(mine), there), self.steps[symbol], self.least[symbol])
+            if qty > 0:
                 held[symbol] = qty
         return held
 
     async def _close(self, symbol: str, qty: Decimal) -> None:
-        place, order_id = self.symbols.index(symbol), self.journal.next_order_id
-        key = DrawKey(self.hashes[place], self.clock.now_ms(), 0)
-        ticket = OrderTicket(
-            client_order_id=str(ClientOrderId(self.journal.tag, key, order_id)),
-            symbol=symbol,
-            side=OrderSide.SELL,
-            type=OrderType.MARKET,
-            time_in_force=TimeInForce.GTC,
-            qty=qty,
-            decided_ts_ms=self.clock.now_ms(),
-            reduce_only=True,
-        )
+        place, now_ms = self.symbols.index(symbol), self.clock.now_ms()
+        ticket, order_id = closing_ticket(self.journal, symbol, self.hashes[place], qty, now_ms)
         order = TrackedOrder(ticket, order_id, place, self.clock.wall_ms())
         self.journal.append([OrderIntent(ticket, order_id, "flatten")])
         self.tracker.add(order)

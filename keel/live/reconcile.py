@@ -107,6 +107,8 @@ class Reconciler:
     async def _check_orders(self, open_orders: Sequence[OrderState]) -> None:
         there: dict[str, OrderState] = {state.client_order_id: state for state in open_orders}
         for order in self._tracker.live():
+            if order.phase is Phase.WAITING:
+                continue
             if order.name in there:
                 self._ear.take_state(order, there[order.name])
             elif order.phase is Phase.UNKNOWN or self._clock.wall_ms() - order.sent_ms >= _SETTLES_WITHIN_MS:
@@ -131,7 +133,8 @@ class Reconciler:
             now_ms = self._clock.now_ms()
             why = f"the venue knew of no such order for {waited_ms / 1000:.0f} s"
             self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "not_sent", why))
-            self._desk.hear(self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT))
+            for event in self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT):
+                self._desk.hear(event)
 
     async def _ask_for_trades(self) -> None:
         for symbol in self._base_of:

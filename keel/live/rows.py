@@ -34,7 +34,7 @@ class Row:
 
 
 class BarGate:
-    """Take bars as they come and give rows of N symbols. What comes before it has begun waits."""
+    """Take bars as they come and give rows of N symbols, from the one after `begin_after` on."""
 
     def __init__(self, symbols: Sequence[str], timeframe_ms: int, max_jump: float, timezone: str = "UTC") -> None:
         self._places = {symbol: i for i, symbol in enumerate(symbols)}
@@ -42,7 +42,6 @@ class BarGate:
         self._max_jump = max_jump
         self._timezone = timezone
         self._last_close_ts_ms = 0
-        self._early: list[LiveBar] | None = []
         self._last_price: dict[str, float] = {}
         self._newest: dict[str, LiveBar] = {}
         self._waiting: dict[int, dict[str, LiveBar]] = {}
@@ -50,7 +49,7 @@ class BarGate:
 
     @property
     def last_close_ts_ms(self) -> int:
-        """Return the close of the last row."""
+        """Return the close of the row before the next."""
         return self._last_close_ts_ms
 
     @property
@@ -64,11 +63,8 @@ class BarGate:
         return max(self._waiting, default=None)
 
     def begin_after(self, close_ts_ms: int) -> None:
-        """Begin with the row after the one that closed then; what came before is taken now."""
+        """Begin with the row after the one that closed then."""
         self._last_close_ts_ms = close_ts_ms
-        early, self._early = self._early or [], None
-        for bar in early:
-            self.take(bar)
 
     def take(self, bar: LiveBar, *, confirmed: bool = False) -> str | None:
         """Take a bar; return why it was not taken, None if it was or is merely still open.
@@ -76,9 +72,6 @@ class BarGate:
         `confirmed` is one that was asked for: a jump is believed then, though its row is marked.
         """
         if bar.symbol not in self._places or not bar.closed:
-            return None
-        if self._early is not None:
-            self._early.append(bar)
             return None
         wrong = self._fault(bar)
         if wrong is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,19 @@ from typing import Any, Final
 from keel.config.modes import LiveRun
 from keel.data.feed import BarFeed
 from keel.domain.clock import Clock
-from keel.domain.errors import HaltTradingError, KeelError, RetryableError
+from keel.domain.errors import HaltTradingError, KeelError, RetryableError, UsageError
 from keel.domain.orders import TradingState
-from keel.domain.timeframe import timeframe_ms
-from keel.domain.venue_messages import LiveBar, StreamState
-from keel.journal.entries import ClockDrift, FaultSeen, KillSwitchSeen, Note, SessionEnded, StreamChanged
+from keel.domain.timeframe import MS_PER_DAY
+from keel.journal.entries import (
+    Alarm,
+    ClockDrift,
+    KillSwitchSeen,
+    SessionEnded,
+    TradingBegan,
+)
 from keel.journal.journal import Journal
+from keel.journal.texts import in_parts
+from keel.live.bar_watch import BarWatch
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
@@ -24,7 +32,7 @@ from keel.live.ear import REPORTS, Ear
 from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
 from keel.live.reconcile import Reconciler
-from keel.live.rows import BarGate, Row
+from keel.live.rows import Row
 from keel.live.sender import Sender
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
@@ -35,12 +43,12 @@ from keel.venues.base import Venue
 
 _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
-BARS: Final = "bars"
-"""Name of the stream of bars, in blocks and journal."""
-_CLOCK_LOOK_S: Final = 0.25
-"""Longest wait for a bar by our clock: the market's may go faster."""
 _UNKNOWN_LOOK_S: Final = 0.5
+_EXITS_LOOK_S: Final = 0.05
 _RETRY_S: Final = 1.0
+_FLUSH_S: Final = 1.0
+_JOURNAL: Final = "journal"
+"""Name of the journal in blocks, as the trader has it."""
 _RULES_S: Final = 3600.0
 _RULES_WRONG_S: Final = 10.0
 """Time between two looks at the venue's rules: usually, and where they are not ours."""
@@ -52,10 +60,6 @@ class Ending:
 
     why: str
     exit_code: int
-
-
-def _nowhere(_market_ms: int) -> None:
-    """Do nothing: the market's clock is ours."""
 
 
 @dataclass
@@ -74,7 +78,7 @@ class LiveRunner:
     trader: Trader
     stopper: Stopper
     warm_up: WarmUp
-    gate: BarGate
+    bars: BarWatch
     blocks: Blocks
     counts: Counts
     board: StatusBoard
@@ -82,8 +86,6 @@ class LiveRunner:
     kill: KillSwitchSampler
     paced: Callable[[int], Awaitable[None]] | None = None
     """Told each close whose decision is on the disk and sent: a rehearsal in lockstep waits for it."""
-    reached: Callable[[int], None] = _nowhere
-    """Told how far the market has come, by each bar that closes."""
     offset_ms: Callable[[], Awaitable[float]] | None = None
     """Asks how far our clock is ahead of the venue's."""
     rules: RulesWatch | None = None
@@ -91,15 +93,11 @@ class LiveRunner:
     kill_look_s: float = 0.02
     beat_s: float = 0.1
     status_s: float = 0.5
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
     _look: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Future[Ending] | None = None
-    _first_seen_s: float | None = None
-    _asked_for: int = 0
-    _due: tuple[int, float] = (0, 0.0)
-    """The close that is due, and since when by our own clock."""
     _stopping: bool = False
-    _faults: list[str] = field(default_factory=list)
+    _copied_on: int | None = None
+    """Day, since 1970, of the last copy of the journal."""
 
     async def run(self) -> Ending:
         """Trade until something ends the run; then let no order be forgotten. Raises what a failed start raises."""
@@ -110,6 +108,9 @@ class LiveRunner:
             watchers += [asyncio.ensure_future(self._guard(watch)) for watch in self._watches()]
             ending = await self._ending
             return await self._finish(ending)
+        except BaseException as error:
+            self._record_end(str(error) or type(error).__name__, getattr(error, "exit_code", 1))
+            raise
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -131,42 +132,31 @@ class LiveRunner:
         """Have the venue's rules compared with ours soon."""
         self._rules_doubted.set()
 
-    def on_bar(self, bar: LiveBar) -> None:
-        """Hear of a bar."""
-        refused = self.gate.take(bar)
-        if refused is not None:
-            self.counts.bad_messages += 1
-            self.journal.append_lazily(FaultSeen(BARS, refused))
-        elif bar.closed:
-            self._first_seen_s = self._first_seen_s or self.clock.monotonic_s()
-            self.reached(bar.close_ts_ms)
-            self._news.set()
-
-    def on_feed(self, state: StreamState, reason: str) -> None:
-        """Hear how the stream of bars stands."""
-        self.journal.append_lazily(StreamChanged(BARS, state, reason))
-        if state is StreamState.UP:
-            self.blocks.lift(BARS)
-            self._asked_for = 0
-            self._news.set()
-            return
-        self.counts.stream_drops += 1
-        self.blocks.put(BARS, f"the stream of bars is {state.value}: {reason}")
-
     async def _start(self) -> None:
         self._publish("reconciling")
         await self.venue.open(self.ear)
         await self.reconciler.reconcile()
         self.blocks.lift(REPORTS)
         self._publish("warming up")
-        await self.feed.open(self)
-        rows = await self.warm_up.run()
-        if self.paced is not None:
-            await self.paced(
-                self.gate.last_close_ts_ms
-            )  # a market in lockstep may wait for what a crash left undecided
+        await self.feed.prepare()
+        warm = await self.warm_up.run()
+        # Only now: a market in lockstep goes on with the first who listens. What closes meanwhile is asked for.
+        await self.feed.open(self.bars)
+        book = json.dumps(self.trader.resumable.capture(), separators=(",", ":"))
+        self.journal.append([*warm.unseen, TradingBegan(warm.close_ts_ms, warm.rows, in_parts(book))])
+        self._tell_of_latch()
         self._publish("trading")
-        self.journal.append([Note(f"trading, with {rows} bars to look back on")])
+        if self.paced is not None:  # whoever was here before us may have gone without a word on this close
+            await self.paced(warm.close_ts_ms)
+
+    def _tell_of_latch(self) -> None:
+        state = self.trader.desk.trading_state
+        if state is TradingState.ACTIVE:
+            return
+        lifts = "scripts/reset_latch.py lifts it" if state is TradingState.HALTED else "it ends with the day"
+        text = f"the risk guard is {state.name} since before this start: {lifts}"
+        self.journal.append([Alarm(text)])
+        _LOG.error(text)
 
     async def _finish(self, ending: Ending) -> Ending:
         self._stopping = True
@@ -175,8 +165,25 @@ class LiveRunner:
         await self.stopper.stop(ending.why, killed=self.kill.why is not None)
         if ending.exit_code == 0 and self.trader.desk.trading_state is TradingState.HALTED:
             ending = Ending(f"{ending.why}; the risk guard is HALTED", HaltTradingError.exit_code)
-        self.journal.append([SessionEnded(ending.why, ending.exit_code)])
+        self._record_end(ending.why, ending.exit_code)
         return ending
+
+    def _record_end(self, why: str, exit_code: int) -> None:
+        """Write how the session ended, and put a copy aside; a disk that refuses changes nothing about the end."""
+        try:
+            self.journal.append([SessionEnded(why, exit_code)])
+        except UsageError as error:
+            _LOG.error("the end of the session is not journalled: %s", error)
+            return
+        self._copy_journal()
+
+    def _copy_journal(self) -> None:
+        try:
+            self.journal.save_copy()
+        except UsageError as error:
+            text = f"no copy of the journal could be put aside: {error}"
+            _LOG.error(text)
+            self.journal.append_lazily(Alarm(text))
 
     def _beats(self) -> Sequence[Coroutine[Any, Any, None]]:
         return (self._watch_kill_switch(), self._beat(), self._show())
@@ -186,8 +193,10 @@ class LiveRunner:
             self._watch_bars(),
             self._watch_orders(),
             self._watch_unknown(),
+            self._watch_exits(),
             self._watch_clock(),
             self._watch_rules(),
+            self._keep_journal(),
         )
 
     async def _guard(self, watch: Coroutine[Any, Any, None]) -> None:
@@ -196,6 +205,8 @@ class LiveRunner:
             await watch
         except HaltTradingError as error:
             self.ask_to_stop(str(error), error.exit_code)
+        except RetryableError as error:
+            self.ask_to_stop(str(error), HaltTradingError.exit_code)
         except KeelError as error:
             self.ask_to_stop(str(error), error.exit_code)
         except Exception as error:  # noqa: BLE001 - whatever fails, the run ends in good order and says so
@@ -229,106 +240,22 @@ class LiveRunner:
 
     async def _watch_bars(self) -> None:
         while True:
-            row = await self._next_row()
-            if row is None:
-                continue
+            row = await self.bars.next_row()
             self.status.last_close_ms = row.close_ts_ms
             await self.trader.take_row(row, self._why_not(row))
             self._publish(self.status.phase)
             if self.paced is not None:
                 await self.paced(row.close_ts_ms)
+            self._copy_each_day(row.close_ts_ms)
 
     def _why_not(self, row: Row) -> str | None:
         """Return why nothing is decided at a close, None where something is."""
         if self._stopping or (self._ending is not None and self._ending.done()):
             return "the run is stopping"
         late_ms = self.clock.now_ms() - row.close_ts_ms
-        if late_ms > self.config.live.stale_after_ms or self.gate.is_complete():
+        if late_ms > self.config.live.stale_after_ms or self.bars.is_behind:
             return f"it came {late_ms / _MS_PER_S:.1f} s late"
         return None
-
-    async def _next_row(self) -> Row | None:
-        """Return the next row once it is complete, or when waiting for the rest of it is over."""
-        gate = self.gate
-        if gate.is_complete():
-            self._first_seen_s = None
-            return gate.pop()
-        wait_s = self._wait_s()
-        if wait_s > 0:
-            await self._wait_for_news(min(wait_s, _CLOCK_LOOK_S))
-            return None
-        if self._asked_for != gate.next_close_ts_ms:
-            self._asked_for = gate.next_close_ts_ms
-            await self._ask_for_bars()
-            return None
-        newest = gate.newest_close_ts_ms
-        if newest is None:
-            await self._stay_stale()
-            return None
-        self._first_seen_s = None
-        return gate.pop()
-
-    def _wait_s(self) -> float:
-        """Return how long to wait for the bars that are due: for the rest of a row, or for its close and that long."""
-        wait_s = self.config.live.bar_wait_ms / _MS_PER_S
-        newest = self.gate.newest_close_ts_ms
-        if newest is not None and newest > self.gate.next_close_ts_ms:
-            return 0.0  # a later bar is here: this one was missed
-        if newest is not None and self._first_seen_s is not None:
-            return self._first_seen_s + wait_s - self.clock.monotonic_s()
-        return wait_s - self._overdue_s()
-
-    def _overdue_s(self) -> float:
-        """Return how long the next close has been due, below 0 where it is still to come.
-
-        By the market's clock or ours, whichever says more: the market's may stand still.
-        """
-        close_ts_ms, now_s = self.gate.next_close_ts_ms, self.clock.monotonic_s()
-        overdue_s = (self.clock.now_ms() - close_ts_ms) / _MS_PER_S
-        if overdue_s < 0.0:
-            return overdue_s
-        if self._due[0] != close_ts_ms:
-            self._due = (close_ts_ms, now_s)
-        return max(overdue_s, now_s - self._due[1])
-
-    async def _wait_for_news(self, seconds: float) -> None:
-        self._news.clear()
-        if self.gate.is_complete():
-            return
-        news = asyncio.ensure_future(self._news.wait())
-        timer = asyncio.ensure_future(self.clock.sleep(seconds))
-        await asyncio.wait({news, timer}, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in (news, timer):
-            waiter.cancel()
-
-    async def _ask_for_bars(self) -> None:
-        """Ask for the bars from the next row on to the newest that is due: each gap once."""
-        span_ms = timeframe_ms(self.config.data.timeframe)
-        first_ms = self.gate.next_close_ts_ms - span_ms
-        last_ms = max(self.gate.newest_close_ts_ms or 0, self.clock.now_ms()) + 1
-        for symbol in self.config.data.symbols:
-            try:
-                bars = await self.feed.bars(symbol, first_ms, last_ms)
-            except RetryableError as error:
-                self.blocks.put(BARS, f"missed bars cannot be asked for: {error}")
-                self._asked_for = 0
-                await self.clock.sleep(_RETRY_S)
-                return
-            for bar in bars:
-                refused = self.gate.take(bar, confirmed=True)
-                if refused is not None:
-                    self.journal.append_lazily(FaultSeen(BARS, refused))
-        self.blocks.lift(BARS)
-
-    async def _stay_stale(self) -> None:
-        """No bar is to be had: nothing is opened on old ones, and the question is asked again."""
-        late_ms = self.clock.now_ms() - self.gate.next_close_ts_ms
-        if late_ms > self.config.live.stale_after_ms:
-            self.blocks.put("stale", f"no bar has come for {late_ms / _MS_PER_S:.0f} s after it was due")
-        self._asked_for = 0
-        await self._wait_for_news(max(_RETRY_S, self.config.live.bar_wait_ms / _MS_PER_S))
-        if self.gate.newest_close_ts_ms is not None:
-            self.blocks.lift("stale")
 
     async def _watch_rules(self) -> None:
         if self.rules is None:
@@ -371,6 +298,29 @@ class LiveRunner:
             await self.clock.sleep(_UNKNOWN_LOOK_S)
             if self.tracker.unknown():
                 await self.reconciler.resolve_unknown()
+
+    async def _keep_journal(self) -> None:
+        """Write what waits in a quiet moment, so that little is lost with the process and no send waits for it."""
+        while True:
+            await self.clock.sleep(_FLUSH_S)
+            try:
+                self.journal.flush()
+            except UsageError as error:
+                self.blocks.put(_JOURNAL, f"the journal cannot be written: {error}")
+            else:
+                self.blocks.lift(_JOURNAL)
+
+    def _copy_each_day(self, close_ts_ms: int) -> None:
+        """Put a copy of the journal aside after the first decision of a day: there is time until the next close."""
+        day = close_ts_ms // MS_PER_DAY
+        if self._copied_on is not None and day > self._copied_on:
+            self._copy_journal()
+        self._copied_on = day
+
+    async def _watch_exits(self) -> None:
+        while True:
+            await self.clock.sleep(_EXITS_LOOK_S)
+            await self.trader.exits.tend()
 
     async def _watch_clock(self) -> None:
         if self.offset_ms is None:

@@ -11,8 +11,9 @@ import numpy as np
 from keel.data.feed import BarFeed
 from keel.domain.clock import Clock
 from keel.domain.errors import DataError
-from keel.domain.layout import EVENT
+from keel.domain.layout import BAR_PRESENT, EVENT
 from keel.domain.venue_messages import LiveBar
+from keel.journal.entries import HistorySeen
 from keel.live.decider import BarHistory
 from keel.live.recovery import Resumable
 from keel.live.rows import BarGate, bar_records
@@ -20,6 +21,7 @@ from keel.sim.local import LocalDesk
 from keel.sim.room import Records
 
 _ROWS_A_PAGE: Final = 900
+_COLUMNS: Final = ("open_ts_ms", "close_ts_ms", "open", "high", "low", "close", "volume")
 
 
 class Watcher(Protocol):
@@ -34,6 +36,15 @@ class Market(Watcher, Protocol):
 
     def play_row(self, bars: Records) -> Records:
         """Play a row, BAR (N,); return the EVENT records of the account."""
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Hold the last close booked, how many rows there are to look back on, and those the journal has not yet."""
+
+    close_ts_ms: int
+    rows: int
+    unseen: tuple[HistorySeen, ...]
 
 
 @dataclass
@@ -51,8 +62,8 @@ class WarmUp:
     resumable: Resumable
     market: Market | None = None
 
-    async def run(self) -> int:
-        """Return how many rows there are to look back on. Raises RetryableError, DataError where there are none."""
+    async def run(self) -> Warm:
+        """Return what there is to look back on. Raises RetryableError, DataError where there is nothing."""
         now_ms = self.clock.now_ms()
         newest_close_ms = now_ms - now_ms % self.timeframe_ms
         first_ms = newest_close_ms - self.bars * self.timeframe_ms
@@ -61,13 +72,23 @@ class WarmUp:
         rows = await self._fetch(first_ms, newest_close_ms)
         if not rows:
             raise DataError(f"the feed has no closed bar of {', '.join(self.symbols)} before now: check data.timeframe")
+        known_ms = self.resumable.close_ts_ms
         for close_ts_ms, bars in rows:
             self._take(close_ts_ms, bars)
         self.gate.begin_after(rows[-1][0])
         for symbol, bars in zip(self.symbols, rows[-1][1], strict=True):
             if bars["close"] > 0.0:
                 self.gate.note_price(symbol, float(bars["close"]))
-        return len(rows)
+        return Warm(rows[-1][0], len(rows), self._unseen([bars for close, bars in rows if close > known_ms]))
+
+    def _unseen(self, rows: Sequence[Records]) -> tuple[HistorySeen, ...]:
+        """Return the rows that the journal has not, by symbol."""
+        found = []
+        for i, symbol in enumerate(self.symbols):
+            bars = [row[i] for row in rows if row[i]["flags"] & BAR_PRESENT]
+            columns = {name: tuple(float(bar[name]) for bar in bars) for name in _COLUMNS}
+            found.append(HistorySeen(symbol, columns))
+        return tuple(one for one in found if one.columns["close"])
 
     async def _fetch(self, first_ms: int, newest_close_ms: int) -> Sequence[tuple[int, Records]]:
         found: dict[int, dict[str, LiveBar]] = {}

@@ -136,6 +136,7 @@ class Account:
         """Tell everything that may be heard by now; return how many messages that were."""
         told = 0
         for event in self.matching.due(now_ms, as_heard=as_heard):
+            self._end_dust(event, now_ms)
             for message in self._tell(event, int(event["response_ts_ms"])):
                 self.listener(self, message)
                 told += 1
@@ -164,16 +165,28 @@ class Account:
         if kind is not EventKind.TRIGGERED:
             rules = self._rules[order.instrument]
             yield account_position(self.ledger, (rules.base, rules.quote), ts_ms, told_ms)
+        if event["final"] and order.is_open:
+            yield self._end_short(order, ts_ms, told_ms)
         yield from self._tell_list(order, kind, ts_ms, told_ms)
+
+    def _end_dust(self, event: np.void, now_ms: int) -> None:
+        """End the partner of an order that is filled, where the matching has left it nothing but rounding."""
+        pair = self.lists.get(self.orders[int(event["order_id"])].list_id)
+        if pair is not None and event["final"]:
+            for other in pair.members:
+                if other.is_open and other.order_id != event["order_id"]:
+                    self.matching.end_dust(other.order_id, now_ms)
+
+    def _end_short(self, order: Order, ts_ms: int, told_ms: int) -> Message:
+        """End an order of a pair that is done before it is full: its partner's fills have taken the rest."""
+        order.status = "EXPIRED"
+        self._lock(order)
+        return execution_report(order, "EXPIRED", next(self._numbers.executions), ts_ms, told_ms)
 
     def _tell_list(self, order: Order, kind: EventKind, ts_ms: int, told_ms: int) -> Iterator[Message]:
         pair = self.lists.get(order.list_id)
         if pair is None:
             return
-        if order.status == "FILLED":
-            for other in pair.members:
-                if other.is_open:
-                    self.matching.end_dust(other.order_id, told_ms)
         starts = kind is EventKind.ACCEPTED and order is pair.members[-1]
         if starts or not (order.is_open or pair.is_open):
             done = not pair.is_open
@@ -205,6 +218,8 @@ class Account:
             is_maker=bool(event["maker"]),
             time_ms=ts_ms,
         )
+        if not order.trades:
+            self.limits.give_back(maker=trade.is_maker)
         self.trades.append(trade)
         order.trades.append(trade)
         order.executed, order.quote = order.executed + quantity, order.quote + trade.quote

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
@@ -40,7 +41,7 @@ class Acts:
             "truncated": self._truncated,
             "clock_shift": self._shift_clock,
             "rate_limit": lambda fault: self._state.limits.close(fault.seconds),
-            "ban": lambda fault: self._state.limits.ban(fault.seconds),
+            "ban": self._ban,
             "reject_keys": self._reject_keys,
             "forbid_trading": self._forbid,
             "halt_symbol": lambda fault: self._set_status(fault, "HALT"),
@@ -96,13 +97,16 @@ class Acts:
 
     def _truncated(self, fault: Fault) -> None:
         market = self._state.market
-        whole = str(
-            kline_message(market.names[0], market.timeframe, market.candles(0, market.timeframe, None, None, 1)[0], 0)
-        )
-        self._say(fault, whole.replace("'", '"')[: len(whole) // 2])
+        (newest,) = market.candles(0, market.timeframe, None, None, 1)
+        whole = json.dumps(kline_message(market.names[0], market.timeframe, newest, market.now_ms))
+        self._say(fault, whole[: len(whole) // 2])
 
     def _shift_clock(self, fault: Fault) -> None:
         self._state.troubles.clock_shift_ms += fault.shift_ms
+
+    def _ban(self, fault: Fault) -> None:
+        self._state.limits.ban(fault.seconds)
+        self._state.hang_up_on_banned()
 
     def _reject_keys(self, fault: Fault) -> None:
         self._state.troubles.keys_rejected_until_s = self._now_s() + fault.seconds

@@ -15,6 +15,8 @@ from keel.practice.refusals import Refusal
 _MINUTE_S: Final = 60
 _LONGEST_BAN_S: Final = 3 * 86_400
 _ORDER_WINDOWS: Final = (("10S", 10, "SECOND", 10), ("1D", 86_400, "DAY", 1))
+_GIVEN_BACK_TO_MAKERS: Final = 5
+"""Orders taken off for the first fill of one that has rested, as in the exchange's example (order_count_decrement)."""
 _OVER: Final = (
     "Too much request weight used; current limit is {} request weight per 1 MINUTE. Please use WebSocket Streams for "
     "live updates to avoid polling the API."
@@ -59,6 +61,11 @@ class RequestLimits:
     def ban(self, seconds: float) -> None:
         """Answer 418 for a time."""
         self._banned_until_s, self._closed_until_s = self._now_s() + seconds, 0.0
+
+    @property
+    def is_banned(self) -> bool:
+        """Say whether the address is banned."""
+        return self._now_s() < self._banned_until_s
 
     @property
     def headers(self) -> dict[str, str]:
@@ -109,8 +116,16 @@ class OrderLimits:
             if self._count(name, seconds) + orders > self._most[name]:
                 told = f"Too many new orders; current limit is {self._most[name]} orders per {name}."
                 raise Refusal(-1015, told, 429, {"Retry-After": str(math.ceil(seconds - now_s % seconds))})
+        self._add(orders)
+
+    def give_back(self, *, maker: bool) -> None:
+        """Take an order that is filled for the first time off the counts; one that has rested takes others with it."""
+        self._add(-(_GIVEN_BACK_TO_MAKERS if maker else 1))
+
+    def _add(self, orders: int) -> None:
+        now_s = self._clock.wall_ms() / 1000
         for name, seconds, _, _ in _ORDER_WINDOWS:
-            self._counts[name] = (int(now_s // seconds), self._count(name, seconds) + orders)
+            self._counts[name] = (int(now_s // seconds), max(0, self._count(name, seconds) + orders))
 
     @property
     def headers(self) -> dict[str, str]:

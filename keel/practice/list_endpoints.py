@@ -15,6 +15,7 @@ from keel.practice.order_endpoints import (
     answer,
     cancel_and_wait,
     check_account,
+    check_open,
     made_up_name,
     new_order,
     told_canceled,
@@ -38,7 +39,7 @@ async def place_pair(call: Call) -> dict[str, Any]:
     if any(one.is_open and one.name == name for one in call.owner.lists.values()):
         raise rejected(DUPLICATE)
     entries = [_leg(call, which, side, rules_of=i, last=last) for which in ("above", "below")]
-    rules.check_open()
+    check_open(call, i)
     _check_prices(side, entries, last)
     for entry in entries:
         check_entry(entry, rules, last)

@@ -14,6 +14,7 @@ from keel.practice.endpoints import Call, Endpoint
 from keel.practice.order_entry import ENTRY_NAMES, Entry, check_entry, read_entry, read_name
 from keel.practice.orders import Order
 from keel.practice.refusals import (
+    CLOSED,
     DUPLICATE,
     INSUFFICIENT,
     MAY_NOT_TRADE,
@@ -54,11 +55,18 @@ def _checked(call: Call) -> tuple[Entry, Order]:
         raise Refusal(-1102, "Mandatory parameter 'newOrderRespType' was not sent, was empty/null, or malformed.")
     entry = read_entry(call.asked, rules, last)
     name = read_name(call.asked, "newClientOrderId")
-    rules.check_open()
+    check_open(call, i)
     check_entry(entry, rules, last)
     made = new_order(call, i, entry, name)
     check_account(call, call.owner, (made,))
     return entry, made
+
+
+def check_open(call: Call, i: int) -> None:
+    """Refuse what needs a market that trades."""
+    call.state.rules[i].check_open()
+    if call.state.market.is_over:
+        raise Refusal(-1013, CLOSED)
 
 
 def new_order(call: Call, i: int, entry: Entry, name: str | None, list_id: int = -1) -> Order:
@@ -144,6 +152,8 @@ async def cancel_and_wait(call: Call, orders: list[Order], name: str) -> bool:
     In lockstep the market stands still until the client has decided: nobody knows yet, and the answer says so by the
     status PENDING_CANCEL.
     """
+    if call.state.market.is_over:
+        raise Refusal(-1013, CLOSED)
     for one in orders:
         call.owner.cancel(one, name, call.state.market.now_ms)
     call.replay.hurry()

@@ -201,6 +201,8 @@ class Replay:
         market, streams = self._state.market, self._state.streams
         name = market.names[i]
         stream = f"{name.lower()}@"
+        if not (streams.wants(stream + "trade") or streams.wants(stream + "bookTicker")):
+            return
         half = self._state.config.spread.half_spread_bps / 1e4
         for price in prices:
             self._number += 1

@@ -66,13 +66,14 @@ class RestDoor:
         try:
             body = await self._pass(request, what, faults, headers)
         except Refusal as refusal:
+            self._state.hang_up_on_banned()
             return refusal.status, refusal.body, headers | self._state.limits.headers | refusal.headers
         for fault in faults:
             if fault.kind in _AFTER:
                 return fault.status, {"code": fault.code, "msg": fault.message}, self._state.limits.headers
         return 200, body, headers | self._state.limits.headers
 
-    async def _pass(self, request: web.Request, what: str, faults: list[Fault], headers: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the endpoint answers
+    async def _pass(self, request: web.Request, what: str, faults: list[Fault], headers: dict[str, str]) -> object:
         endpoint = ENDPOINTS.get(what)
         if endpoint is None:
             self._state.limits.spend(1)
@@ -80,7 +81,7 @@ class RestDoor:
         asked = Asked.read(request.raw_path.partition("?")[2], await request.text())
         self._state.limits.spend(endpoint.weigh(asked))
         for fault in faults:
-            if fault.kind == "slow":
+            if fault.kind == "late":
                 await self._state.clock.sleep(fault.seconds)
             elif fault.kind in _BEFORE:
                 raise Refusal(fault.code, fault.message, fault.status, _retry_after(fault))
@@ -91,6 +92,9 @@ class RestDoor:
         if endpoint.orders and account is not None:
             headers |= account.limits.headers
         self._hide(asked, faults)
+        for fault in faults:
+            if fault.kind == "slow":
+                await self._state.clock.sleep(fault.seconds)
         return body
 
     def _admit(self, key: str | None, asked: Asked, endpoint: Endpoint) -> Account:

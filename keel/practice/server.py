@@ -90,16 +90,22 @@ class PracticeVenue:
         self._course = asyncio.ensure_future(self._replay.run())
 
     async def stop(self) -> None:
-        """End the market and every connection."""
-        for task in (self._course, *self._state.tasks):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-        sockets = [session.socket for session in self._state.users.sessions] + self._state.streams.sockets
-        await asyncio.gather(*(socket.close() for socket in sockets))
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """End the market and every connection. Raises what broke the market's course, if anything did."""
+        try:
+            await self._end_tasks()
+        finally:
+            sockets = [session.socket for session in self._state.users.sessions] + self._state.streams.sockets
+            await asyncio.gather(*(socket.close() for socket in sockets))
+            if self._runner is not None:
+                await self._runner.cleanup()
+
+    async def _end_tasks(self) -> None:
+        tasks = [*self._state.tasks, *(() if self._course is None else (self._course,))]
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
 
     async def wait(self) -> None:
         """Wait until the market's course ends, or raise what broke it."""

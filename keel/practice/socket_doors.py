@@ -70,9 +70,12 @@ class SocketDoors:
             if request.transport is not None:
                 request.transport.abort()
             return None, web.Response(status=503)
+        if kind == "user" and self._state.limits.is_banned:
+            entry["status"] = 418
+            return None, web.Response(status=418)
         ws = web.WebSocketResponse(autoping=False, max_msg_size=1 << 20)
         await ws.prepare(request)
-        return Socket(ws, self._state.config.sockets, self._state.clock), ws
+        return Socket(ws, request.transport, self._state.config.sockets, self._state.clock), ws
 
     def _hear(self, session: Session, text: str) -> None:
         try:
@@ -108,8 +111,6 @@ class SocketDoors:
             for number in [params["subscriptionId"]] if "subscriptionId" in params else list(session.subscriptions):
                 session.end(int(number), self._state.market.now_ms)
             return {}
-        if method == "session.subscriptions":
-            return [{"subscriptionId": number} for number in session.subscriptions]
         raise Refusal(-1020, "This operation is not supported.")
 
     def _subscribe(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,10 @@ _GONE: Final = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.
 class Socket:
     """Hold a socket. Messages leave in the order in which they were given; none waits for the client."""
 
-    def __init__(self, ws: web.WebSocketResponse, terms: SocketsSection, clock: Clock) -> None:
-        self._ws, self._terms, self._clock = ws, terms, clock
+    def __init__(
+        self, ws: web.WebSocketResponse, transport: asyncio.Transport | None, terms: SocketsSection, clock: Clock
+    ) -> None:
+        self._ws, self._transport, self._terms, self._clock = ws, transport, terms, clock
         self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue()
         self._numbers = count(1)
         self._pongs: dict[bytes, asyncio.Event] = {}
@@ -87,9 +89,8 @@ class Socket:
 
     def abort(self) -> None:
         """Cut the connection."""
-        request = getattr(self._ws, "_req", None)
-        if request is not None and request.transport is not None:
-            request.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     async def _read(self, hear: Callable[[str], Awaitable[None]]) -> None:
         while True:

@@ -73,6 +73,12 @@ class VenueState:
         """Say whether nobody can reach the venue."""
         return self.clock.monotonic_s() < self.troubles.outage_until_s
 
+    def hang_up_on_banned(self) -> None:
+        """Cut the WebSocket API where the address is banned, as the exchange has done since 2023-03-13."""
+        if self.limits.is_banned:
+            for session in self.users.sessions:
+                session.socket.abort()
+
     def later(self, job: Coroutine[Any, Any, None]) -> None:
         """Let something go on by itself until the venue stops."""
         task = asyncio.ensure_future(job)

@@ -53,3 +53,12 @@ def check_lock(need: LiveNeed, name: str) -> CheckResult:
     if holder is not None:
         return failed(name, holder, "stop that process first: two would trade the same account")
     return passed(name, "free")
+
+
+def check_health_page(need: LiveNeed, name: str) -> CheckResult:
+    """Check that the health page can be served: its port is free, and beyond this machine there is a token."""
+    try:
+        where = need.health_page()
+    except KeelError as error:
+        return failed(name, str(error), "correct section health")
+    return passed(name, "off" if where is None else where)

@@ -32,6 +32,7 @@ _LOCAL: Final[Mapping[str, LiveCheck]] = MappingProxyType(
         "risk limits": consents.check_risk_limits,
         "strategy": consents.check_strategy,
         "lock": consents.check_lock,
+        "health page": consents.check_health_page,
         "journal": open_book.check_journal,
         "keys": keys.check_keys,
         "filters": trading_rules.check_filters,

@@ -41,12 +41,14 @@ def journal_exposure(path: Path) -> Exposure:
 def exposure_of_entries(entries: Iterable[Entry]) -> Exposure:
     """Return what entries, oldest first, leave open."""
     held: dict[str, Decimal] = {}
-    orders: dict[str, OrderTicket] = {}
+    orders: dict[str, tuple[OrderTicket, Decimal]] = {}
     for entry in entries:
         if isinstance(entry, OrderIntent):
-            orders[entry.ticket.client_order_id] = entry.ticket
+            orders[entry.ticket.client_order_id] = entry.ticket, entry.ticket.qty
         elif isinstance(entry, FillBooked):
-            held[entry.fill.symbol] = held.get(entry.fill.symbol, Decimal(0)) + _received(entry)
+            symbol, name = entry.fill.symbol, entry.fill.client_order_id
+            held[symbol] = held.get(symbol, Decimal(0)) + _received(entry)
+            _fill(orders, name, entry.fill.qty)
         elif isinstance(entry, BookAdjusted):
             held[entry.name] = entry.after
         elif _is_over(entry):
@@ -56,7 +58,16 @@ def exposure_of_entries(entries: Iterable[Entry]) -> Exposure:
         for symbol, qty in held.items()
         if "/" in symbol and qty
     ]
-    return Exposure(tuple(positions), tuple(map(_line, orders.values())))
+    return Exposure(tuple(positions), tuple(_line(ticket, left) for ticket, left in orders.values()))
+
+
+def _fill(orders: dict[str, tuple[OrderTicket, Decimal]], name: str, qty: Decimal) -> None:
+    """Take a fill off what is left of its order; a whole one is over, whatever else was heard of it."""
+    if name not in orders:
+        return
+    ticket, left = orders.pop(name)
+    if left > qty:
+        orders[name] = ticket, left - qty
 
 
 def _received(entry: FillBooked) -> Decimal:
@@ -73,6 +84,6 @@ def _is_over(entry: Entry) -> bool:
     return isinstance(entry, SubmitAnswered) and entry.result.outcome in _NEVER_LIVED
 
 
-def _line(ticket: OrderTicket) -> str:
-    qty = format(ticket.qty.normalize(), "f")
+def _line(ticket: OrderTicket, left: Decimal) -> str:
+    qty = format(left.normalize(), "f")
     return f"order {ticket.client_order_id}: {ticket.side.name} {qty} {ticket.symbol}, its end is not known"

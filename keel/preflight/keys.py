@@ -28,12 +28,12 @@ _MAKERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def check_keys(need: LiveNeed, name: str) -> CheckResult:
-    """Check that every key is in the environment and not empty."""
+    """Check that every key is in the environment, not empty, and without blanks."""
     missing = [variable for variable, there in need.keys.items() if not there]
     if not missing:
         return passed(name, f"{', '.join(need.keys)} are set")
     mend = f"{_MAKERS[need.environment]}, then: export " + " ".join(f"{variable}=..." for variable in missing)
-    return with_keys_only(need, failed(name, f"not set, or empty: {', '.join(missing)}", mend))
+    return with_keys_only(need, failed(name, f"not set, empty or with blanks: {', '.join(missing)}", mend))
 
 
 def check_key_validity(need: LiveNeed, name: str, found: VenueFindings) -> CheckResult:

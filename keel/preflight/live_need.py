@@ -37,8 +37,8 @@ class LiveNeed:
     in words by its key, `limits_off` the keys of which none is. `timeframe_ms` is that of the bars asked for, `stored`
     the last of them in the store. `venue_answers()` asks the venue, once;
     `market_now_ms` is None where the market has a clock of its own, as in a rehearsal. `strategy()` loads it and says
-    what it is, `lock_holder()` who holds the lock, `journal_exposure()` what the journal has open: all three raise
-    KeelError where they cannot.
+    what it is, `lock_holder()` who holds the lock, `health_page()` where it will be, `journal_exposure()` what the
+    journal has open: all four raise KeelError where they cannot.
     """
 
     environment: str
@@ -65,6 +65,7 @@ class LiveNeed:
     venue_answers: Callable[[], VenueFindings]
     strategy: Callable[[], str]
     lock_holder: Callable[[], str | None]
+    health_page: Callable[[], str | None]
     journal_exposure: Callable[[], Exposure]
 
     @property

@@ -31,13 +31,15 @@ def check_holdings(_need: LiveNeed, name: str, found: VenueFindings) -> CheckRes
 def exposure(need: LiveNeed, *, asked: bool = True) -> Exposure:
     """Return what the journal or the venue knows to be open; the venue's part only where it was asked.
 
-    The journal that cannot be read is told in `unknown`.
+    A journal that cannot be read is told in `unknown`. What a dry run holds is simulated: nothing is open.
     """
+    if need.dry_run:
+        return Exposure()
     try:
         known = need.journal_exposure()
     except KeelError as error:
         known = Exposure(unknown=str(error))
-    if not asked or not need.has_keys or not need.needs_keys:
+    if not asked or not need.has_keys:
         return known
     return known.joined(at_venue(need.venue_answers()))
 

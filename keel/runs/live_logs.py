@@ -16,17 +16,19 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 from logging.handlers import BaseRotatingHandler
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from keel.domain.venue_messages import VenueFill
 from keel.runs.disk import make_folder
-from keel.runs.logs import ERRORS_LOG, TRADES_LOG, LogFile, attached, line_of
+from keel.runs.logs import ERRORS_LOG, TRADES_LOG, LogFile, RedactingFormatter, attached, line_of
 
 LIVE_LOG: Final = "live-trading.log"
 TRADES_LOGGER: Final = "keel.trades"
 MOST_BYTES: Final = 20_000_000
 FILES_KEPT: Final = 14
 _RETRY_S: Final = 60.0
+_SHORT_LINE: Final = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+"""A line beside the program's own words: there is one run on a terminal."""
 
 
 class RotatingLogFile(LogFile, BaseRotatingHandler):
@@ -128,12 +130,19 @@ class LiveLogs:
 
 @contextmanager
 def live_logs(
-    logs_dir: Path, run_id: str, *, most_bytes: int = MOST_BYTES, kept: int = FILES_KEPT
+    logs_dir: Path,
+    run_id: str,
+    *,
+    lines_to: TextIO | None = None,
+    most_bytes: int = MOST_BYTES,
+    kept: int = FILES_KEPT,
 ) -> Iterator[LiveLogs]:
     """Open the logs of live trading; at the end close them and restore the loggers.
 
     live-trading.log takes INFO and above from every logger below `keel`, errors.log ERROR and above, trades.log the
-    trades. Raises UsageError where a file cannot be opened.
+    trades. What libraries warn of goes to live-trading.log alone: on a terminal it would be drawn over the view, and
+    one of them calls a clean end an error. `lines_to` gets the lines of live-trading.log that are Keel's, too. Raises
+    UsageError where a file cannot be opened.
     """
     make_folder(logs_dir)
     with ExitStack() as stack:
@@ -144,11 +153,22 @@ def live_logs(
 
         live, errors = opened(LIVE_LOG, logging.INFO), opened(ERRORS_LOG, logging.ERROR)
         trades = opened(TRADES_LOG, logging.INFO)
-        stack.enter_context(attached([live, errors]))
+        stack.enter_context(attached([live, errors, *_lines(lines_to)]))
+        root = logging.getLogger()
+        root.addHandler(live)
+        stack.callback(root.removeHandler, live)
         logger = logging.getLogger(TRADES_LOGGER)
         logger.addHandler(trades)
         stack.callback(logger.removeHandler, trades)
         yield LiveLogs(run_id, live.path, trades.path, errors.path)
+
+
+def _lines(stream: TextIO | None) -> list[logging.Handler]:
+    if stream is None:
+        return []
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(RedactingFormatter(_SHORT_LINE))
+    return [handler]
 
 
 @contextmanager

@@ -181,8 +181,8 @@ def line_of(run_id: str) -> str:
 
 
 @contextmanager
-def attached(handlers: Sequence[LogFile]) -> Iterator[None]:
-    """Send what loggers below `keel` say to these files while inside, and nowhere else."""
+def attached(handlers: Sequence[logging.Handler]) -> Iterator[None]:
+    """Send what loggers below `keel` say to these handlers while inside, and nowhere else."""
     logger = logging.getLogger(ROOT_LOGGER)
     level, propagate = logger.level, logger.propagate
     logger.setLevel(logging.INFO)

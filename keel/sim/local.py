@@ -120,6 +120,15 @@ class LocalDesk(LiveRoom):
         """Take over the venue's fee rates, fractions (N,)."""
         self._slots["fee_rate"], self._slots["maker_rate"] = fee_rate, maker_rate
 
+    def take_amend(self, order_id: int, qty: float, limit_price: float, trigger_price: float) -> None:
+        """Give an order of ours the terms that its venue has taken; 0 leaves one as it is."""
+        order = self._order_of(order_id)
+        if order is None:
+            return
+        for name, value in (("qty", qty), ("limit_price", limit_price), ("trigger_price", trigger_price)):
+            order[name] = value if value > 0.0 else order[name]
+        order["opening_qty"] = min(order["opening_qty"], order["qty"])
+
     def adjust_position(self, instrument: int, qty: float, price: float) -> None:
         """Set a position to what the venue says it is; what is added is taken to have cost `price` a unit."""
         slot = self._slots[instrument]
@@ -140,6 +149,15 @@ class LocalDesk(LiveRoom):
         for name in ("last_local_equity", "day_start_equity", "peak_equity"):
             run[name] += moved
         run["equity"][LOCAL] += moved
+
+    def reset_latches(self) -> None:
+        """Lift what the risk guard has latched (rule 17): a drawdown is measured from today's equity from now on.
+
+        A daily loss that still stands latches again at the next close: it ends with the day.
+        """
+        run = self._run[0]
+        run["trading_state"] = TradingState.ACTIVE
+        run["peak_equity"] = run["equity"][LOCAL]
 
     def latch(self, state: TradingState) -> None:
         """Set the risk guard's state."""

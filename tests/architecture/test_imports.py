@@ -12,7 +12,11 @@ from tree import ROOT, imported, parsed, python_files, shown
 
 COMPILED = "keel.domain.compile_nb"
 TRAINING = {"torch", "stable_baselines3", "sb3_contrib", "gymnasium"}
-SERVING = {"keel/strategies/policy.py": TRAINING, "keel/strategies/actions.py": {"gymnasium"}}
+OWN = {
+    "keel/strategies/policy.py": TRAINING,
+    "keel/strategies/actions.py": {"gymnasium"},
+    "keel/wire/sdk.py": {"binance"},
+}
 RUNS_ON_THE_SIMULATOR = {"binance", "alpaca", *TRAINING}
 HEAVY = ("numba", "pandas", "torch", "matplotlib", "plotly", "talib", "exchange_calendars", "arch", "scipy")
 
@@ -30,7 +34,7 @@ def test_import_contracts_are_kept():
 
 
 def test_import_contracts_can_break(tmp_path):
-    for package in ("keel", "scripts"):
+    for package in ("keel", "scripts", "services"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "keel" / "sim" / "engine.py").open("a", encoding="utf-8") as file:
         file.write("\nimport keel.strategies.port\n")
@@ -40,12 +44,12 @@ def test_import_contracts_can_break(tmp_path):
 
 
 def test_numba_is_imported_in_one_file_and_used_through_its_decorator():
-    found = [shown(path) for path in python_files("keel", "scripts") if "numba" in imported(path)]
+    found = [shown(path) for path in python_files("keel", "scripts", "services") if "numba" in imported(path)]
     assert found == ["keel/domain/compile_nb.py"]
 
 
 def test_compiled_functions_live_in_files_that_say_so():
-    for path in python_files("keel", "scripts"):
+    for path in python_files("keel", "scripts", "services"):
         source = path.read_text(encoding="utf-8")
         if f"from {COMPILED} import compiled" in source:
             assert path.stem.endswith("_nb"), shown(path)
@@ -61,9 +65,9 @@ def test_compiled_functions_say_so_in_their_names():
                 assert node.name.endswith("_nb"), f"{shown(path)}: {node.name}"
 
 
-def test_no_exchange_is_imported_yet_and_training_libraries_in_their_room_only():
-    for path in python_files("keel", "scripts"):
-        allowed = TRAINING if path.is_relative_to(ROOT / "keel" / "rl") else SERVING.get(shown(path), set())
+def test_exchanges_sdks_and_training_libraries_are_imported_in_their_rooms_only():
+    for path in python_files("keel", "scripts", "services"):
+        allowed = TRAINING if path.is_relative_to(ROOT / "keel" / "rl") else OWN.get(shown(path), set())
         assert imported(path).isdisjoint(RUNS_ON_THE_SIMULATOR - allowed), shown(path)
 
 

@@ -9,7 +9,8 @@ from tree import ROOT
 
 DRAWN = {
     *(".ci", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"),
-    *("constraints.txt", "pyproject.toml", "script_backtest.py", "script_eval.py", "train_model_multi_patch.py"),
+    *("constraints.txt", "pyproject.toml", "script_backtest.py", "script_eval.py", "script_live.py"),
+    "train_model_multi_patch.py",
     *("benchmarks", "configs", "docs", "keel", "scripts", "services", "tests"),
 }
 

@@ -10,7 +10,7 @@ from tree import ROOT, parsed, python_files, shown
 MOST_LINES_A_FILE = 400
 MOST_LINES_A_FUNCTION = 50
 MOST_LINES_AN_ENTRY_SCRIPT = 10
-SOURCES = ("keel", "scripts")
+SOURCES = ("keel", "scripts", "services")
 ENTRY_SCRIPTS = [*ROOT.glob("script_*.py"), *ROOT.glob("train_*.py"), *(ROOT / "scripts").glob("[!_]*.py")]
 
 

@@ -19,9 +19,9 @@ from keel.config.live import HealthSection
 from keel.domain.orders import OrderSide
 from keel.domain.venue_messages import StreamState
 from keel.journal.entries import BarsSeen, Entry, OrderIntent, StreamChanged
+from keel.live.bar_watch import BARS
 from keel.live.ear import REPORTS
 from keel.live.health.server import HealthServer
-from keel.live.runner import BARS
 from keel.practice.server import PracticeVenue
 
 from .checks import check_all

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from parity import kernel_adapter
 from parity.agreement import disagreement
 from parity.case import Case
+from parity.halves import halves_differ
 from parity.reference import Outcome
 from parity.sample import sampled_outcomes
 
@@ -62,6 +63,8 @@ LEFT_OUT = {
     "test_figures_equal_empyrical_on_a_real_stock",  # reads by polars, whose threads a fork does not have
 }
 EXAMPLES_A_CHECK = 10
+_HALVED = 4
+"""Every so many parity cases one is played by the simulator's halves, too."""
 MOST_MARKETS = 30
 """Of the inputs of properties that play whole markets: parity cases tell more in less time."""
 
@@ -161,6 +164,14 @@ def parity_checks() -> Iterator[Check]:
         arrays = kernel_adapter.Arrays.of(case)
         form = _form(arrays, number)
         yield Check(f"parity case {number} {form.__name__}", lambda a=arrays, o=outcome, f=form: _compare(a, o, f))
+        if number % _HALVED == 0:
+            yield Check(f"parity case {number} in halves", lambda a=arrays: _compare_halves(a))
+
+
+def _compare_halves(arrays: kernel_adapter.Arrays) -> None:
+    told = halves_differ(arrays)
+    if told:
+        raise AssertionError(told)
 
 
 def _form(arrays: kernel_adapter.Arrays, number: int) -> Callable[[kernel_adapter.Arrays], Simulator]:

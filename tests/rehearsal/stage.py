@@ -16,14 +16,17 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from keel.app.live_ways import clock_of, link_of, market_of
 from keel.app.practice import open_venue
-from keel.app.wire_live import LiveParts, clock_of, link_of, wire_live
+from keel.app.wire_live import LiveParts, wire_live
 from keel.config.load import load_config, load_practice
 from keel.config.modes import LiveRun
 from keel.domain.layout import LOCAL
 from keel.journal.entries import Entry
 from keel.journal.journal import Journal
+from keel.journal.names import JournalName
 from keel.live.runner import Ending
+from keel.live.session import session_started
 from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
 from keel.runs.redaction import redact
@@ -47,7 +50,6 @@ data:
 market:
   instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
 execution: {{ time_in_force: gtc }}
-sockets: {{ queue_s: 20 }}
 accounts:
   practice: {{ keys: STAGE, balances: {{ USDT: 100000 }} }}
 """
@@ -109,6 +111,7 @@ class Stage:
     live: tuple[str, ...] = ()
     symbols: str = "[SYNBTC/USDT]"
     keys: dict[str, str] = field(default_factory=dict)
+    patience_s: float = 120.0
 
     def open_venue(self, keys: Mapping[str, KeyPair] | None = None) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
@@ -127,18 +130,26 @@ class Stage:
 
     @property
     def journal_path(self) -> Path:
-        return self.folder / "state" / "stage.journal.sqlite"
+        return JournalName("stage", "binance", "practice", dry_run=False).path(self.folder / "state")
 
     async def wire(self, venue: PracticeVenue, *, dry_run: bool = False) -> tuple[LiveParts, Journal]:
-        """Build a live run beside a venue that has started; the market's clock is open."""
+        """Build a live run beside a venue that has started, with the market's clock open."""
         config, document = self.live_config(venue.address, dry_run=dry_run)
         pair = venue.keys["practice"]
         environ = {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
         clock = clock_of(config)
         journal = Journal.open(self.journal_path, clock=clock, redact=redact)
-        parts = wire_live(config, document, "stage", "hash", journal, clock, link_of(config, clock, environ))
-        assert parts.market is not None
-        await parts.market.open()
+        market = market_of(config, clock)
+        assert market is not None
+        try:
+            await market.open()
+            link = link_of(config, clock, environ)
+            parts = wire_live(config, document, "stage", "hash", journal, clock, link, market)
+        except BaseException:
+            await market.close()
+            journal.close()
+            raise
+        journal.append([session_started(config, "stage", "hash", "code")])
         return parts, journal
 
     async def play(
@@ -169,7 +180,7 @@ class Stage:
         stopper = asyncio.ensure_future(stop_after(parts, decisions))
         others = [] if while_running is None else [asyncio.ensure_future(while_running(venue, parts))]
         try:
-            ending = await asyncio.wait_for(parts.runner.run(), 120)
+            ending = await asyncio.wait_for(parts.runner.run(), self.patience_s)
             for other in others:
                 if other.done():
                     other.result()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from keel.app.doctor import context_of, examined
 from keel.app.practice import open_venue
 from keel.config.practice import PracticeConfig
 from keel.data.bars import StoredBars
@@ -20,6 +21,7 @@ from keel.data.store import BarStore
 from keel.domain.instrument import InstrumentId
 from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
+from keel.preflight.check import CheckResult
 
 START_MS = 1_704_067_200_000
 """2024-01-01 00:00 UTC."""
@@ -39,6 +41,7 @@ account: {{initial_cash: 10000}}
 risk: {{max_order_notional: 500, daily_loss_limit: 100, max_drawdown: 0.2, max_orders_per_min: 10}}
 venue: {{address: "{address}"}}
 live: {{filters: {folder}/filters.json}}
+health: {{port: 0}}
 doctor: {{min_free_disk_gb: 0}}
 """
 
@@ -102,7 +105,7 @@ def running(venue: PracticeVenue) -> Iterator[str]:
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(venue.start(), loop).result(120)
+        asyncio.run_coroutine_threadsafe(venue.start(), loop).result(300)  # a cold cache compiles first
         yield venue.address
         asyncio.run_coroutine_threadsafe(venue.stop(), loop).result(10)
     finally:
@@ -122,3 +125,20 @@ def _config(store: Path, keys: Mapping[str, Any]) -> PracticeConfig:
         "limits": {"weight_1m": 1_000_000},  # one venue serves many tests within a minute
     }
     return PracticeConfig.model_validate(given | dict(keys), strict=False)
+
+
+def checks(path: Path, *overrides: str) -> dict[str, CheckResult]:
+    """Return what the doctor finds for a config, by check."""
+    return {result.name: result for result in examined(context_of(path, overrides))}
+
+
+def failed(path: Path, *overrides: str) -> dict[str, CheckResult]:
+    """Return the checks that failed."""
+    return {name: result for name, result in checks(path, *overrides).items() if result.status == "fail"}
+
+
+def only_failure(path: Path, name: str) -> CheckResult:
+    """Return the one check that failed."""
+    found = failed(path)
+    assert list(found) == [name]
+    return found[name]

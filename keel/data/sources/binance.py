@@ -41,10 +41,14 @@ class BinanceFeed:
         self._listener: FeedListener | None = None
         self._stream: Supervisor | None = None
 
-    async def open(self, listener: FeedListener) -> None:
-        """Connect and begin to hear bars. Raises RetryableError, or UsageError for a symbol that Binance lacks."""
+    async def prepare(self) -> None:
+        """Agree on the time and read the symbols. Raises RetryableError for no answer."""
         await self._link.open(_USER)
         await self._symbols.refresh()
+
+    async def open(self, listener: FeedListener) -> None:
+        """Connect and begin to hear bars. Raises RetryableError, or UsageError for a symbol that Binance lacks."""
+        await self.prepare()
         self._listener = listener
         names = [f"{self._symbols.rules(symbol).wire_symbol.lower()}@kline_{self._base}" for symbol in self._ours]
         self._stream = Supervisor(
@@ -87,7 +91,7 @@ class BinanceFeed:
         while start_ms < end_ms:
             rows = await self._page(symbol, start_ms, end_ms)
             now_ms = self._now_ms()
-            page = [bar_of_row(symbol, row, now_ms) for row in rows]
+            page = [self._checked(bar_of_row(symbol, row, now_ms)) for row in rows]
             found += [bar for bar in page if bar.closed and start_ms <= bar.open_ts_ms < end_ms]
             if len(page) < _PAGE:
                 break
@@ -116,6 +120,11 @@ class BinanceFeed:
             for part in await self._read(symbol, longer.frame_ms(now_ms), now_ms):
                 self._tell(longer.add(part))
 
+    def _checked(self, bar: LiveBar) -> LiveBar:
+        if bar.close_ts_ms - bar.open_ts_ms != timeframe_ms(self._base):
+            raise RetryableError(f"{bar.symbol}: Binance's bar from {bar.open_ts_ms} on is not as long as {self._base}")
+        return bar
+
     def _now_ms(self) -> int:
         # by the exchange's clock: with ours ahead, its open bar would pass for a closed one
         return self._link.clock.now_ms() + int(self._link.sync.offset_ms)
@@ -124,7 +133,7 @@ class BinanceFeed:
         if event.get("e") != "kline":
             return
         symbol = self._symbols.name_of(str(event.get("s")))
-        bar = bar_of_event(symbol, event)
+        bar = self._checked(bar_of_event(symbol, event))
         longer = self._longer.get(symbol)
         self._tell([bar] if longer is None else longer.add(bar))
 

@@ -96,6 +96,18 @@ def test_the_config_says_what_is_wanted(capsys: pytest.CaptureFixture[str], here
     assert not BarStore(here.folder / "bars").exists(InstrumentId("binance", "BTC/USDT"), "1m")
 
 
+def test_the_universe_says_which_symbols(
+    capsys: pytest.CaptureFixture[str], here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "python -m services.universe" in fetch(capsys, here, tmp_path, "--universe", code=2)
+    listed = tmp_path / "data" / "universe" / "symbols.json"
+    listed.parent.mkdir(parents=True)
+    listed.write_text('{"format": 1, "symbols": [{"symbol": "ETH/USDT"}, {"symbol": "BTC/USDT"}]}')
+    done = fetch(capsys, here, tmp_path, "--universe", "--symbol", "BTC/USDT")
+    assert [one["symbol"] for one in done] == ["BTC/USDT", "ETH/USDT"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

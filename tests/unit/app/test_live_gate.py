@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from practice_here import KEYS, Here, practising
+from practice_here import Here
 
-from keel.app.fetch_filters import fetch_filters
 from keel.app.live_gate import LiveStart, gate_live
 from keel.config.load import load_config
 from keel.config.modes import LiveRun
@@ -20,22 +18,6 @@ from keel.domain.venue_messages import VenueFill
 from keel.journal.entries import FillBooked
 from keel.journal.journal import Journal
 from keel.journal.names import JournalName
-
-
-@pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
-    with practising(tmp_path_factory.mktemp("gate")) as here:
-        fetch_filters(out=here.folder / "fetched.json", config=here.config())
-        yield here
-
-
-@pytest.fixture
-def here(venue: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
-    monkeypatch.setenv("BINANCE_API_KEY", KEYS.key)
-    monkeypatch.setenv("BINANCE_API_SECRET", KEYS.secret)
-    (tmp_path / "state").mkdir()
-    (tmp_path / "filters.json").write_bytes((venue.folder / "fetched.json").read_bytes())
-    return Here(venue.venue, venue.address, tmp_path)
 
 
 def start(path: Path, *overrides: str) -> LiveStart:

@@ -6,19 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_configs import MINIMAL
 
 from keel.config.load import LoadedConfig, load_config
 from keel.domain.errors import ConfigError
-
-MINIMAL = """\
-mode: sim
-data:
-  venue: synthetic
-  symbols: [SYNBTC/USDT]
-  timeframe: 1h
-strategy:
-  class: keel.strategies.moving_average:MovingAverageCrossover
-"""
 
 
 @pytest.fixture

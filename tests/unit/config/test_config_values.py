@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from conftest import MINIMAL
+from made_configs import MINIMAL
 from pydantic import ValidationError
 
 from keel.config.data import DataSection

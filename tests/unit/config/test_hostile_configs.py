@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL
+from made_configs import MINIMAL
 
 from keel.config.layers import MOST_BYTES, MOST_LAYERS
 from keel.config.load import dump_yaml, load_config, load_update

@@ -183,3 +183,25 @@ def test_accounts_do_not_see_each_other(bar_folder):
             await other.close_connection()
 
     asyncio.run(scenario())
+
+
+def test_what_breaks_the_market_is_told_at_the_end_and_nothing_stays_open(bar_folder):
+    ports = []
+
+    async def go_back_in_time():
+        async with running(made_config(bar_folder)) as client:
+            ports.append(client.venue.port)
+            market = client.venue._state.market
+            market.bars[market.row + 1] = market.bars[market.row]
+            bars = await client.listen(KLINES)
+            await asyncio.wait_for(bars.recv(), 5)
+            await client.decide()
+            await asyncio.sleep(0.05)
+
+    async def scenario():
+        with pytest.raises(ValueError, match="rows come in the order"):
+            await go_back_in_time()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", ports[0])
+
+    asyncio.run(scenario())

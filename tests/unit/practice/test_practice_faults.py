@@ -118,6 +118,18 @@ def test_order_is_not_found_for_a_time(bar_folder):
     asyncio.run(scenario())
 
 
+def test_request_is_done_late(bar_folder):
+    async def scenario():
+        fault = {"kind": "late", "request": POST, "seconds": 0.3}
+        async with running(made_config(bar_folder, faults=[fault])) as client:
+            placing = asyncio.ensure_future(client.market("BUY", "0.01", newClientOrderId="late"))
+            await asyncio.sleep(0.1)
+            assert await _orders(client) == []
+            assert (await placing)["clientOrderId"] == "late"
+
+    asyncio.run(scenario())
+
+
 def test_answer_is_slow(bar_folder):
     async def scenario():
         fault = {"kind": "slow", "request": "GET /api/v3/account", "seconds": 0.3}

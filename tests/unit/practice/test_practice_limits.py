@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from made_venue import BinanceAPIException, made_config, running
+from made_venue import KLINES, BinanceAPIException, made_config, running
 
 
 async def _refused(ask):
@@ -73,5 +73,20 @@ def test_open_orders_of_a_symbol_are_limited_by_its_filter(bar_folder):
                 await client.limit("BUY", "0.001", "20000")
             with pytest.raises(BinanceAPIException, match="MAX_NUM_ORDERS"):
                 await client.limit("BUY", "0.001", "20000")
+
+    asyncio.run(scenario())
+
+
+def test_orders_that_trade_are_taken_off_the_counts(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder, limits={"orders_1d": 3})) as client:
+            bars = await client.listen(KLINES)
+            await asyncio.wait_for(bars.recv(), 5)
+            await client.limit("BUY", "0.001", "20000")
+            for _ in range(4):  # one rests, one at a time trades: never more than two count
+                await client.market("BUY", "0.001")
+                assert client.sdk.response.headers["X-MBX-ORDER-COUNT-1D"] == "2"
+                await client.decide()
+                await asyncio.wait_for(bars.recv(), 5)
 
     asyncio.run(scenario())

@@ -102,6 +102,23 @@ def test_user_socket_ends_and_a_new_one_may_be_had(bar_folder, kind):
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("kind", ["drop_market_stream", "server_shutdown"])
+def test_market_socket_ends_and_a_new_one_may_be_had(bar_folder, kind):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            path = f"{client.venue.address}/stream?streams=synbtcusdt@bookTicker"
+            async with client.http.ws_connect(path) as ws:
+                await client.break_by(kind=kind, seconds=0.05)
+                told = []
+                while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+                    told.append(json.loads(message.data))
+                notices = [one["data"]["e"] for one in told if one["stream"] == "!serverShutdown"]
+                assert notices == (["serverShutdown"] if kind == "server_shutdown" else [])
+            await client.listen(KLINES)
+
+    asyncio.run(scenario())
+
+
 def test_subscription_is_terminated(bar_folder):
     async def scenario():
         async with running(made_config(bar_folder)) as client:
@@ -177,5 +194,17 @@ def test_subscription_to_a_user_stream_fails_and_then_succeeds(bar_folder):
             with pytest.raises(BinanceAPIException, match="-1008"):
                 await client.listen_user()
             await client.listen_user()
+
+    asyncio.run(scenario())
+
+
+def test_banned_address_loses_the_websocket_api(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            async with client.http.ws_connect(f"{client.venue.address}/ws-api/v3") as ws:
+                await client.break_by(kind="ban", seconds=30)
+                assert (await ws.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="418"):
+                await client.http.ws_connect(f"{client.venue.address}/ws-api/v3")
 
     asyncio.run(scenario())

@@ -71,6 +71,7 @@ def need(found: VenueFindings = FOUND, **changes: Any) -> LiveNeed:
         venue_answers=lambda: found,
         strategy=lambda: "it loads",
         lock_holder=lambda: None,
+        health_page=lambda: None,
         journal_exposure=Exposure,
     )
     return replace(made, **changes)
@@ -233,6 +234,7 @@ def test_what_the_journal_and_the_venue_know_is_told_together() -> None:
         "0.5 BTC at binance",
     )
     assert exposure(need(found), asked=False).lines == ()
+    assert not exposure(need(found, dry_run=True, journal_exposure=lambda: journal)).is_open  # simulated
     unknown = replace(FOUND, holdings=Answer(why="no answer"))
     assert exposure(need(unknown)).is_open
     assert check_holdings(need(), "open", unknown).status == "warn"

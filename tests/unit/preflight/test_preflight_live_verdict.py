@@ -105,13 +105,17 @@ ENDINGS: list[tuple[list[Entry], bool]] = [
     ([reported("k1", VenueStatus.CANCELED)], False),
     ([OrderResolved("BTC/USDT", "k1", "adopted", "")], True),
     ([OrderResolved("BTC/USDT", "k1", "not_sent", "")], False),
+    ([OrderResolved("BTC/USDT", "k1", "canceled", "")], False),
+    ([filled("1", OrderSide.BUY, "0.09", "0")], True),
+    ([filled("1", OrderSide.BUY, "0.09", "0"), filled("2", OrderSide.BUY, "0.01", "0")], False),
 ]
 
 
 @pytest.mark.parametrize(("entries", "is_open"), ENDINGS, ids=lambda value: str(value)[:60])
 def test_an_order_is_open_until_the_journal_knows_its_end(entries: list[Entry], is_open: bool) -> None:
     known = exposure_of_entries([OrderIntent(ticket("k1"), 1), *entries])
-    assert known.orders == (("order k1: BUY 0.1 BTC/USDT, its end is not known",) if is_open else ())
+    left = "0.01" if any(isinstance(entry, FillBooked) for entry in entries) else "0.1"
+    assert known.orders == ((f"order k1: BUY {left} BTC/USDT, its end is not known",) if is_open else ())
 
 
 def test_a_position_is_the_sum_of_the_fills_less_fees_kept_from_it() -> None:
@@ -130,7 +134,7 @@ def test_a_real_journal_is_read_and_one_that_is_not_there_has_nothing_open(tmp_p
     with Journal.open(path, clock=WallClock(), redact=str) as journal:
         journal.append([OrderIntent(ticket("k1"), 1), filled("1", OrderSide.BUY, "0.05", "0")])
     known = journal_exposure(path)
-    assert known.lines == ("0.05 BTC by the journal", "order k1: BUY 0.1 BTC/USDT, its end is not known")
+    assert known.lines == ("0.05 BTC by the journal", "order k1: BUY 0.05 BTC/USDT, its end is not known")
 
 
 def test_a_journal_that_is_none_is_refused(tmp_path: Path) -> None:

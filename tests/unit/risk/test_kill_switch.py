@@ -286,3 +286,20 @@ def test_a_dangling_link_is_a_flag_that_was_pulled_already(switch: KillSwitch) -
     switch.flag.symlink_to("nowhere")
     switch.pull("again")
     assert switch.flag.is_symlink()
+
+
+def test_a_flag_that_was_seen_and_removed_by_hand_is_unexplained_until_somebody_says_why(switch: KillSwitch) -> None:
+    assert switch.unexplained_removal() is None
+    switch.flag.touch()
+    switch.note_tripped()
+    assert switch.unexplained_removal() is None  # it stands
+    switch.flag.unlink()
+    assert switch.unexplained_removal() is not None
+    assert switch.note_removal()  # a simulation in between takes note, and explains nothing
+    assert switch.unexplained_removal() is not None
+    with pytest.raises(UsageError, match="with a reason"):
+        switch.reset(" ")
+    done = reset_command(switch.flag.parent, "--reason", "the feed was mended")
+    assert done.stdout.startswith("the removal by hand is recorded in ")
+    assert switch.unexplained_removal() is None
+    assert not switch.reset("again")

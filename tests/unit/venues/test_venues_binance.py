@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from wire_server import WireServer, drops, refusal, refuses, says, settings, stay, wire_server
+from binance_harness import Heard, order_json, until, with_venue
+from wire_server import drops, refuses, says, settings, stay, wire_server
 
 from keel.domain.clock import WallClock
 from keel.domain.errors import ConfigError, HaltTradingError, RetryableError
 from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderRef, OrderTicket, Outcome, StreamState, VenueStatus
 from keel.venues.binance import BinanceVenue
-from keel.wire.binance_access import read_key_access, read_round_trip_ms
 from keel.wire.binance_link import BinanceLink
 
 ORDER, TRADES, ACCOUNT = "/api/v3/order", "/api/v3/myTrades", "/api/v3/account"
@@ -60,43 +57,6 @@ REPORT = {
 """Documented: the executionReport of Binance's user data stream page."""
 
 
-class Heard:
-    def __init__(self) -> None:
-        self.reports: list[Any] = []
-        self.accounts: list[Any] = []
-        self.states: list[StreamState] = []
-        self.faults: list[str] = []
-
-    def on_report(self, report: Any) -> None:
-        self.reports.append(report)
-
-    def on_account(self, account: Any) -> None:
-        self.accounts.append(account)
-
-    def on_stream(self, state: StreamState, reason: str) -> None:
-        self.states.append(state)
-
-    def on_fault(self, reason: str) -> None:
-        self.faults.append(reason)
-
-
-Scenario = Callable[[WireServer, BinanceVenue, Heard], Awaitable[Any]]
-
-
-def with_venue(scenario: Scenario, *scripts, **changes) -> Any:
-    async def run() -> Any:
-        async with wire_server() as server:
-            server.users.extend(scripts)
-            venue, heard = BinanceVenue(BinanceLink(settings(server.address, **changes), WallClock()), 5.0), Heard()
-            try:
-                await venue.open(heard)
-                return await scenario(server, venue, heard)
-            finally:
-                await venue.close()
-
-    return asyncio.run(run())
-
-
 def pushing(*events: object):
     async def script(socket) -> None:
         for event in events:
@@ -106,13 +66,6 @@ def pushing(*events: object):
     return script
 
 
-async def until(what: Callable[[], object]) -> None:
-    end = time.monotonic() + 5
-    while not what():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.005)
-
-
 def heard_of(*events: object) -> Heard:
     async def scenario(server, venue, heard):
         await until(lambda: len(heard.reports) + len(heard.accounts) + len(heard.faults) >= len(events))
@@ -120,38 +73,6 @@ def heard_of(*events: object) -> Heard:
         return heard
 
     return with_venue(scenario, pushing(*events))
-
-
-def trade(number: int, ts_ms: int, order: int = 7) -> dict[str, Any]:
-    return {
-        "symbol": "BTCUSDT",
-        "id": number,
-        "orderId": order,
-        "price": "4.00000100",
-        "qty": "12.00000000",
-        "commission": "10.10000000",
-        "commissionAsset": "BNB",
-        "time": ts_ms,
-        "isBuyer": True,
-        "isMaker": False,
-    }
-
-
-def order_json(number: int, name: str = "k1", **changes: object) -> dict[str, Any]:
-    return {
-        "symbol": "BTCUSDT",
-        "orderId": number,
-        "clientOrderId": name,
-        "price": "0.0",
-        "origQty": "1.0",
-        "executedQty": "0.0",
-        "status": "NEW",
-        "type": "LIMIT",
-        "side": "BUY",
-        "stopPrice": "0.0",
-        "time": 5,
-        "updateTime": 6,
-    } | changes
 
 
 def test_trade_is_read_from_its_report():
@@ -312,52 +233,6 @@ def test_account_that_cannot_be_read_is_no_answer():
     with_venue(scenario)
 
 
-def test_trades_are_read_page_by_page_until_they_end_each_with_its_orders_name():
-    now_ms = time.time_ns() // 1_000_000
-    all_trades = [trade(number, now_ms - 3 * DAY_MS + number) for number in range(1, 2501)]
-
-    def page(asked):
-        if "fromId" in asked.parameters:
-            found = [each for each in all_trades if each["id"] >= int(asked.parameters["fromId"])]
-        else:
-            start, end = int(asked.parameters["startTime"]), int(asked.parameters.get("endTime", now_ms * 2))
-            assert end - start <= DAY_MS or "endTime" not in asked.parameters
-            found = [each for each in all_trades if start <= each["time"] <= end]
-        return says(found[: int(asked.parameters["limit"])])(asked)
-
-    async def scenario(server, venue, heard):
-        server.always["GET", TRADES] = page
-        server.always["GET", ORDER] = says(order_json(7, "k77"))
-        fills = await venue.fills("BTC/USDT", now_ms - 10 * DAY_MS)
-        later = await venue.fills("BTC/USDT", now_ms - 3 * DAY_MS + 2400)
-        old = await venue.fills("BTC/USDT", 0)
-        return fills, later, old, len(server.of("GET", ORDER))
-
-    fills, later, old, asked = with_venue(scenario)
-    assert [int(fill.trade_id) for fill in fills] == list(range(1, 2501))
-    assert {fill.client_order_id for fill in fills} == {"k77"}
-    assert asked == 1
-    assert len(later) == 101
-    assert [fill.trade_id for fill in old] == [fill.trade_id for fill in fills]
-    assert (fills[0].fee, fills[0].fee_currency, fills[0].side) == (Decimal("10.1"), "BNB", OrderSide.BUY)
-
-
-def test_names_of_many_orders_are_read_from_the_history():
-    now_ms = time.time_ns() // 1_000_000
-    trades = [trade(number, now_ms - 1000 + number, order=number) for number in range(1, 21)]
-
-    async def scenario(server, venue, heard):
-        server.always["GET", TRADES] = lambda asked: says([] if "fromId" in asked.parameters else trades)(asked)
-        server.always["GET", "/api/v3/allOrders"] = says([order_json(number, f"k{number}") for number in range(1, 20)])
-        server.always["GET", ORDER] = refuses(-2013, "Order does not exist.")
-        fills = await venue.fills("BTC/USDT", now_ms - 5000)
-        return fills, len(server.of("GET", "/api/v3/allOrders")), len(server.of("GET", ORDER))
-
-    fills, histories, asked = with_venue(scenario)
-    assert [fill.client_order_id for fill in fills] == [f"k{number}" for number in range(1, 20)] + [""]
-    assert (histories, asked) == (1, 1)
-
-
 def test_venue_without_a_key_is_refused_before_anything_is_asked():
     async def run():
         async with wire_server() as server:
@@ -381,34 +256,3 @@ def test_key_of_another_world_halts_at_the_start():
             return server.subscribed
 
     assert asyncio.run(run()) == []
-
-
-@pytest.mark.parametrize(
-    ("account", "limits", "told"),
-    [
-        (True, {"enableSpotAndMarginTrading": True, "enableWithdrawals": False}, (True, True, False)),
-        (True, {"enableSpotAndMarginTrading": True, "enableWithdrawals": True}, (True, True, True)),
-        (True, {"enableSpotAndMarginTrading": False, "enableWithdrawals": False}, (True, False, False)),
-        (False, {"enableSpotAndMarginTrading": True, "enableWithdrawals": False}, (True, False, False)),
-        (None, None, (False, False, None)),
-    ],
-)
-def test_what_a_key_may_do_is_told(account, limits, told):
-    async def run():
-        async with wire_server() as server:
-            wrong = refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-            server.always["GET", ACCOUNT] = (
-                (lambda _: wrong) if account is None else says({"canTrade": account, "balances": []})
-            )
-            server.always["GET", "/sapi/v1/account/apiRestrictions"] = says(limits)
-            link = BinanceLink(settings(server.address), WallClock())
-            try:
-                access, round_trip_ms = await read_key_access(link), await read_round_trip_ms(link)
-            finally:
-                await link.close("test")
-            return access, round_trip_ms
-
-    access, round_trip_ms = asyncio.run(run())
-    assert (access.accepted, access.may_trade, access.may_withdraw) == told
-    assert 0 < round_trip_ms < 500
-    assert ("-2015" in access.reason) == (account is None)

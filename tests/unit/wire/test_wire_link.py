@@ -125,6 +125,23 @@ def test_late_order_is_sent_again_once_with_the_time_put_right():
     assert first.parameters["newClientOrderId"] == second.parameters["newClientOrderId"]
 
 
+def test_clocks_are_compared_again_and_again_and_a_failure_leaves_the_last_offset():
+    async def scenario(server, link):
+        await link.open("test")
+        server.skew_ms = 3000
+        while link.sync.offset_ms < 2000:
+            await asyncio.sleep(0.01)
+        server.always["GET", "/api/v3/time"] = refuses(-1000, "An unknown error occurred.", 500)
+        await asyncio.sleep(0.2)
+        kept = link.sync.offset_ms
+        server.always["GET", "/api/v3/time"] = lambda _: web.json_response({"serverTime": server.now_ms() + 4000})
+        while link.sync.offset_ms < 6000:
+            await asyncio.sleep(0.01)
+        return kept
+
+    assert tried(scenario, clock_refresh_s=0.05) == pytest.approx(3000, abs=200)
+
+
 def test_order_that_stays_late_is_refused_after_two():
     async def scenario(server, link):
         server.always["POST", ORDER] = refuses(-1021, "Timestamp for this request is outside of the recvWindow.")

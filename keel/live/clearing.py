@@ -1,0 +1,194 @@
+"""Flatten by hand, beside no run: cancel what is ours at the venue and sell what is ours, by journal and venue alone.
+
+It goes past kill switch, latches and doctor, for it only reduces (rule 17). The next start finds its orders and trades
+in the journal, as if the run itself had sent them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from keel.domain.clock import Clock
+from keel.domain.errors import RetryableError
+from keel.domain.venue_messages import (
+    AccountState,
+    OrderRef,
+    OrderReport,
+    OrderState,
+    Outcome,
+    StreamState,
+)
+from keel.journal.entries import (
+    Alarm,
+    CancelAnswered,
+    CancelIntent,
+    FillBooked,
+    OrderIntent,
+    OrderResolved,
+    ReportHeard,
+    SubmitAnswered,
+)
+from keel.journal.journal import Journal
+from keel.live.flattening import closing_ticket, sellable
+from keel.live.orders import state_as_report
+from keel.live.our_book import OurBook
+from keel.venues.base import Venue
+
+_LOG: Final = logging.getLogger(__name__)
+_TRIES: Final = 40
+_AGAIN_S: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Sold:
+    """Name one instrument that may be sold; step, least quantity and least value (quote) are the venue's, or 0."""
+
+    symbol: str
+    instrument_hash: int
+    base: str
+    step: Decimal
+    least: Decimal
+    least_value: Decimal
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold what is open: orders of ours, orders that are not, what can be sold by symbol, and what is too little to."""
+
+    orders: tuple[OrderState, ...]
+    others: tuple[OrderState, ...]
+    sells: dict[str, Decimal]
+    dust: dict[str, Decimal]
+
+    def is_flat(self, *, with_others: bool) -> bool:
+        """Say whether nothing is left to do."""
+        return not self.orders and not self.sells and not (with_others and self.others)
+
+
+class Silent:
+    """Hear nothing: whoever clears asks."""
+
+    def on_report(self, report: OrderReport) -> None:
+        """Hear nothing."""
+
+    def on_account(self, account: AccountState) -> None:
+        """Hear nothing."""
+
+    def on_stream(self, state: StreamState, reason: str) -> None:
+        """Hear nothing."""
+
+    def on_fault(self, reason: str) -> None:
+        """Hear nothing."""
+
+
+class Clearer:
+    """Clear one account of what one journal has opened. `grace_s` is how long an order may stay unknown."""
+
+    def __init__(
+        self, venue: Venue, journal: Journal, clock: Clock, instruments: Sequence[Sold], grace_s: float
+    ) -> None:
+        self._venue = venue
+        self._journal = journal
+        self._clock = clock
+        self._instruments = {one.symbol: one for one in instruments}
+        self._grace_s = grace_s
+        self._book = OurBook.of(journal, {one.symbol: one.base for one in instruments})
+
+    async def look(self) -> Plan:
+        """Return what is open now. Raises as a venue's questions do."""
+        await self._take_fills()
+        working = [state for state in await self._venue.open_orders() if state.symbol in self._instruments]
+        ours = tuple(state for state in working if self._book.is_ours(state.client_order_id))
+        others = tuple(state for state in working if not self._book.is_ours(state.client_order_id))
+        account, sells, dust = await self._venue.account(), {}, {}
+        for symbol, one in self._instruments.items():
+            balance = account.balances.get(one.base)
+            there = Decimal(0) if balance is None else balance.total
+            held = min(self._book.held[symbol], there)
+            qty = sellable(held, one.step, one.least)
+            if qty * self._book.price.get(symbol, Decimal(0)) >= one.least_value and qty > 0:
+                sells[symbol] = qty
+            elif held > 0:
+                dust[symbol] = held
+        return Plan(ours, others, sells, dust)
+
+    async def clear(self, *, with_others: bool) -> Plan:
+        """Cancel, then sell, until nothing is left or patience is; return what is left."""
+        for _ in range(_TRIES):
+            try:
+                plan = await self.look()
+                if plan.is_flat(with_others=with_others):
+                    return plan
+                cancels = (*plan.orders, *(plan.others if with_others else ()))
+                if cancels:
+                    await self._cancel(cancels)
+                else:
+                    for symbol, qty in plan.sells.items():
+                        await self._sell(symbol, qty)
+            except RetryableError as error:
+                _LOG.warning("flattening goes on: %s", error)
+            await self._clock.sleep(_AGAIN_S)
+        self._journal.append([Alarm("not everything could be closed: close the rest by hand")])
+        return await self.look()
+
+    async def _cancel(self, states: Sequence[OrderState]) -> None:
+        refs = [OrderRef(one.symbol, one.client_order_id, one.venue_order_id) for one in states]
+        self._journal.append([CancelIntent(ref, "flatten by hand") for ref in refs])
+        for ref in refs:
+            started_s = self._clock.monotonic_s()
+            result = await self._venue.cancel(ref)
+            latency_ms = (self._clock.monotonic_s() - started_s) * 1000
+            self._journal.append_lazily(CancelAnswered(ref.symbol, ref.client_order_id, result, latency_ms))
+            if self._book.is_ours(ref.client_order_id):
+                await self._note_state(ref)
+        self._journal.flush()
+
+    async def _sell(self, symbol: str, qty: Decimal) -> None:
+        one, now_ms = self._instruments[symbol], self._clock.now_ms()
+        ticket, order_id = closing_ticket(self._journal, symbol, one.instrument_hash, qty, now_ms)
+        self._journal.append([OrderIntent(ticket, order_id, "flatten by hand")])
+        started_s = self._clock.monotonic_s()
+        result = await self._venue.submit(ticket)
+        latency_ms = (self._clock.monotonic_s() - started_s) * 1000
+        self._journal.append([SubmitAnswered(symbol, ticket.client_order_id, result, latency_ms)])
+        if result.outcome in (Outcome.DONE, Outcome.UNKNOWN):
+            await self._until_over(OrderRef(symbol, ticket.client_order_id, result.venue_order_id))
+        else:
+            _LOG.error("%s: the sale was not taken: %s", symbol, result.reason)
+
+    async def _until_over(self, ref: OrderRef) -> None:
+        """Wait for the end of an order: nothing else is sold meanwhile, or it could be sold twice."""
+        ends_s, state = self._clock.monotonic_s() + self._grace_s, None
+        while self._clock.monotonic_s() < ends_s:
+            try:
+                state = await self._venue.order(ref)
+            except RetryableError as error:
+                _LOG.warning("%s cannot be asked for: %s", ref.client_order_id, error)
+                state = None
+            if state is not None and state.status.is_final:
+                self._journal.append([ReportHeard(state_as_report(state))])
+                return
+            await self._clock.sleep(_AGAIN_S)
+        if state is None:
+            why = f"the venue knew of no such order for {self._grace_s:.0f} s"
+            self._journal.append([OrderResolved(ref.symbol, ref.client_order_id, "not_sent", why)])
+
+    async def _note_state(self, ref: OrderRef) -> None:
+        state = await self._venue.order(ref)
+        if state is not None and state.status.is_final:
+            self._journal.append_lazily(ReportHeard(state_as_report(state)))
+
+    async def _take_fills(self) -> None:
+        """Book the trades of ours that nobody heard of: those of the time after a crash, and our own."""
+        for symbol in self._instruments:
+            since_ms = self._book.since_ms(symbol)
+            if since_ms is None:
+                continue
+            for fill in await self._venue.fills(symbol, since_ms):
+                if self._book.is_ours(fill.client_order_id) and not self._journal.has_fill(symbol, fill.trade_id):
+                    self._journal.append([FillBooked(fill)])
+                    self._book.take(fill)

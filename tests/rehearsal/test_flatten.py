@@ -1,0 +1,150 @@
+"""scripts/flatten.py beside the practice venue: what a run left open is closed, whatever state the run was in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keel.app.cli import run_cli
+from keel.app.flatten import flatten
+from keel.config.faults import Fault
+from keel.domain.errors import HaltTradingError
+from keel.journal.entries import FillBooked, OrderIntent
+from keel.journal.reading import JournalReader
+from keel.practice.server import PracticeVenue
+
+from .stage import Stage, ask
+
+PACED = ("pace=600", "execution.time_in_force=ioc")
+STEP = Decimal("0.00001")
+
+
+class Left:
+    """A venue that stays on a loop of its own, and the journal of a run that ended with a position."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stage = Stage(folder, venue=PACED)
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.venue: PracticeVenue = self.stage.open_venue()
+
+    def call(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    @property
+    def accounts(self) -> dict[str, Any]:
+        return self.call(ask(self.venue, "accounts"))["practice"]
+
+    def balance(self, asset: str) -> Decimal:
+        found = [one for one in self.accounts["balances"] if one["asset"] == asset]
+        return Decimal(found[0]["free"]) + Decimal(found[0]["locked"]) if found else Decimal(0)
+
+    def trade_until_it_holds(self) -> None:
+        async def run() -> None:
+            async def until_held(_venue: PracticeVenue, parts: Any) -> None:
+                while not parts.runner.trader.desk.account_view().position_qty.any():
+                    await asyncio.sleep(0.02)
+                parts.runner.ask_to_stop("it holds something")
+
+            await self.stage.run_beside(self.venue, 10_000, while_running=until_held)
+
+        self.call(run())
+
+    def flatten(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+        path = self.stage.folder / "live.yaml"
+        with pytest.raises(SystemExit) as ended:
+            run_cli(flatten, ["--config", str(path), *arguments])
+        shown = capsys.readouterr()
+        return int(str(ended.value.code)), shown.out, shown.err
+
+
+@contextmanager
+def left_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Left]:
+    left = Left(folder)
+    left.call(left.venue.start())
+    pair = left.venue.keys["practice"]
+    monkeypatch.setenv("BINANCE_API_KEY", pair.key)
+    monkeypatch.setenv("BINANCE_API_SECRET", pair.secret)
+    try:
+        left.trade_until_it_holds()
+        yield left
+    finally:
+        left.call(left.venue.stop())
+        left.call(asyncio.sleep(0.1))  # what was cancelled ends
+        left.loop.call_soon_threadsafe(left.loop.stop)
+        left.thread.join()
+        left.loop.close()
+
+
+def test_what_a_run_left_is_sold_under_the_kill_switch_and_the_journal_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with left_open(tmp_path, monkeypatch) as left:
+        (tmp_path / "state" / "kill_switch.flag").touch()
+        held = left.balance("SYNBTC")
+        assert held > 0
+        code, _, told = left.flatten(capsys)
+        assert code == 2
+        assert "--yes" in told
+        assert left.balance("SYNBTC") == held, "nobody was asked, nothing is sold"
+        code, out, told = left.flatten(capsys, "--yes", "--json")
+        assert code == 0, told
+        tree = json.loads(out)
+        assert tree["flat"]
+        sold = Decimal(tree["before"]["sells"]["SYNBTC/USDT"])
+        assert 0 <= held - sold < STEP, "all of it but the fraction that no order can have"
+        assert left.balance("SYNBTC") == held - sold
+        code, out, _ = left.flatten(capsys, "--yes")
+        assert code == 0
+        assert "nothing is open" in out
+    with JournalReader.open(left.stage.journal_path) as reader:
+        entries = [recorded.entry for recorded in reader.entries()]
+    sales = [entry for entry in entries if isinstance(entry, OrderIntent) and entry.why == "flatten by hand"]
+    assert len(sales) == 1
+    name = sales[0].ticket.client_order_id
+    booked = [
+        entry.fill.qty for entry in entries if isinstance(entry, FillBooked) and entry.fill.client_order_id == name
+    ]
+    assert sum(booked) == held
+
+
+def test_a_start_after_flattening_finds_itself_flat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with left_open(tmp_path, monkeypatch) as left:
+        assert left.flatten(capsys, "--yes")[0] == 0
+        left.stage.live = ("strategy.params.short=100", "strategy.params.long=1000")
+        outcome = left.call(left.stage.run_beside(left.venue, 2))
+        assert outcome.ending.exit_code == 0
+        assert 0 <= outcome.positions[0] < STEP
+        assert outcome.cash == pytest.approx(float(left.balance("USDT")), abs=1e-4)
+
+
+def test_a_sale_that_the_exchange_refuses_is_not_flat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("keel.live.clearing._TRIES", 2)
+    with left_open(tmp_path, monkeypatch) as left:
+        fault = Fault.model_validate(
+            {
+                "kind": "error_instead",
+                "request": "POST /api/v3/order",
+                "count": 99,
+                "status": 400,
+                "code": -2010,
+                "message": "This action is disabled on this account.",
+            }
+        )
+        left.loop.call_soon_threadsafe(left.venue.add_fault, fault)
+        code, _, told = left.flatten(capsys, "--yes")
+        assert code == HaltTradingError.exit_code
+        assert "not flat: sell" in told
