@@ -15,6 +15,7 @@ from keel.config.faults import Fault
 from keel.domain.errors import HaltTradingError
 from keel.domain.orders import OrderSide
 from keel.journal.entries import Alarm, Decision
+from keel.live.orders import Phase
 from keel.practice.server import PracticeVenue
 
 from .checks import check_all
@@ -67,7 +68,7 @@ def test_nothing_is_asked_inside_a_retry_after_and_cancels_go_first(tmp_path: Pa
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
         held = runner.venue._link.budget._retry_after  # type: ignore[attr-defined]
-        await until(lambda: runner.counts.orders_sent >= 1 and not runner.tracker.unknown(), "an order that rests")
+        await until(lambda: [one for one in runner.tracker.live() if one.phase is Phase.WORKING], "an order that rests")
         venue.add_fault(Fault(kind="rate_limit", seconds=3))
         await until(lambda: held.until_ms > 0, "a 429")
         window.extend((time.time_ns() // 1_000_000, held.until_ms))
