@@ -55,7 +55,7 @@ def _closes_to_sent(samples: int) -> list[float]:
 
     async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
-        heard, send = runner.on_bar, runner.venue.submit
+        heard, send = runner.bars.on_bar, runner.venue.submit
         at = [0.0]
 
         def on_bar(bar: object) -> None:
@@ -66,7 +66,7 @@ def _closes_to_sent(samples: int) -> list[float]:
             found.append((time.perf_counter() - at[0]) * 1000)
             return await send(ticket)
 
-        runner.on_bar, runner.venue.submit = on_bar, submit  # type: ignore[method-assign, assignment]
+        runner.bars.on_bar, runner.venue.submit = on_bar, submit  # type: ignore[method-assign, assignment]
         await until(lambda: len(found) >= samples, "samples")
         runner.ask_to_stop("measured")
 

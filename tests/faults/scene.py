@@ -150,6 +150,11 @@ def resolved(outcome: Outcome) -> list[str]:
     return [entry.what for entry in outcome.of_kind(OrderResolved)]
 
 
+def is_adopted(outcome: Outcome) -> bool:
+    """Say whether an order of unknown fate was found at the venue."""
+    return bool(resolved(outcome)) and "not_sent" not in resolved(outcome)
+
+
 def booked(outcome: Outcome) -> float:
     """Return what all our fills come to, base units."""
     fills = [entry.fill for entry in outcome.of_kind(FillBooked)]

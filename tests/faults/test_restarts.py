@@ -45,6 +45,7 @@ from .scene import (
     ask,
     counted,
     intents,
+    is_adopted,
     orders_of,
     requests,
     resolved,
@@ -111,7 +112,7 @@ def test_an_order_that_was_sent_before_the_end_is_adopted(tmp_path: Path, seen: 
 
     outcome = die(Scene(tmp_path, ("1 buy 0.5",)), sent, Fault(kind="slow", request=POST, seconds=0.5))
     assert len(intents(outcome)) == len(orders_of(outcome)) == 1
-    assert resolved(outcome) == ["adopted"]
+    assert is_adopted(outcome)
     assert outcome.positions[0] == pytest.approx(0.5, rel=0.01)
     check_all(outcome)
     seen("found by its name after the restart, adopted; one order")

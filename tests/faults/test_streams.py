@@ -252,7 +252,7 @@ def test_a_handler_that_raises_is_told_and_the_stream_renewed(tmp_path: Path, se
     async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
         await until(lambda: runner.counts.decisions > 3, "decisions")
-        holder, name = (runner.ear, "on_report") if which == "reports" else (runner, "on_bar")
+        holder, name = (runner.ear, "on_report") if which == "reports" else (runner.bars, "on_bar")
 
         def broken(*_: object) -> None:
             delattr(holder, name)  # once: the class's own is back
