@@ -6,10 +6,8 @@ import asyncio
 import hashlib
 import json
 import resource
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -64,17 +62,6 @@ async def account(venue: PracticeVenue) -> dict[str, Any]:
     return dict((await ask(venue, "accounts"))["practice"])
 
 
-def journalled(folder: Path, kind: type) -> int:
-    """Count the entries of a kind in the journal of a run that goes on."""
-    path = folder / "state" / "stage.journal.sqlite"
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
-            found = journal.execute("select count(*) from entries where kind = ?", (kind.__name__,))
-            return int(found.fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0  # it is still being made
-
-
 def die(scene: Scene, ready: Callable[[PracticeVenue], Any], *faults: Fault, stalls: bool = False) -> Outcome:
     """Kill a run once something holds at the venue, start it again without a plan, and return how that ended."""
 
@@ -94,7 +81,7 @@ def test_an_intent_that_was_never_sent_leads_to_no_order(tmp_path: Path, seen: S
     scene = Scene(tmp_path, ("1 buy 0.5",), live=GRACE)
 
     async def intended(_venue: PracticeVenue) -> bool:
-        return journalled(tmp_path, OrderIntent) > 0
+        return scene.stalled.exists()
 
     outcome = die(scene, intended, stalls=True)
     assert len(intents(outcome)) == 1
