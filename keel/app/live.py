@@ -110,8 +110,8 @@ class Session:
 
     def trade(self) -> Ending:
         """Take the lock, open the journal, trade until the end. Raises as the parts do."""
+        from keel.app.live_ways import clock_of
         from keel.app.run_journal import lock_of, open_journal
-        from keel.app.wire_live import clock_of
 
         clock = clock_of(self.config)
         with lock_of(self.config, os.environ), open_journal(self.config, clock) as journal:
@@ -126,7 +126,7 @@ class Session:
 
     async def _with_market(self, journal: Journal, clock: Clock) -> tuple[Ending, LiveStatus | None]:
         """Trade with the market's clock open: nothing is stamped, nor its age judged, before it is."""
-        from keel.app.wire_live import market_of
+        from keel.app.live_ways import market_of
 
         market = market_of(self.config, clock)
         try:
@@ -140,7 +140,8 @@ class Session:
     async def _run(
         self, journal: Journal, clock: Clock, market: PracticeMarket | None
     ) -> tuple[Ending, LiveStatus | None]:
-        from keel.app.wire_live import link_of, wire_live
+        from keel.app.live_ways import link_of
+        from keel.app.wire_live import wire_live
         from keel.live.health.server import HealthServer
         from keel.live.session import session_started
         from keel.report.live_view import LiveView

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from keel.app.live_ways import Way, way_of
 from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
 from keel.config.yaml_tree import Document
-from keel.data.feed import BarFeed
-from keel.data.sources.binance import BinanceFeed
-from keel.domain.clock import Clock, WallClock
+from keel.domain.clock import Clock
 from keel.domain.timeframe import timeframe_ms
 from keel.domain.venue_messages import VenueFill
 from keel.journal.entries import Level, Note
 from keel.journal.journal import Journal
+from keel.live.bar_watch import BarWatch
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
 from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
+from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
+from keel.live.judging import Judge
+from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
+from keel.live.placing import Placer
 from keel.live.reconcile import Holdings, Reconciler
 from keel.live.recovery import Resumable, newest_state, resume
 from keel.live.rows import BarGate
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
 from keel.live.session import changes_since, in_few_words, last_session
+from keel.live.standing import Grid, Standing
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
@@ -43,9 +48,8 @@ from keel.sim.local import LocalDesk
 from keel.sim.parameters import run_records, slot_records
 from keel.strategies.port import Strategy
 from keel.venues.base import Venue
-from keel.venues.binance import BinanceVenue
 from keel.venues.simulated import SimulatedVenue
-from keel.wire.binance_link import BinanceLink, BinanceSettings
+from keel.wire.binance_link import BinanceLink
 from keel.wire.practice_market import PracticeClock, PracticeMarket
 
 _LOG: Final = logging.getLogger(__name__)
@@ -66,16 +70,6 @@ class LiveParts:
     market: PracticeMarket | None
 
 
-@dataclass(frozen=True)
-class Way:
-    """Hold the ways to a market: `offset_ms` asks how far our clock is ahead of the venue's."""
-
-    venue: Venue
-    """Where orders go, unless it is a dry run."""
-    feed: BarFeed
-    offset_ms: Callable[[], Awaitable[float]] | None = None
-
-
 def wire_live(
     config: LiveRun,
     document: Document,
@@ -93,17 +87,6 @@ def wire_live(
     """
     way, aside = way_of(config, link), on_a_thread()
     return wire_by(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
-
-
-def way_of(config: LiveRun, link: BinanceLink) -> Way:
-    """Return the way to Binance by a link."""
-    idle_s = config.live.stream_idle_ms / _MS_PER_S
-
-    async def offset_ms() -> float:
-        return -(await link.sync.refresh()).offset_ms
-
-    feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, idle_s)
-    return Way(BinanceVenue(link, idle_s), feed, offset_ms)
 
 
 def wire_by(
@@ -146,6 +129,7 @@ class _Wiring:
         self.hashes = [instrument.id.stable_hash for instrument in self.instruments]
         self.timeframe_ms = timeframe_ms(self.config.data.timeframe)
         self.started_ms = self.clock.now_ms()
+        self.rules = {symbol: self.config.market.rules_for(symbol) for symbol in self.symbols}
         self.blocks, self.counts = Blocks(), Counts()
         self.tracker = OrderTracker(self.base_of, self.quote_of)
         self.switch = KillSwitch(Path(self.config.run.state_dir), fail_closed=True)
@@ -215,6 +199,7 @@ class _Wiring:
             self.blocks,
             self.base_of,
             self.quote_of,
+            self.rules,
             self.started_ms,
         )
 
@@ -224,11 +209,22 @@ class _Wiring:
 
     @cached_property
     def sender(self) -> Sender:
-        may_send = self._may_send
-        return Sender(self.venue, self.tracker, self.desk, self.journal, self.clock, self.counts, may_send)
+        may_send, refused = self._may_send, self._doubt_rules
+        return Sender(self.venue, self.tracker, self.desk, self.journal, self.clock, self.counts, may_send, refused)
+
+    def _doubt_rules(self) -> None:
+        self.runner.doubt_rules()
 
     def _may_send(self) -> bool:
         return self.switch.why_tripped() is None
+
+    @cached_property
+    def exits(self) -> ExitKeeper:
+        grids = [_grid(self.config, symbol) for symbol in self.symbols]
+        standing = Standing(self.desk, self.tracker, self.journal, self.clock, grids, self.venue.holds_pairs)
+        judge, blocks = Judge(standing), self.blocks
+        placer = Placer(standing, judge, self.sender, blocks, self.resumable, self.hashes, self._may_send)
+        return ExitKeeper(self.venue, placer)
 
     @cached_property
     def history(self) -> BarHistory:
@@ -256,12 +252,12 @@ class _Wiring:
             counts=self.counts,
             hashes=self.hashes,
             resumable=self.resumable,
+            exits=self.exits,
             rehearsal=self.simulated,
         )
 
     @cached_property
     def flattener(self) -> Flattener:
-        rules = {symbol: self.config.market.rules_for(symbol) for symbol in self.symbols}
         return Flattener(
             self.venue,
             self.desk,
@@ -272,8 +268,8 @@ class _Wiring:
             self.symbols,
             self.hashes,
             self.base_of,
-            {symbol: rule.step_size for symbol, rule in rules.items()},
-            {symbol: rule.min_qty for symbol, rule in rules.items()},
+            {symbol: rule.step_size for symbol, rule in self.rules.items()},
+            {symbol: rule.min_qty for symbol, rule in self.rules.items()},
         )
 
     @cached_property
@@ -286,6 +282,7 @@ class _Wiring:
             self.reconciler,
             self.journal,
             self.flattener,
+            self.exits,
             settles=not self.config.dry_run,
         )
 
@@ -305,6 +302,23 @@ class _Wiring:
         )
 
     @cached_property
+    def bars(self) -> BarWatch:
+        watch = BarWatch(
+            self.config.live,
+            self.symbols,
+            self.timeframe_ms,
+            self.way.feed,
+            self.gate,
+            self.clock,
+            self.journal,
+            self.blocks,
+            self.counts,
+        )
+        if isinstance(self.clock, PracticeClock):
+            watch.reached = self.clock.reach
+        return watch
+
+    @cached_property
     def status(self) -> StatusMaker:
         return StatusMaker(
             self.config,
@@ -321,6 +335,12 @@ class _Wiring:
         )
 
     @cached_property
+    def rules_watch(self) -> RulesWatch | None:
+        if self.way.rules is None or self.config.dry_run:
+            return None
+        return RulesWatch(self.way.rules, self.rules, self.blocks, self.journal)
+
+    @cached_property
     def runner(self) -> LiveRunner:
         return LiveRunner(
             config=self.config,
@@ -335,46 +355,24 @@ class _Wiring:
             trader=self.trader,
             stopper=self.stopper,
             warm_up=self.warm_up,
-            gate=self.gate,
+            bars=self.bars,
             blocks=self.blocks,
             counts=self.counts,
             board=self.board,
             status=self.status,
             kill=self.switch.sampled(clock=self.clock.monotonic_s),
             paced=None if self.market is None else self.market.decided,
-            reached=self.clock.reach if isinstance(self.clock, PracticeClock) else lambda _: None,
             offset_ms=self.way.offset_ms,
+            rules=self.rules_watch,
         )
-
-
-def market_of(config: LiveRun, clock: Clock) -> PracticeMarket | None:
-    """Return the market whose clock is the run's, None where that is the machine's."""
-    if isinstance(clock, PracticeClock) and config.venue.address is not None:
-        return PracticeMarket(config.venue.address, clock)
-    return None
-
-
-def clock_of(config: LiveRun) -> Clock:
-    """Return the clock of a config: that of the practice market, which may run faster, or the machine's."""
-    return PracticeClock() if config.venue.environment == "practice" else WallClock()
-
-
-def link_of(config: LiveRun, clock: Clock, environ: Mapping[str, str]) -> BinanceLink:
-    """Return the way to the config's Binance; it connects at its first question."""
-    settings = BinanceSettings.of(
-        config.venue,
-        config.throttle,
-        config.latency,
-        config.clock_sync,
-        seed=config.run.seed,
-        state_dir=Path(config.run.state_dir),
-        key=environ.get("BINANCE_API_KEY") or None,
-        secret=environ.get("BINANCE_API_SECRET") or None,
-    )
-    return BinanceLink(settings, clock)
 
 
 def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
     """Return each symbol's base asset and quote currency, by symbol."""
     pairs = {symbol: symbol.partition("/") for symbol in config.data.symbols}
     return {symbol: pair[0] for symbol, pair in pairs.items()}, {symbol: pair[2] for symbol, pair in pairs.items()}
+
+
+def _grid(config: LiveRun, symbol: str) -> Grid:
+    rules = config.market.rules_for(symbol)
+    return Grid(rules.tick_size, rules.step_size, rules.min_qty, rules.min_notional)

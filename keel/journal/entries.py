@@ -165,6 +165,20 @@ class OrderIntent(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class OrderHeld(Entry):
+    """An order that stays with us until there is something for it to do; what is sent for it has an OrderIntent."""
+
+    ticket: OrderTicket
+    order_id: int
+    why: str = ""
+
+    @property
+    def about(self) -> object:
+        """Return the part that names symbol and order."""
+        return self.ticket
+
+
+@dataclass(frozen=True, slots=True)
 class _OfOrder(Entry):
     """An entry about an order that was sent."""
 

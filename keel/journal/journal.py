@@ -25,7 +25,7 @@ from keel.domain.clock import Clock
 from keel.domain.errors import GateRefusedError, UsageError, reason_of
 from keel.domain.ids import journal_tag
 from keel.journal.damage import check_files
-from keel.journal.entries import Entry, FillBooked, OrderIntent
+from keel.journal.entries import Entry, FillBooked, OrderHeld, OrderIntent
 from keel.journal.reading import EVERYTHING, Recorded, Selection, checksum, read_entries
 from keel.journal.refusals import COPY_SUFFIX, JournalError, errors_named
 from keel.journal.schema import (
@@ -144,7 +144,7 @@ class Journal:
 
         Raises JournalError for a trade that is booked already.
         """
-        if isinstance(entry, OrderIntent):
+        if isinstance(entry, OrderIntent | OrderHeld):
             raise ValueError("an intent is appended, not noted: nothing is sent before it is on the disk")
         if isinstance(entry, FillBooked) and self.has_fill(entry.fill.symbol, entry.fill.trade_id):
             raise JournalError(
@@ -248,7 +248,7 @@ class Journal:
             "level": entry.level.value,
             "subject": entry.subject,
             "client_order_id": entry.order_name,
-            "order_id": entry.order_id if isinstance(entry, OrderIntent) else None,
+            "order_id": entry.order_id if isinstance(entry, OrderIntent | OrderHeld) else None,
             "trade_id": entry.fill.trade_id if isinstance(entry, FillBooked) else None,
             "body": entry.to_json(self._clean),
         }

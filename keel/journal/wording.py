@@ -23,6 +23,7 @@ from keel.journal.entries import (
     FillBooked,
     HistorySeen,
     Note,
+    OrderHeld,
     OrderIntent,
     OrderResolved,
     ReportHeard,
@@ -73,8 +74,8 @@ def _(entry: Decision) -> str:
     return "; ".join(f"{name} {_weight(entry.weights.get(name))} {entry.why.get(name, '')}".strip() for name in names)
 
 
-@_words.register
-def _(entry: OrderIntent) -> str:
+@_words.register(OrderIntent | OrderHeld)
+def _(entry: OrderIntent | OrderHeld) -> str:
     return f"{_order(entry.ticket)} {_pairs({'why': entry.why})}"
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from keel.domain.orders import EventKind, Reason
 from keel.domain.venue_messages import OrderRef, OrderReport, OrderState, OrderTicket, VenueFill, VenueStatus
+from keel.live.kept import KeptOrder
 from keel.sim.local import event_of
 from keel.sim.room import Records
 
@@ -32,6 +33,8 @@ _ENDS: Final = {
 class Phase(StrEnum):
     """Say what we know of an order."""
 
+    WAITING = "waiting"
+    """Not sent yet: what locks its coins has to end first."""
     SENT = "sent"
     """On its way, or answered by nothing but the request's own success."""
     WORKING = "working"
@@ -59,6 +62,14 @@ class TrackedOrder:
     accepted: bool = False
     cancel_asked_ms: int | None = None
     unknown_since_ms: int | None = None
+    ends_ms: int | None = None
+    """When we end it, where the venue does not: the end of its day, or its own date."""
+    ends_for: Reason = Reason.NONE
+    part: bool = False
+    """It was placed for an order that we keep: what ends it does not end that."""
+    whole: bool = False
+    """A part that leaves nothing of its order to be placed when it is filled."""
+    refused_for: Reason = Reason.NONE
     trades: set[str] = field(default_factory=set)
 
     @property
@@ -86,6 +97,8 @@ class OrderTracker:
         self._quote_of = quote_of
         self._live: dict[str, TrackedOrder] = {}
         self._over: OrderedDict[str, TrackedOrder] = OrderedDict()
+        self.kept: dict[int, KeptOrder] = {}
+        """Orders that live on with us, by their number at the desk."""
 
     def add(self, order: TrackedOrder) -> None:
         """Keep an order that is about to be sent. Raises ValueError for a name that was used: none is used twice."""
@@ -130,7 +143,8 @@ class OrderTracker:
         done = order.filled >= order.ticket.qty
         event = self._event(order, EventKind.FILLED, fill.ts_ms, known_ms, float(fill.qty))
         event["price"] = event["reference_price"] = float(fill.price)
-        event["maker"], event["final"] = fill.maker, done
+        event["maker"], event["final"] = fill.maker, done and (order.whole or not order.part)
+        self._count_for_kept(order, fill, over=bool(event["final"][0]))
         event["fee"], event["fee_qty"] = self._fee(fill)
         paid = 0.0 if event["fee_qty"][0] > 0.0 else event["fee"][0]
         event["cash"] = -(event["side"] * event["qty"] * event["price"]) - paid
@@ -150,7 +164,8 @@ class OrderTracker:
         events = []
         if not order.accepted and state.status is not VenueStatus.REJECTED:
             order.accepted = True
-            events.append(self._event(order, EventKind.ACCEPTED, report.ts_ms, known_ms, float(order.ticket.qty)))
+            if self._is_first_word(order):
+                events.append(self._event(order, EventKind.ACCEPTED, report.ts_ms, known_ms, float(order.ticket.qty)))
         if report.triggered:
             events.append(self._event(order, EventKind.TRIGGERED, report.ts_ms, known_ms, float(order.ticket.qty)))
         if order.phase in (Phase.SENT, Phase.UNKNOWN):
@@ -169,22 +184,23 @@ class OrderTracker:
         if order.venue_filled > order.filled:
             order.phase = Phase.CLOSING
             return []
-        event = self._event(order, _ENDS[order.end], ts_ms, known_ms, float(order.left))
-        event["reason"] = Reason.NONE if order.end is not VenueStatus.CANCELED else Reason.CLIENT_REQUEST
+        kind, reason = _ENDS[order.end], Reason.NONE
+        if order.end is VenueStatus.CANCELED:
+            reason = Reason.CLIENT_REQUEST
+            if order.ends_ms is not None and ts_ms >= order.ends_ms:
+                kind, reason = EventKind.EXPIRED, order.ends_for
+        event = self._event(order, kind, ts_ms, known_ms, float(order.left))
+        event["reason"] = reason
         self._finish(order)
-        return [event]
+        return [] if order.part else [event]
 
-    def refuse(self, order: TrackedOrder, ts_ms: int, known_ms: int, reason: Reason) -> Records:
-        """End an order of which nothing lives at the venue; return its EVENT, (1,)."""
-        order.end = VenueStatus.REJECTED
+    def refuse(self, order: TrackedOrder, ts_ms: int, known_ms: int, reason: Reason) -> list[Records]:
+        """End an order of which nothing lives at the venue; return its EVENT records, each (1,): of a part, none."""
+        order.end, order.refused_for = VenueStatus.REJECTED, reason
         event = self._event(order, EventKind.REJECTED, ts_ms, known_ms, float(order.left))
         event["reason"] = reason
         self._finish(order)
-        return event
-
-    def refuse_amend(self, order: TrackedOrder, now_ms: int) -> Records:
-        """Return the EVENT, (1,), of a change that the venue does not take."""
-        return self._event(order, EventKind.AMEND_REJECTED, now_ms, now_ms, float(order.left))
+        return [] if order.part else [event]
 
     def doubt(self, order: TrackedOrder, wall_ms: int) -> None:
         """Mark an order of which nobody knows whether it lives."""
@@ -202,6 +218,30 @@ class OrderTracker:
         self._over[order.name] = order
         while len(self._over) > _REMEMBERED:
             self._over.popitem(last=False)
+
+    def _is_first_word(self, order: TrackedOrder) -> bool:
+        """Say whether it is told that a venue has taken an order: of one that we keep once, whatever is placed."""
+        if not order.part:
+            return True
+        kept = self.kept.get(order.order_id)
+        if kept is None or kept.told:
+            return False
+        kept.told = True
+        return True
+
+    def _count_for_kept(self, order: TrackedOrder, fill: VenueFill, *, over: bool) -> None:
+        """Note a trade with the orders we keep: that of a part, and those that wait for their parent's trades."""
+        own = self.kept.get(order.order_id) if order.part else None
+        if own is not None:
+            own.filled += fill.qty
+            own.over = own.over or over
+        for kept in self.kept.values():
+            if kept.parent_id == order.order_id:
+                kept.allowed += fill.qty
+        if not order.ticket.reduce_only:
+            for part in self._live.values():
+                stays = part.instrument != order.instrument or not part.ticket.reduce_only
+                part.whole = part.whole and stays
 
     def _fee(self, fill: VenueFill) -> tuple[float, float]:
         """Return a fee in quote currency, and in base units where it is kept from what was bought; else 0."""

@@ -12,11 +12,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from keel.config.live import LiveSection
+from keel.config.market import InstrumentRules
 from keel.domain.clock import Clock
 from keel.domain.errors import RetryableError
 from keel.domain.orders import Reason
 from keel.domain.venue_messages import AccountState, OrderState
-from keel.journal.entries import Alarm, BookAdjusted, ExternalSeen, Note, OrderResolved
+from keel.journal.entries import Alarm, BookAdjusted, ExternalSeen, Level, Note, OrderResolved
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.live.ear import Ear, as_decimal
@@ -67,6 +68,7 @@ class Reconciler:
         blocks: Blocks,
         base_of: Mapping[str, str],
         quote_of: Mapping[str, str],
+        rules: Mapping[str, InstrumentRules],
         started_ms: int,
     ) -> None:
         self._section = section
@@ -79,7 +81,9 @@ class Reconciler:
         self._blocks = blocks
         self._base_of = base_of
         self._quote_of = quote_of
+        self._rules = rules
         self._started_ms = started_ms
+        self._dust: dict[str, Decimal] = {}
         self._off: dict[str, Decimal] = {}
         self.holdings = Holdings()
 
@@ -91,6 +95,7 @@ class Reconciler:
         await self._check_closing()
         self._tell_of_others(open_orders)
         self._check_holdings(await self._venue.account())
+        self._tell_of_dust()
         self._journal.flush()
 
     async def resolve_unknown(self) -> None:
@@ -102,6 +107,8 @@ class Reconciler:
     async def _check_orders(self, open_orders: Sequence[OrderState]) -> None:
         there: dict[str, OrderState] = {state.client_order_id: state for state in open_orders}
         for order in self._tracker.live():
+            if order.phase is Phase.WAITING:
+                continue
             if order.name in there:
                 self._ear.take_state(order, there[order.name])
             elif order.phase is Phase.UNKNOWN or self._clock.wall_ms() - order.sent_ms >= _SETTLES_WITHIN_MS:
@@ -126,7 +133,8 @@ class Reconciler:
             now_ms = self._clock.now_ms()
             why = f"the venue knew of no such order for {waited_ms / 1000:.0f} s"
             self._journal.append_lazily(OrderResolved(order.ticket.symbol, order.name, "not_sent", why))
-            self._desk.hear(self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT))
+            for event in self._tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT):
+                self._desk.hear(event)
 
     async def _ask_for_trades(self) -> None:
         for symbol in self._base_of:
@@ -189,6 +197,18 @@ class Reconciler:
                 self._off[asset] = off
         told = ", ".join(f"{asset} {off:+f}" for asset, off in self._off.items())
         self._blocks.set("holdings", f"our book and the account differ: {told}" if told else None)
+
+    def _tell_of_dust(self) -> None:
+        """Note a holding that is too small to be sold: no order closes it."""
+        view = self._desk.account_view()
+        for i, (symbol, base) in enumerate(self._base_of.items()):
+            mine, rules = as_decimal(view.position_qty[i]), self._rules[symbol]
+            value = float(mine) * float(view.mark_price[i])
+            is_dust = mine > 0 and (mine < rules.min_qty or value < float(rules.min_notional))
+            if is_dust and self._dust.get(symbol) != mine:
+                text = f"{mine} {base} is dust: less than the exchange's least order, so none can close it"
+                self._journal.append_lazily(Note(text, symbol, Level.WARN))
+            self._dust[symbol] = mine if is_dust else Decimal(0)
 
     def _ours(self) -> dict[str, Decimal]:
         view = self._desk.account_view()

@@ -30,12 +30,13 @@ from keel.journal.entries import (
     SubmitAnswered,
 )
 from keel.journal.journal import Journal
+from keel.live.kept import KeptOrder
 from keel.live.orders import OrderTracker, Phase, TrackedOrder
 from keel.live.reconcile import Holdings
 from keel.sim.exchange import Exchange
 from keel.sim.local import LocalDesk
 
-LAYOUT: Final = "1"
+LAYOUT: Final = "2"
 """Form of the snapshots."""
 OPERATOR: Final = "operator"
 """Latch that a LatchCleared by hand names: all that the risk guard has set (rule 17)."""
@@ -47,6 +48,9 @@ _PLAIN: Final = (
     "accepted",
     "cancel_asked_ms",
     "unknown_since_ms",
+    "ends_ms",
+    "part",
+    "whole",
 )
 
 
@@ -67,6 +71,7 @@ class Resumable:
         return {
             "desk": self.desk.capture(),
             "orders": [_capture_order(order) for order in self.tracker.remembered()],
+            "kept": [encode(order, str) for order in self.tracker.kept.values()],
             "holdings": self.holdings.capture(),
             "exchange": None if self.exchange is None else self.exchange.capture(),
             "close_ts_ms": self.close_ts_ms,
@@ -107,6 +112,9 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms
         parts.desk.restore(state["desk"])
         for values in state["orders"]:
             parts.tracker.remember(_restored_order(values))
+        for values in state["kept"]:
+            kept = decode(KeptOrder, values)
+            parts.tracker.kept[kept.order_id] = kept
         if parts.exchange is not None and state["exchange"] is not None:
             parts.exchange.restore(state["exchange"])
         parts.close_ts_ms = int(state["close_ts_ms"])
@@ -120,6 +128,8 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms
         else:
             _replay(parts, recorded.entry, recorded.ts_ms)
     for order in parts.tracker.live():
+        if order.phase is Phase.WAITING:
+            order.phase = Phase.SENT  # it may have gone out since: the venue is asked
         parts.tracker.doubt(order, wall_ms)
 
 
@@ -175,15 +185,18 @@ def _replay_answer(parts: Resumable, entry: SubmitAnswered | OrderResolved, ts_m
     order = parts.tracker.find(entry.client_order_id)
     if order is None or order.phase is Phase.OVER:
         return
-    if isinstance(entry, OrderResolved):
-        if entry.what == "not_sent":
-            parts.desk.hear(parts.tracker.refuse(order, ts_ms, ts_ms, Reason.NOT_SENT))
-    elif entry.result.outcome is Outcome.REFUSED:
-        parts.desk.hear(parts.tracker.refuse(order, ts_ms, ts_ms, Reason.VENUE_REFUSED))
-    elif entry.result.outcome is Outcome.NOT_SENT:
-        parts.desk.hear(parts.tracker.refuse(order, ts_ms, ts_ms, Reason.NOT_SENT))
-    else:
+    reason = _reason_not_taken(entry)
+    if reason is not None:
+        for event in parts.tracker.refuse(order, ts_ms, ts_ms, reason):
+            parts.desk.hear(event)
+    elif isinstance(entry, SubmitAnswered):
         order.venue_order_id = entry.result.venue_order_id or order.venue_order_id
+
+
+def _reason_not_taken(entry: SubmitAnswered | OrderResolved) -> Reason | None:
+    if isinstance(entry, OrderResolved):
+        return Reason.NOT_SENT if entry.what == "not_sent" else None
+    return {Outcome.REFUSED: Reason.VENUE_REFUSED, Outcome.NOT_SENT: Reason.NOT_SENT}.get(entry.result.outcome)
 
 
 def _capture_order(order: TrackedOrder) -> dict[str, Any]:
@@ -192,6 +205,8 @@ def _capture_order(order: TrackedOrder) -> dict[str, Any]:
         **plain,
         "ticket": encode(order.ticket, str),
         "phase": order.phase.value,
+        "ends_for": int(order.ends_for),
+        "refused_for": int(order.refused_for),
         "filled": str(order.filled),
         "venue_filled": str(order.venue_filled),
         "end": None if order.end is None else order.end.value,
@@ -204,6 +219,8 @@ def _restored_order(values: Mapping[str, Any]) -> TrackedOrder:
         **{name: values[name] for name in _PLAIN},
         ticket=decode(OrderTicket, values["ticket"]),
         phase=Phase(values["phase"]),
+        ends_for=Reason(values["ends_for"]),
+        refused_for=Reason(values["refused_for"]),
         filled=Decimal(values["filled"]),
         venue_filled=Decimal(values["venue_filled"]),
         end=None if values["end"] is None else VenueStatus(values["end"]),

@@ -14,26 +14,25 @@ from keel.data.feed import BarFeed
 from keel.domain.clock import Clock
 from keel.domain.errors import HaltTradingError, KeelError, RetryableError, UsageError
 from keel.domain.orders import TradingState
-from keel.domain.timeframe import MS_PER_DAY, timeframe_ms
-from keel.domain.venue_messages import LiveBar, StreamState
+from keel.domain.timeframe import MS_PER_DAY
 from keel.journal.entries import (
     Alarm,
     ClockDrift,
-    FaultSeen,
     KillSwitchSeen,
     SessionEnded,
-    StreamChanged,
     TradingBegan,
 )
 from keel.journal.journal import Journal
 from keel.journal.texts import in_parts
+from keel.live.bar_watch import BarWatch
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
 from keel.live.counts import Counts
 from keel.live.ear import REPORTS, Ear
+from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
 from keel.live.reconcile import Reconciler
-from keel.live.rows import BarGate, Row
+from keel.live.rows import Row
 from keel.live.sender import Sender
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
@@ -44,13 +43,15 @@ from keel.venues.base import Venue
 
 _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
-BARS: Final = "bars"
-"""Name of the stream of bars, in blocks and journal."""
 _UNKNOWN_LOOK_S: Final = 0.5
+_EXITS_LOOK_S: Final = 0.05
 _RETRY_S: Final = 1.0
 _FLUSH_S: Final = 1.0
 _JOURNAL: Final = "journal"
 """Name of the journal in blocks, as the trader has it."""
+_RULES_S: Final = 3600.0
+_RULES_WRONG_S: Final = 10.0
+"""Time between two looks at the venue's rules: usually, and where they are not ours."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,6 @@ class Ending:
 
     why: str
     exit_code: int
-
-
-def _nowhere(_market_ms: int) -> None:
-    """Do nothing: the market's clock is ours."""
 
 
 @dataclass
@@ -81,7 +78,7 @@ class LiveRunner:
     trader: Trader
     stopper: Stopper
     warm_up: WarmUp
-    gate: BarGate
+    bars: BarWatch
     blocks: Blocks
     counts: Counts
     board: StatusBoard
@@ -89,18 +86,15 @@ class LiveRunner:
     kill: KillSwitchSampler
     paced: Callable[[int], Awaitable[None]] | None = None
     """Told each close whose decision is on the disk and sent: a rehearsal in lockstep waits for it."""
-    reached: Callable[[int], None] = _nowhere
-    """Told how far the market has come, by each bar that closes."""
     offset_ms: Callable[[], Awaitable[float]] | None = None
     """Asks how far our clock is ahead of the venue's."""
+    rules: RulesWatch | None = None
+    _rules_doubted: asyncio.Event = field(default_factory=asyncio.Event)
     kill_look_s: float = 0.02
     beat_s: float = 0.1
     status_s: float = 0.5
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
     _look: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Future[Ending] | None = None
-    _first_seen_s: float | None = None
-    _asked_for: int = 0
     _stopping: bool = False
     _copied_on: int | None = None
     """Day, since 1970, of the last copy of the journal."""
@@ -134,27 +128,9 @@ class LiveRunner:
         """Have orders and trades compared soon."""
         self._look.set()
 
-    def on_bar(self, bar: LiveBar) -> None:
-        """Hear of a bar."""
-        refused = self.gate.take(bar)
-        if refused is not None:
-            self.counts.bad_messages += 1
-            self.journal.append_lazily(FaultSeen(BARS, refused))
-        elif bar.closed:
-            self._first_seen_s = self._first_seen_s or self.clock.monotonic_s()
-            self.reached(bar.close_ts_ms)
-            self._news.set()
-
-    def on_feed(self, state: StreamState, reason: str) -> None:
-        """Hear how the stream of bars stands."""
-        self.journal.append_lazily(StreamChanged(BARS, state, reason))
-        if state is StreamState.UP:
-            self.blocks.lift(BARS)
-            self._asked_for = 0
-            self._news.set()
-            return
-        self.counts.stream_drops += 1
-        self.blocks.put(BARS, f"the stream of bars is {state.value}: {reason}")
+    def doubt_rules(self) -> None:
+        """Have the venue's rules compared with ours soon."""
+        self._rules_doubted.set()
 
     async def _start(self) -> None:
         self._publish("reconciling")
@@ -165,9 +141,7 @@ class LiveRunner:
         await self.feed.prepare()
         warm = await self.warm_up.run()
         # Only now: a market in lockstep goes on with the first who listens. What closes meanwhile is asked for.
-        await self.feed.open(self)
-        if self.paced is not None:
-            await self.paced(self.gate.last_close_ts_ms)  # what closed while nobody was there is not waited for
+        await self.feed.open(self.bars)
         book = json.dumps(self.trader.resumable.capture(), separators=(",", ":"))
         self.journal.append([*warm.unseen, TradingBegan(warm.close_ts_ms, warm.rows, in_parts(book))])
         self._tell_of_latch()
@@ -219,7 +193,9 @@ class LiveRunner:
             self._watch_bars(),
             self._watch_orders(),
             self._watch_unknown(),
+            self._watch_exits(),
             self._watch_clock(),
+            self._watch_rules(),
             self._keep_journal(),
         )
 
@@ -264,9 +240,7 @@ class LiveRunner:
 
     async def _watch_bars(self) -> None:
         while True:
-            row = await self._next_row()
-            if row is None:
-                continue
+            row = await self.bars.next_row()
             self.status.last_close_ms = row.close_ts_ms
             await self.trader.take_row(row, self._why_not(row))
             self._publish(self.status.phase)
@@ -279,88 +253,32 @@ class LiveRunner:
         if self._stopping or (self._ending is not None and self._ending.done()):
             return "the run is stopping"
         late_ms = self.clock.now_ms() - row.close_ts_ms
-        if late_ms > self.config.live.stale_after_ms or self.gate.is_complete():
+        if late_ms > self.config.live.stale_after_ms or self.bars.is_behind:
             return f"it came {late_ms / _MS_PER_S:.1f} s late"
         return None
 
-    async def _next_row(self) -> Row | None:
-        """Return the next row once it is complete, or when waiting for the rest of it is over."""
-        gate = self.gate
-        if gate.is_complete():
-            self._first_seen_s = None
-            return gate.pop()
-        wait_s = self._wait_s()
-        if wait_s > 0:
-            await self._wait_for_news(wait_s)
-            return None
-        if self._asked_for != gate.next_close_ts_ms:
-            self._asked_for = gate.next_close_ts_ms
-            await self._ask_for_bars()
-            return None
-        newest = gate.newest_close_ts_ms
-        if newest is None:
-            await self._stay_stale()
-            return None
-        self._first_seen_s = None
-        return gate.pop()
-
-    def _wait_s(self) -> float:
-        """Return how long to wait for the bars that are due: for the rest of a row, or for its close and that long."""
-        wait_s = self.config.live.bar_wait_ms / _MS_PER_S
-        newest = self.gate.newest_close_ts_ms
-        if newest is not None and newest > self.gate.next_close_ts_ms:
-            return 0.0  # a later bar is here: this one was missed
-        if newest is not None and self._first_seen_s is not None:
-            return self._first_seen_s + wait_s - self.clock.monotonic_s()
-        return (self.gate.next_close_ts_ms - self.clock.now_ms()) / _MS_PER_S + wait_s
-
-    async def _wait_for_news(self, seconds: float) -> None:
-        self._news.clear()
-        if self.gate.is_complete():
+    async def _watch_rules(self) -> None:
+        if self.rules is None:
             return
-        news = asyncio.ensure_future(self._news.wait())
-        timer = asyncio.ensure_future(self.clock.sleep(seconds))
-        await asyncio.wait({news, timer}, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in (news, timer):
-            waiter.cancel()
-
-    async def _ask_for_bars(self) -> None:
-        """Ask for the bars from the next row on to the newest that is due: each gap once."""
-        span_ms = timeframe_ms(self.config.data.timeframe)
-        first_ms = self.gate.next_close_ts_ms - span_ms
-        last_ms = max(self.gate.newest_close_ts_ms or 0, self.clock.now_ms()) + 1
-        for symbol in self.config.data.symbols:
+        right = True
+        while True:
+            await self._first_of(self._rules_doubted, _RULES_S if right else _RULES_WRONG_S)
             try:
-                bars = await self.feed.bars(symbol, first_ms, last_ms)
+                right = await self.rules.check()
             except RetryableError as error:
-                self.blocks.put(BARS, f"missed bars cannot be asked for: {error}")
-                self._asked_for = 0
-                await self.clock.sleep(_RETRY_S)
-                return
-            for bar in bars:
-                refused = self.gate.take(bar, confirmed=True)
-                if refused is not None:
-                    self.journal.append_lazily(FaultSeen(BARS, refused))
-        self.blocks.lift(BARS)
+                _LOG.warning("the venue's rules cannot be read: %s", error)
 
-    async def _stay_stale(self) -> None:
-        """No bar is to be had: nothing is opened on old ones, and the question is asked again."""
-        late_ms = self.clock.now_ms() - self.gate.next_close_ts_ms
-        if late_ms > self.config.live.stale_after_ms:
-            self.blocks.put("stale", f"no bar has come for {late_ms / _MS_PER_S:.0f} s after it was due")
-        self._asked_for = 0
-        await self._wait_for_news(max(_RETRY_S, self.config.live.bar_wait_ms / _MS_PER_S))
-        if self.gate.newest_close_ts_ms is not None:
-            self.blocks.lift("stale")
+    async def _first_of(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, or so long at most; the event is taken."""
+        waiters = (asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.clock.sleep(seconds)))
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        for waiter in waiters:
+            waiter.cancel()
+        event.clear()
 
     async def _watch_orders(self) -> None:
         while True:
-            looked = asyncio.ensure_future(self._look.wait())
-            timer = asyncio.ensure_future(self.clock.sleep(self.config.live.poll_ms / _MS_PER_S))
-            await asyncio.wait({looked, timer}, return_when=asyncio.FIRST_COMPLETED)
-            for waiter in (looked, timer):
-                waiter.cancel()
-            self._look.clear()
+            await self._first_of(self._look, self.config.live.poll_ms / _MS_PER_S)
             await self._compare()
 
     async def _compare(self) -> None:
@@ -398,6 +316,11 @@ class LiveRunner:
         if self._copied_on is not None and day > self._copied_on:
             self._copy_journal()
         self._copied_on = day
+
+    async def _watch_exits(self) -> None:
+        while True:
+            await self.clock.sleep(_EXITS_LOOK_S)
+            await self.trader.exits.tend()
 
     async def _watch_clock(self) -> None:
         if self.offset_ms is None:

@@ -20,7 +20,10 @@ _MS_PER_S: Final = 1000.0
 
 
 class Sender:
-    """Send orders and cancels. `may_send` is asked before every order: the kill switch, most of all."""
+    """Send orders and cancels. `may_send` is asked before every order: the kill switch, most of all.
+
+    `refused` is called where the venue refused one: its rules may have changed.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Sender:
         clock: Clock,
         counts: Counts,
         may_send: Callable[[], bool],
+        refused: Callable[[], None],
     ) -> None:
         self._venue = venue
         self._tracker = tracker
@@ -39,10 +43,24 @@ class Sender:
         self._clock = clock
         self._counts = counts
         self._may_send = may_send
+        self._refused = refused
 
     async def send(self, orders: Sequence[TrackedOrder]) -> None:
         """Send orders whose intents are on the disk, in their order, and wait for the answers."""
         await asyncio.gather(*(self._submit(order) for order in orders))
+
+    async def send_pair(self, first: TrackedOrder, second: TrackedOrder) -> None:
+        """Send two orders of which one cancels the other, whose intents are on the disk, as one request."""
+        if not self._may_send():
+            for order in (first, second):
+                self._take(order, SubmitResult(Outcome.NOT_SENT, reason="stopped before it was sent"), 0.0)
+            return
+        started_s = self._clock.monotonic_s()
+        self._counts.orders_sent += 2
+        results = await self._venue.submit_pair(first.ticket, second.ticket)
+        latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
+        for order, result in zip((first, second), results, strict=True):
+            self._take(order, result, latency_ms)
 
     async def cancel(self, orders: Sequence[TrackedOrder], why: str) -> None:
         """Cancel orders and wait for the answers; one that is asked for twice is asked twice."""
@@ -75,14 +93,17 @@ class Sender:
         elif result.outcome in (Outcome.REFUSED, Outcome.NOT_SENT):
             reason = Reason.VENUE_REFUSED if result.outcome is Outcome.REFUSED else Reason.NOT_SENT
             self._counts.orders_rejected += 1
-            self._desk.hear(self._tracker.refuse(order, now_ms, now_ms, reason))
-            if order.ticket.reduce_only:
+            if result.outcome is Outcome.REFUSED:
+                self._refused()
+            for event in self._tracker.refuse(order, now_ms, now_ms, reason):
+                self._desk.hear(event)
+            if order.ticket.reduce_only and not order.part:
                 text = f"an order that protects {symbol} was not taken ({result.reason}): the position is bare"
                 self._journal.append_lazily(Alarm(text, symbol))
 
     async def _cancel(self, order: TrackedOrder) -> None:
         started_s = self._clock.monotonic_s()
-        order.cancel_asked_ms = self._clock.now_ms()
+        order.cancel_asked_ms = self._clock.wall_ms()
         result: CancelResult = await self._venue.cancel(order.ref)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
         self._count(result.outcome, latency_ms)

@@ -115,6 +115,25 @@ class StatusMaker:
                 age_s=(wall_ms - order.sent_ms) / _MS_PER_S,
             )
             for order in self.tracker.live()
+        ) + self._waiting_orders(wall_ms)
+
+    def _waiting_orders(self, wall_ms: int) -> tuple[OrderLine, ...]:
+        """Return the orders that wait with us, nothing of them at the venue."""
+        placed = {order.order_id for order in self.tracker.live()}
+        return tuple(
+            OrderLine(
+                client_order_id=kept.ticket.client_order_id,
+                symbol=kept.ticket.symbol,
+                side=kept.ticket.side.name.lower(),
+                type=kept.ticket.type.name.lower(),
+                state="held",
+                qty=float(kept.ticket.qty),
+                filled_qty=float(kept.filled),
+                price=float(kept.ticket.limit_price or kept.ticket.trigger_price or 0),
+                age_s=(wall_ms - kept.placed_ms) / _MS_PER_S,
+            )
+            for kept in self.tracker.kept.values()
+            if kept.order_id not in placed
         )
 
     def _risk_used(self, view: AccountView) -> dict[str, float]:
@@ -134,6 +153,8 @@ class StatusMaker:
 
 
 def _state_words(phase: Phase, *, filled: bool, cancelling: bool) -> str:
+    if phase is Phase.WAITING:
+        return "waiting"
     if phase is Phase.UNKNOWN:
         return "unknown"
     if cancelling:

@@ -11,6 +11,7 @@ from keel.domain.clock import Clock
 from keel.domain.errors import KeelError, RetryableError
 from keel.journal.entries import Alarm, SessionStopping
 from keel.journal.journal import Journal
+from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
 from keel.live.orders import OrderTracker, Phase
 from keel.live.reconcile import Reconciler
@@ -18,6 +19,8 @@ from keel.live.sender import Sender
 
 _LOG: Final = logging.getLogger(__name__)
 _AGAIN_S: Final = 0.25
+_PROTECTED_WITHIN_S: Final = 2.0
+"""How long what protects positions may take to stand as it should."""
 _MS_PER_S: Final = 1000.0
 
 
@@ -32,13 +35,17 @@ class Stopper:
     reconciler: Reconciler
     journal: Journal
     flattener: Flattener
+    exits: ExitKeeper
     settles: bool = True
     """Whether orders end at the venue without bars: not in a dry run, whose market stands still."""
 
     async def stop(self, why: str, *, killed: bool) -> None:
         """Cancel what is open until the venue shows none of it; then flatten, if the kill switch's policy says so."""
         self.journal.append_lazily(SessionStopping(why))
+        self.exits.halt(everything=killed)
         await self._cancel_until_gone(protective=killed)
+        if not killed:
+            await self.exits.settle(_PROTECTED_WITHIN_S)
         if killed and self.section.kill_policy == "flatten" and self.settles:
             await self.flattener.flatten()
         self.journal.flush()

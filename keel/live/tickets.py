@@ -12,7 +12,12 @@ from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderTicket
 from keel.venues.base import Venue
 
-_SETTLES_ITSELF: Final = (TimeInForce.IOC, TimeInForce.FOK)
+_AT_MARKET: Final = (OrderType.MARKET, OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP)
+"""Types that trade at market, whatever the book lacks of them: a lifetime of one try says nothing more."""
+
+
+class NotTakenError(ValueError):
+    """Report an order that neither the venue nor we can keep: nothing is sent."""
 
 
 def exact(value: float) -> Decimal:
@@ -23,13 +28,15 @@ def exact(value: float) -> Decimal:
 def ticket_of(order: np.void, symbol: str, instrument_hash: int, journal_tag: str, venue: Venue) -> OrderTicket:
     """Return the ticket of an order of our desk; what the venue does not keep, the live room keeps for it.
 
-    DAY and GTD become GTC where the venue lacks them, a trailing distance a fraction of the price.
+    DAY and GTD become GTC where the venue lacks them. Raises NotTakenError for one try of an order that rests, or a
+    whole-or-not-at-all order, where the venue has none such: nobody but the venue could see to that.
     """
     kind, lifetime = OrderType(int(order["type"])), TimeInForce(int(order["time_in_force"]))
     key = DrawKey(instrument_hash, int(order["birth_ts_ms"]), int(order["seq"]))
     kept = venue.holds(kind, lifetime)
-    if not kept and lifetime in _SETTLES_ITSELF:
-        raise ValueError(f"{symbol}: {venue.name} has no {kind.name} with {lifetime.name}")
+    one_try = lifetime is TimeInForce.IOC and kind not in _AT_MARKET
+    if not kept and (one_try or lifetime is TimeInForce.FOK):
+        raise NotTakenError(f"{symbol}: {venue.name} has no {kind.name} with {lifetime.name}")
     return OrderTicket(
         client_order_id=str(ClientOrderId(journal_tag, key, int(order["id"]))),
         symbol=symbol,

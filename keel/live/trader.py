@@ -23,18 +23,22 @@ from keel.journal.entries import (
     LatchCleared,
     LatchSet,
     Note,
+    OrderHeld,
     OrderIntent,
 )
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.live.counts import Counts
 from keel.live.decider import BarHistory, Decider, Thinker, Wanted
-from keel.live.orders import OrderTracker, TrackedOrder
+from keel.live.exits import ExitKeeper
+from keel.live.kept import KeptOrder, kept_of, needs_keeping
+from keel.live.lifetimes import end_of_life
+from keel.live.orders import OrderTracker, Phase, TrackedOrder
 from keel.live.recovery import LAYOUT, Resumable
 from keel.live.rows import Row
 from keel.live.sender import Sender
-from keel.live.tickets import ticket_of
-from keel.sim.local import LocalDesk, Sent
+from keel.live.tickets import NotTakenError, ticket_of
+from keel.sim.local import LocalDesk, Sent, event_of
 from keel.sim.room import Records
 from keel.venues.base import Venue
 
@@ -74,6 +78,7 @@ class Trader:
     counts: Counts
     hashes: Sequence[int]
     resumable: Resumable
+    exits: ExitKeeper
     rehearsal: Rehearsal | None = None
     lines: list[DecisionLine] = field(default_factory=list)
     _failed_in_a_row: int = 0
@@ -90,9 +95,15 @@ class Trader:
 
         Raises HaltTradingError where the strategy has given no decision for too long.
         """
+        await self.exits.tend()  # what has ended is known before it is decided on
+        await self._take(row, why_not)
+        await self.exits.tend()
+
+    async def _take(self, row: Row, why_not: str | None) -> None:
         self._rehearse(row)
         before = self.desk.trading_state
         self.desk.close_row(row.bars, self.clock.now_ms())
+        self.exits.see_row(row.bars)
         self.history.append(row.bars)
         self.resumable.close_ts_ms = row.close_ts_ms
         entries: list[Entry] = [BarsSeen(row.close_ts_ms, row.seen), *self._latches(before)]
@@ -163,33 +174,36 @@ class Trader:
         return self._signal_tokens >= 1.0
 
     async def _carry_out(self, row: Row, wanted: Wanted, sent: Sent, entries: list[Entry], decide_ms: float) -> None:
-        orders = [self._tracked(order) for order in sent.orders]
-        cancels = [order for order in map(self._of_desk, sent.cancels) if order is not None]
+        orders, kept = self._taken_up(sent.orders)
+        cancels = [order for order in map(self._to_cancel, sent.cancels) if order is not None]
         why = self._reasons(row, wanted, sent)
         weights = {s: None if math.isnan(w) else float(w) for s, w in zip(self.symbols, wanted.weights, strict=True)}
         entries.append(Decision(row.close_ts_ms, weights, why, decide_ms))
         entries += [OrderIntent(order.ticket, order.order_id, why[order.ticket.symbol]) for order in orders]
+        entries += [OrderHeld(order.ticket, order.order_id, "kept until its time has come") for order in kept]
         entries += [CancelIntent(order.ref, why[order.ticket.symbol]) for order in cancels]
+        entries += self._amend(sent.amends)
         for order in orders:
             self.tracker.add(order)
+        for waiting in kept:
+            self.exits.keep(waiting)
         if not self._write(entries):
             self._take_back(orders)
+            self.exits.forget(kept)
             return
-        await self.sender.send(orders)
+        await self.sender.send([order for order in orders if order.phase is Phase.SENT])
         await self.sender.cancel_journalled(cancels)
-        await self._amend(sent.amends)
         if orders:
             self.counts.close_to_sent.add(float(self.clock.now_ms() - row.close_ts_ms))
 
-    async def _amend(self, amends: Records) -> None:
-        """Change orders where the market is ours; a venue's own rules for that differ, and there it is refused."""
-        now_ms = self.clock.now_ms()
+    def _amend(self, amends: Records) -> list[Entry]:
+        """Change orders where the market is ours; elsewhere begin to replace them. Return what to write down."""
+        if self.rehearsal is None:
+            return [entry for entry in map(self.exits.amend, amends) if entry is not None]
         for record in amends:
-            order = self._of_desk(record)
-            if order is not None and self.rehearsal is not None:
+            if self._of_desk(record) is not None:
                 self.rehearsal.amend_record(record)
-            elif order is not None:
-                self.desk.hear(self.tracker.refuse_amend(order, now_ms))
+        return []
 
     def _write(self, entries: Sequence[Entry]) -> bool:
         """Put entries on the disk, with the state they lead to; False, and nothing may be sent, where it refuses."""
@@ -205,12 +219,46 @@ class Trader:
         """Let orders go that were never sent."""
         now_ms = self.clock.now_ms()
         for order in orders:
-            self.desk.hear(self.tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT))
+            for event in self.tracker.refuse(order, now_ms, now_ms, Reason.NOT_SENT):
+                self.desk.hear(event)
 
-    def _tracked(self, order: np.void) -> TrackedOrder:
-        place = int(order["instrument"])
-        ticket = ticket_of(order, self.symbols[place], self.hashes[place], self.journal.tag, self.venue)
-        return TrackedOrder(ticket, int(order["id"]), place, self.clock.wall_ms())
+    def _taken_up(self, records: Records) -> tuple[list[TrackedOrder], list[KeptOrder]]:
+        """Return what is to be sent of ORDER records, and what stays with us for its venue does not keep it."""
+        orders, kept = [], []
+        for record in records:
+            place = int(record["instrument"])
+            try:
+                ticket = ticket_of(record, self.symbols[place], self.hashes[place], self.journal.tag, self.venue)
+            except NotTakenError as error:
+                self._refuse(record, str(error))
+                continue
+            ends_ms, ends_for = end_of_life(record, self.venue)
+            if not self.venue.holds_legs and needs_keeping(record):
+                kept.append(kept_of(record, ticket, ends_ms, ends_for))
+                continue
+            wall_ms = self.clock.wall_ms()
+            order = TrackedOrder(ticket, int(record["id"]), place, wall_ms, ends_ms=ends_ms, ends_for=ends_for)
+            order.phase = Phase.WAITING if self.exits.must_wait(order) else Phase.SENT
+            orders.append(order)
+        return orders, kept
+
+    def _refuse(self, record: np.void, why: str) -> None:
+        now_ms = self.clock.now_ms()
+        numbers = {"instrument": int(record["instrument"]), "order_id": int(record["id"])}
+        event = event_of(EventKind.REJECTED, **numbers, ts_ms=now_ms, known_ms=now_ms)
+        event["side"], event["type"], event["qty"] = record["side"], record["type"], record["qty"]
+        event["reason"] = Reason.VENUE_REFUSED
+        self.desk.hear(event)
+        self.journal.append_lazily(Alarm(why, self.symbols[int(record["instrument"])]))
+
+    def _to_cancel(self, order: np.void) -> TrackedOrder | None:
+        """Return the order at the venue that is to be cancelled; one that is kept is seen to by its keeper."""
+        if self.exits.cancel(int(order["id"]), Reason(int(order["cancel_reason"]))):
+            return None
+        found = self._of_desk(order)
+        if found is not None:
+            found.cancel_asked_ms = self.clock.wall_ms()
+        return found
 
     def _of_desk(self, order: np.void) -> TrackedOrder | None:
         return next((one for one in self.tracker.live() if one.order_id == order["id"]), None)

@@ -120,6 +120,15 @@ class LocalDesk(LiveRoom):
         """Take over the venue's fee rates, fractions (N,)."""
         self._slots["fee_rate"], self._slots["maker_rate"] = fee_rate, maker_rate
 
+    def take_amend(self, order_id: int, qty: float, limit_price: float, trigger_price: float) -> None:
+        """Give an order of ours the terms that its venue has taken; 0 leaves one as it is."""
+        order = self._order_of(order_id)
+        if order is None:
+            return
+        for name, value in (("qty", qty), ("limit_price", limit_price), ("trigger_price", trigger_price)):
+            order[name] = value if value > 0.0 else order[name]
+        order["opening_qty"] = min(order["opening_qty"], order["qty"])
+
     def adjust_position(self, instrument: int, qty: float, price: float) -> None:
         """Set a position to what the venue says it is; what is added is taken to have cost `price` a unit."""
         slot = self._slots[instrument]
@@ -160,7 +169,7 @@ class LocalDesk(LiveRoom):
         waiting = ring_part(self._tape, int(run["tape_head"]), int(run["tape_tail"]))
         fills = waiting[(waiting["known_row"] < 0) & (waiting["kind"] == EventKind.FILLED)]
         np.add.at(view.position_qty, fills["instrument"], fills["side"] * fills["qty"] - fills["fee_qty"])
-        return view.position_qty, view.cash + float((fills["cash"] * fills["rate"]).sum())
+        return view.position_qty, view.cash + float(fills["cash"].sum())
 
     @property
     def has_unheard(self) -> bool:

@@ -58,6 +58,10 @@ class Venue(Protocol):
     def holds_legs(self) -> bool:
         """Say whether legs that come with an order wait at the venue for its first fill."""
 
+    @property
+    def holds_pairs(self) -> bool:
+        """Say whether the venue keeps a stop and a limit order for the same coins, of which one cancels the other."""
+
     async def open(self, listener: VenueListener) -> None:
         """Connect, agree on the time and begin to hear reports. Raises as questions do."""
 
@@ -66,6 +70,9 @@ class Venue(Protocol):
 
     async def submit(self, ticket: OrderTicket) -> SubmitResult:
         """Place an order: one request, never repeated."""
+
+    async def submit_pair(self, stop: OrderTicket, target: OrderTicket) -> tuple[SubmitResult, SubmitResult]:
+        """Place two orders of which one cancels the other: one request, never repeated, taken whole or not at all."""
 
     async def cancel(self, ref: OrderRef) -> CancelResult:
         """Cancel an order."""

@@ -19,7 +19,7 @@ from keel.domain.venue_messages import (
 )
 from keel.venues.base import VenueListener
 from keel.venues.binance_history import OrderNames, read_fills
-from keel.venues.binance_orders import NotHeldError, held, order_parameters
+from keel.venues.binance_orders import NotHeldError, held, order_parameters, pair_parameters
 from keel.venues.binance_reports import UnreadableError, account_event, account_state, order_report, order_state
 from keel.wire.binance_faults import CANCEL_REJECTED, NO_SUCH_ORDER
 from keel.wire.binance_link import BinanceLink, RefusedError
@@ -62,6 +62,11 @@ class BinanceVenue:
     def holds_legs(self) -> bool:
         """Say that it does not: legs wait with us for the first fill."""
         return False
+
+    @property
+    def holds_pairs(self) -> bool:
+        """Say that it keeps a stop and a limit order as an order list of which one cancels the other."""
+        return True
 
     def holds(self, kind: OrderType, time_in_force: TimeInForce) -> bool:
         """Say whether Binance keeps such an order. Of trailing stops it keeps those at a rate, none in currency."""
@@ -111,10 +116,23 @@ class BinanceVenue:
         if answer.outcome is not Outcome.DONE:
             return SubmitResult(answer.outcome, code=answer.code, reason=answer.reason)
         number = answer.data.get("orderId") if isinstance(answer.data, dict) else None
-        if number is None:
-            return SubmitResult(Outcome.UNKNOWN, reason="Binance's answer has no number of an order")
-        self._names.learn(rules.wire_symbol, str(number), ticket.client_order_id)
-        return SubmitResult(Outcome.DONE, venue_order_id=str(number))
+        return self._taken(ticket, rules, {ticket.client_order_id: number})
+
+    async def submit_pair(self, stop: OrderTicket, target: OrderTicket) -> tuple[SubmitResult, SubmitResult]:
+        """Place a stop and a limit order as one order list: one request, taken whole or not at all."""
+        try:
+            rules = self._symbols.rules(stop.symbol)
+            parameters = pair_parameters(stop, target, rules)
+        except (NotHeldError, UsageError) as error:
+            refused = SubmitResult(Outcome.REFUSED, reason=str(error))
+            return refused, refused
+        answer = await self._link.send(Spend.PAIR, _ORDER_WEIGHT, lambda client: client.create_oco_order(**parameters))
+        if answer.outcome is not Outcome.DONE:
+            told = SubmitResult(answer.outcome, code=answer.code, reason=answer.reason)
+            return told, told
+        orders = answer.data.get("orders") if isinstance(answer.data, dict) else None
+        numbers = {each.get("clientOrderId"): each.get("orderId") for each in orders or ()}
+        return self._taken(stop, rules, numbers), self._taken(target, rules, numbers)
 
     async def cancel(self, ref: OrderRef) -> CancelResult:
         """Cancel an order."""
@@ -155,6 +173,13 @@ class BinanceVenue:
         state = account_state(answer, self._link.clock.now_ms())
         self._can_trade = state.can_trade
         return state
+
+    def _taken(self, ticket: OrderTicket, rules: BinanceRules, numbers: Mapping[str, Any]) -> SubmitResult:
+        number = numbers.get(ticket.client_order_id)
+        if number is None:
+            return SubmitResult(Outcome.UNKNOWN, reason="Binance's answer has no number of an order")
+        self._names.learn(rules.wire_symbol, str(number), ticket.client_order_id)
+        return SubmitResult(Outcome.DONE, venue_order_id=str(number))
 
     def _named(self, ref: OrderRef) -> dict[str, str]:
         wire_symbol = self._symbols.rules(ref.symbol).wire_symbol

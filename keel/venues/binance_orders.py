@@ -66,6 +66,34 @@ def order_parameters(ticket: OrderTicket, rules: BinanceRules) -> dict[str, str]
     return parameters
 
 
+def pair_parameters(stop: OrderTicket, target: OrderTicket, rules: BinanceRules) -> dict[str, str]:
+    """Return the parameters of POST /api/v3/orderList/oco: a stop and a limit order for the same coins.
+
+    Raises NotHeldError for two that Binance does not take as a pair. Source: the order lists page of its spot
+    documentation; of a pair that sells the stop is the lower one, of one that buys the upper.
+    """
+    fits = stop.type in (OrderType.STOP, OrderType.TRAILING_STOP) and target.type is OrderType.LIMIT
+    if not fits or (stop.symbol, stop.side, stop.qty) != (target.symbol, target.side, target.qty):
+        raise NotHeldError("Binance keeps a stop and a limit order of one symbol, side and quantity as a pair")
+    at_stop, at_target = ("below", "above") if stop.side is OrderSide.SELL else ("above", "below")
+    parameters = {
+        "symbol": rules.wire_symbol,
+        "side": stop.side.name,
+        "quantity": plain(stop.qty),
+        "newOrderRespType": "ACK",
+        f"{at_stop}Type": "STOP_LOSS",
+        f"{at_stop}ClientOrderId": stop.client_order_id,
+        f"{at_target}Type": "LIMIT_MAKER",
+        f"{at_target}ClientOrderId": target.client_order_id,
+        f"{at_target}Price": _needed(target.limit_price, "limit price"),
+    }
+    if stop.type is OrderType.TRAILING_STOP:
+        parameters[f"{at_stop}TrailingDelta"] = str(trailing_bips(stop, rules))
+    else:
+        parameters[f"{at_stop}StopPrice"] = _needed(stop.trigger_price, "trigger price")
+    return parameters
+
+
 def trailing_bips(ticket: OrderTicket, rules: BinanceRules) -> int:
     """Return a trailing stop's distance in bips, rounded. Raises NotHeldError where the symbol's filter forbids it."""
     if ticket.trail_rate is None:

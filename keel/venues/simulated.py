@@ -87,6 +87,11 @@ class SimulatedVenue:
         """Say that legs wait for the first fill here."""
         return True
 
+    @property
+    def holds_pairs(self) -> bool:
+        """Say that pairs need no request of their own: the desk's records tell of them."""
+        return False
+
     async def open(self, listener: VenueListener) -> None:
         """Begin to report to the listener."""
         self._listener = listener
@@ -106,6 +111,10 @@ class SimulatedVenue:
         self._tickets[order_id] = ticket
         self._exchange.submit(np.array([ticket.record], ORDER))
         return SubmitResult(Outcome.DONE, venue_order_id=str(order_id))
+
+    async def submit_pair(self, stop: OrderTicket, target: OrderTicket) -> tuple[SubmitResult, SubmitResult]:
+        """Take both, one after the other: their records tell that they belong together."""
+        return await self.submit(stop), await self.submit(target)
 
     async def cancel(self, ref: OrderRef) -> CancelResult:
         """Take a cancel; it arrives when its latency has passed."""

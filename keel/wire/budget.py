@@ -36,7 +36,9 @@ class Spend(IntEnum):
 
     CANCEL = 0
     ORDER = 1
-    READ = 2
+    PAIR = 2
+    """Two orders by one request."""
+    READ = 3
 
 
 class Budget:
@@ -159,7 +161,7 @@ class Budget:
 
 def _amount(limit: RateLimit, spend: Spend, weight: int) -> int:
     if limit.kind == "ORDERS":
-        return 1 if spend is Spend.ORDER else 0
+        return {Spend.ORDER: 1, Spend.PAIR: 2}.get(spend, 0)
     return weight if limit.kind == "REQUEST_WEIGHT" else 1
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from binance import AsyncClient
 from rehearsal.stage import Outcome, Stage, ask
 
 from keel.app.wire_live import LiveParts
@@ -18,6 +20,8 @@ from keel.practice.server import PracticeVenue
 
 PATIENCE_S = 60.0
 """Longest wait for anything: generous, for the machine may be busy."""
+NO_END = 1_000_000
+"""Decisions of a run that something else ends."""
 POST, GET, DELETE = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v3/order"
 _VENUE = ("limits.weight_1m=1000000", "limits.orders_10s=10000")
 Beside = Callable[[PracticeVenue, LiveParts], Awaitable[None]]
@@ -41,22 +45,74 @@ class Scene:
         chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
         return Stage(self.folder, (*_VENUE, f"pace={self.pace}", *self.venue), (*chosen, *self.live))
 
-    def play(self, decisions: int, *faults: Fault, beside: Beside | None = None, dry_run: bool = False) -> Outcome:
-        """Play it to its end."""
-        return asyncio.run(self.playing(decisions, *faults, beside=beside, dry_run=dry_run))
+    def play(self, decisions: int, *faults: Fault, beside: Beside | None = None) -> Outcome:
+        """Play it to its end, which so many decisions bring, or what goes on `beside` it."""
+        return asyncio.run(self.playing(decisions, *faults, beside=beside))
 
-    async def playing(
-        self, decisions: int, *faults: Fault, beside: Beside | None = None, dry_run: bool = False
-    ) -> Outcome:
-        stage = self.stage
-        venue = stage.open_venue()
+    async def playing(self, decisions: int, *faults: Fault, beside: Beside | None = None) -> Outcome:
+        """Play it in a loop that is there."""
+        async with self.venue_of(*faults) as venue:
+            return await self.beside(venue, decisions, beside)
+
+    @asynccontextmanager
+    async def venue_of(self, *faults: Fault) -> AsyncIterator[PracticeVenue]:
+        """Run the venue."""
+        venue = self.stage.open_venue()
         for fault in faults:
             venue.add_fault(fault)
         await venue.start()
         try:
-            return await stage.run_beside(venue, decisions, dry_run=dry_run, while_running=beside)
+            yield venue
         finally:
             await venue.stop()
+
+    async def beside(self, venue: PracticeVenue, decisions: int, beside: Beside | None = None) -> Outcome:
+        """Play a live run at a venue that runs; what fails beside it ends it."""
+        failed: list[BaseException] = []
+
+        async def watched(there: PracticeVenue, parts: LiveParts) -> None:
+            try:
+                await (beside or _nothing)(there, parts)
+            except Exception as error:  # noqa: BLE001 - told once the run has ended
+                failed.append(error)
+                parts.runner.ask_to_stop(f"the scenario failed: {error}")
+
+        outcome = await self.stage.run_beside(venue, decisions, while_running=watched)
+        if failed:
+            raise failed[0]
+        return outcome
+
+
+async def _nothing(_venue: PracticeVenue, _parts: LiveParts) -> None:
+    """Let it run."""
+
+
+async def counted(venue: PracticeVenue, what: str) -> int:
+    """Return how often the venue has seen something, such as `request GET /api/v3/time`."""
+    return int((await ask(venue, "log"))["counts"].get(what, 0))
+
+
+@asynccontextmanager
+async def stranger(venue: PracticeVenue) -> AsyncIterator[Any]:
+    """Give the SDK with the account's keys: somebody else who trades on it."""
+    socket = venue.address.replace("http", "ws", 1)
+    places = {"API_URL": f"{venue.address}/api", "WS_API_URL": f"{socket}/ws-api/v3"}
+    pair = venue.keys["practice"]
+    client = await type("Stranger", (AsyncClient,), places).create(pair.key, pair.secret)
+    try:
+        yield client
+    finally:
+        await client.close_connection()
+
+
+def stopping(ready: Callable[[LiveParts], Any], what: str) -> Beside:
+    """Return what stops a run in good order once something holds."""
+
+    async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
+        await until(lambda: ready(parts), what)
+        parts.runner.ask_to_stop(f"seen: {what}")
+
+    return watch
 
 
 async def until(holds: Callable[[], Any], what: str = "") -> None:

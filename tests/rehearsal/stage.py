@@ -16,8 +16,9 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from keel.app.live_ways import clock_of, link_of, market_of
 from keel.app.practice import open_venue
-from keel.app.wire_live import LiveParts, clock_of, link_of, market_of, wire_live
+from keel.app.wire_live import LiveParts, wire_live
 from keel.config.load import load_config, load_practice
 from keel.config.modes import LiveRun
 from keel.domain.layout import LOCAL
@@ -47,7 +48,6 @@ data:
 market:
   instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
 execution: {{ time_in_force: gtc }}
-sockets: {{ queue_s: 20 }}
 accounts:
   practice: {{ keys: STAGE, balances: {{ USDT: 100000 }} }}
 """

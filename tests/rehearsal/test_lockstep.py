@@ -47,7 +47,7 @@ def fills_of(simulator: Simulator) -> list[tuple[int, int, float, float]]:
 @pytest.mark.parametrize("symbols", ["[SYNBTC/USDT]", "[SYNBTC/USDT, SYNETH/USDT]"])
 @pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "practice venue"])
 def test_a_live_run_comes_to_what_its_backtest_comes_to(tmp_path: Path, symbols: str, dry_run: bool):
-    stage = Stage(tmp_path, symbols=symbols)
+    stage = Stage(tmp_path, venue=("sockets.queue_s=20",), symbols=symbols)
     outcome = asyncio.run(stage.play(DECISIONS, dry_run=dry_run))
     assert outcome.ending.exit_code == 0, outcome.ending
     rows = len(outcome.of_kind(Decision))

@@ -1,0 +1,69 @@
+"""The venue's rules of our symbols while we trade: where they are not those we trade by, nothing is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Protocol
+
+from keel.config.market import InstrumentRules
+from keel.journal.entries import Alarm, Note
+from keel.journal.journal import Journal
+from keel.live.blocks import Blocks
+
+_PART: Final = "rules"
+_NAMES: Final = ("tick_size", "step_size", "min_qty", "min_notional")
+
+
+class VenueRules(Protocol):
+    """Be what a venue says of a symbol."""
+
+    @property
+    def is_trading(self) -> bool:
+        """Say whether orders are taken now."""
+
+    @property
+    def tick_size(self) -> Decimal:
+        """Return the grid of prices."""
+
+    @property
+    def step_size(self) -> Decimal:
+        """Return the grid of quantities."""
+
+    @property
+    def min_qty(self) -> Decimal:
+        """Return the least quantity."""
+
+    @property
+    def min_notional(self) -> Decimal:
+        """Return the least value."""
+
+
+@dataclass
+class RulesWatch:
+    """Compare what the venue says with `ours`, by symbol. `ask` returns the venue's, or raises as questions do."""
+
+    ask: Callable[[], Awaitable[Mapping[str, VenueRules]]]
+    ours: Mapping[str, InstrumentRules]
+    blocks: Blocks
+    journal: Journal
+
+    async def check(self) -> bool:
+        """Compare once; hold entries back where something differs. Return whether all is as it should be."""
+        theirs = await self.ask()
+        wrong = [text for symbol, rules in self.ours.items() for text in _differences(symbol, rules, theirs)]
+        changed = self.blocks.set(_PART, "; ".join(wrong) or None)
+        if changed and wrong:
+            self.journal.append([Alarm(f"nothing is opened: {'; '.join(wrong)}")])
+        elif changed:
+            self.journal.append([Note("the venue's rules are ours again")])
+        return not wrong
+
+
+def _differences(symbol: str, ours: InstrumentRules, theirs: Mapping[str, VenueRules]) -> list[str]:
+    there = theirs.get(symbol)
+    if there is None or not there.is_trading:
+        return [f"the venue does not trade {symbol} now"]
+    pairs = ((name, Decimal(getattr(ours, name)), Decimal(getattr(there, name))) for name in _NAMES)
+    return [f"{symbol}: the venue's {name} is {new:f} now, ours {old:f}" for name, old, new in pairs if old != new]
