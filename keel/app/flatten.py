@@ -49,8 +49,8 @@ what is left.
 
     python scripts/flatten.py --config configs/config_live.yaml --all --yes --json
     """
+    from keel.app.live_ways import clock_of
     from keel.app.run_journal import KEY, live_run, lock_of, open_journal
-    from keel.app.wire_live import clock_of
     from keel.config.load import load_config
     from keel.domain.errors import HaltTradingError, RetryableError, UsageError
 
@@ -104,7 +104,7 @@ async def _beside(
     run: LiveRun, journal: Journal, clock: Clock, work: Callable[[Clearer], Awaitable[tuple[Plan, Plan]]]
 ) -> tuple[Plan, Plan]:
     """Do a piece of work with the exchange open, and the practice market's clock where it has one."""
-    from keel.app.wire_live import link_of, market_of
+    from keel.app.live_ways import link_of, market_of
     from keel.app.wiring import instruments_of
     from keel.live.clearing import Clearer, Silent, Sold
     from keel.venues.binance import BinanceVenue

@@ -23,6 +23,8 @@ _AGAIN_S: Final = 1.0
 BARS: Final = "bars"
 """Name of the stream of bars, in blocks and journal."""
 _STALE: Final = "stale"
+_CLOCK_LOOK_S: Final = 0.25
+"""Longest wait for a bar by our clock: the market's may go faster."""
 
 
 def _nowhere(_market_ms: int) -> None:
@@ -47,6 +49,8 @@ class BarWatch:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _first_seen_s: float | None = None
     _asked_for: int = 0
+    _due: tuple[int, float] = (0, 0.0)
+    """The close that is due, and since when by our own clock."""
 
     def on_bar(self, bar: LiveBar) -> None:
         """Hear of a bar."""
@@ -89,7 +93,7 @@ class BarWatch:
             return gate.pop()
         wait_s = self._wait_s()
         if wait_s > 0:
-            await self._wait_for_news(wait_s)
+            await self._wait_for_news(min(wait_s, _CLOCK_LOOK_S))
             return None
         if self._asked_for != gate.next_close_ts_ms:
             self._asked_for = gate.next_close_ts_ms
@@ -109,7 +113,20 @@ class BarWatch:
             return 0.0  # a later bar is here: this one was missed
         if newest is not None and self._first_seen_s is not None:
             return self._first_seen_s + wait_s - self.clock.monotonic_s()
-        return (self.gate.next_close_ts_ms - self.clock.now_ms()) / _MS_PER_S + wait_s
+        return wait_s - self._overdue_s()
+
+    def _overdue_s(self) -> float:
+        """Return how long the next close has been due, below 0 where it is still to come.
+
+        By the market's clock or ours, whichever says more: the market's may stand still.
+        """
+        close_ts_ms, now_s = self.gate.next_close_ts_ms, self.clock.monotonic_s()
+        overdue_s = (self.clock.now_ms() - close_ts_ms) / _MS_PER_S
+        if overdue_s < 0.0:
+            return overdue_s
+        if self._due[0] != close_ts_ms:
+            self._due = (close_ts_ms, now_s)
+        return max(overdue_s, now_s - self._due[1])
 
     async def _wait_for_news(self, seconds: float) -> None:
         self._news.clear()

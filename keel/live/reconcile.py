@@ -205,10 +205,10 @@ class Reconciler:
             mine, rules = as_decimal(view.position_qty[i]), self._rules[symbol]
             value = float(mine) * float(view.mark_price[i])
             is_dust = mine > 0 and (mine < rules.min_qty or value < float(rules.min_notional))
-            if is_dust and self._dust.get(symbol) != mine:
-                text = f"{mine} {base} is dust: less than the exchange's least order, so none can close it"
+            if is_dust and mine > 2 * self._dust.get(symbol, Decimal(0)):
+                self._dust[symbol] = mine
+                text = f"{mine:.8f} {base} is dust: less than the exchange's least order, so none can close it"
                 self._journal.append_lazily(Note(text, symbol, Level.WARN))
-            self._dust[symbol] = mine if is_dust else Decimal(0)
 
     def _ours(self) -> dict[str, Decimal]:
         view = self._desk.account_view()

@@ -21,7 +21,8 @@ _LOG: Final = logging.getLogger(__name__)
 _AGAIN_S: Final = 0.25
 _PROTECTED_WITHIN_S: Final = 2.0
 """How long what protects positions may take to stand as it should."""
-_MS_PER_S: Final = 1000.0
+_ALARM_AFTER_S: Final = 2.0
+"""How long cancels may go on before somebody is called; they go on."""
 
 
 @dataclass
@@ -51,7 +52,6 @@ class Stopper:
         self.journal.flush()
 
     async def _cancel_until_gone(self, *, protective: bool) -> None:
-        patience_ms = self.section.unknown_grace_ms
         started_s, alarmed = self.clock.monotonic_s(), False
         while open_orders := [order for order in self.tracker.live() if protective or not order.ticket.reduce_only]:
             await self.sender.cancel([order for order in open_orders if order.phase is not Phase.CLOSING], "stopping")
@@ -59,10 +59,10 @@ class Stopper:
                 return
             await self.clock.sleep(_AGAIN_S)
             await self._compare()
-            waited_ms = (self.clock.monotonic_s() - started_s) * _MS_PER_S
-            if waited_ms > patience_ms and not alarmed:
+            waited_s = self.clock.monotonic_s() - started_s
+            if waited_s > _ALARM_AFTER_S and not alarmed:
                 alarmed = True
-                text = f"{len(open_orders)} orders are still open after {waited_ms / _MS_PER_S:.0f} s of cancelling"
+                text = f"{len(open_orders)} orders are still open after {waited_s:.0f} s of cancelling"
                 self.journal.append([Alarm(text)])
                 _LOG.error(text)
 

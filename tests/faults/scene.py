@@ -16,9 +16,10 @@ from rehearsal.stage import Outcome, Stage, ask
 from keel.app.wire_live import LiveParts
 from keel.config.faults import Fault
 from keel.journal.entries import Alarm, Entry, FillBooked, Note, OrderIntent, OrderResolved, SubmitAnswered
+from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
 
-PATIENCE_S = 60.0
+PATIENCE_S = 25.0
 """Longest wait for anything: generous, for the machine may be busy."""
 NO_END = 1_000_000
 """Decisions of a run that something else ends."""
@@ -38,6 +39,8 @@ class Scene:
     strategy: str = "Planned"
     params: dict[str, Any] | None = None
     pace: float | str = "lockstep"
+    keys: KeyPair | None = None
+    """Keys of the account; the venue makes some up for None."""
 
     @property
     def stage(self) -> Stage:
@@ -57,7 +60,7 @@ class Scene:
     @asynccontextmanager
     async def venue_of(self, *faults: Fault) -> AsyncIterator[PracticeVenue]:
         """Run the venue."""
-        venue = self.stage.open_venue()
+        venue = self.stage.open_venue({} if self.keys is None else {"practice": self.keys})
         for fault in faults:
             venue.add_fault(fault)
         await venue.start()

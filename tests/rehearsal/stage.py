@@ -7,7 +7,7 @@ outcome = asyncio.run(stage.play(decisions=100))
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,9 @@ from keel.journal.journal import Journal
 from keel.journal.names import JournalName
 from keel.live.runner import Ending
 from keel.live.session import session_started
+from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
+from keel.runs.redaction import redact
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,13 +113,13 @@ class Stage:
     keys: dict[str, str] = field(default_factory=dict)
     patience_s: float = 120.0
 
-    def open_venue(self) -> PracticeVenue:
+    def open_venue(self, keys: Mapping[str, KeyPair] | None = None) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
         text = VENUE.format(root=ROOT, folder=self.folder, symbols=self.symbols)
         path = self.folder / "practice.yaml"
         path.write_text(text)
         config, document = load_practice(path, list(self.venue))
-        return open_venue(config, document)
+        return open_venue(config, document, keys)
 
     def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
         path = self.folder / "live.yaml"
@@ -136,7 +138,7 @@ class Stage:
         pair = venue.keys["practice"]
         environ = {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
         clock = clock_of(config)
-        journal = Journal.open(self.journal_path, clock=clock, redact=str)
+        journal = Journal.open(self.journal_path, clock=clock, redact=redact)
         market = market_of(config, clock)
         assert market is not None
         try:
