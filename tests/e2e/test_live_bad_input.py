@@ -171,7 +171,7 @@ def test_a_corrupt_journal_is_refused_with_the_way_back(here: Here):
         journal.append([Note("once")] * 200)
         copy = journal.save_copy()
     content = bytearray(here.journal.read_bytes())
-    content[-4000:-1000] = b"\xff" * 3000
+    content[8192:16384] = b"\xff" * 8192
     here.journal.write_bytes(content)
     line = refusal(here.live(), 3)
     assert "damaged" in line
