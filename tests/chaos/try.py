@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import logging
+
 from chaos.faults import draw
 from chaos.lives import Stand, play, shrink
-import logging
 
 logging.disable(logging.CRITICAL)
 first, last = int(sys.argv[1]), int(sys.argv[2])
