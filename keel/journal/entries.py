@@ -91,6 +91,13 @@ class SessionStarted(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionStopping(Entry):
+    """The session decides no more; what it has open is being seen to."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded(Entry):
     """The process ended by itself, with this exit code."""
 
