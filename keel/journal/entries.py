@@ -203,14 +203,6 @@ class AmendIntent(_OfOrder):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted(Entry):
-    """The request to place an order is leaving now."""
-
-    symbol: str
-    client_order_id: str
-
-
 _LEVEL_OF_OUTCOME: Final = {
     Outcome.DONE: Level.INFO,
     Outcome.REFUSED: Level.WARN,
