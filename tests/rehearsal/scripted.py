@@ -86,6 +86,12 @@ class Scripted(EventStrategy):
             price = context.close(symbol)
             context.buy(symbol, p.qty, stop_loss=price * p.low, take_profit=price * p.high)
 
+    def lifetimes(self, context: Context, symbol: str, p: Params) -> None:
+        """Buy at market with one try, and above the market whole or not at all."""
+        if self.step == 0:
+            context.buy(symbol, p.qty, time_in_force="ioc")
+            context.buy(symbol, p.qty, stop=context.close(symbol) * p.high, time_in_force="fok", stop_loss=1.0)
+
     def watch(self, context: Context, symbol: str, p: Params) -> None:
         """Do nothing."""
 

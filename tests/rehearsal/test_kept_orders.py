@@ -133,6 +133,16 @@ def test_an_amend_takes_the_order_s_place_under_a_new_name_and_stays_one_order(t
     check_books(outcome)
 
 
+def test_an_order_that_nobody_can_keep_is_refused_with_its_legs_and_the_run_goes_on(tmp_path: Path):
+    outcome = asyncio.run(staged(tmp_path, "lifetimes").play(8))
+    assert outcome.ending.exit_code == 0, outcome.ending
+    assert at_venue(outcome) == [("MARKET", "BUY", "FILLED")]
+    strategy = strategy_of(outcome.parts)
+    assert strategy.heard(EventKind.REJECTED) == [("VENUE_REFUSED", 3)]
+    assert strategy.heard(EventKind.CANCELED) == [("PARENT_ENDED", 4)]
+    assert [alarm.text for alarm in outcome.of_kind(Alarm)] == ["SYNBTC/USDT: binance has no STOP with FOK"]
+
+
 def test_one_of_a_pair_of_entries_ends_the_other(tmp_path: Path):
     outcome = asyncio.run(staged(tmp_path, "pair", low=0.95, high=1.0005).play(20))
     assert sorted(at_venue(outcome)) == [("LIMIT", "BUY", "CANCELED"), ("STOP_LOSS", "BUY", "FILLED")]
