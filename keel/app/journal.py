@@ -111,7 +111,7 @@ def _level(level: str) -> Any:  # noqa: ANN401 - the room of Level is not import
 
 def _kinds(kinds: list[str]) -> list[str]:
     from keel.domain.errors import UsageError
-    from keel.journal.entries import KINDS
+    from keel.journal.kinds import KINDS
 
     by_lower = {name.lower(): name for name in KINDS}
     for kind in kinds:

@@ -47,6 +47,7 @@ class Stopper:
         await self._cancel_until_gone(protective=killed)
         if not killed:
             await self.exits.settle(_PROTECTED_WITHIN_S)
+        self.exits.save()
         if killed and self.section.kill_policy == "flatten" and self.settles:
             await self.flattener.flatten()
         self.journal.flush()

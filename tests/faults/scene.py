@@ -43,6 +43,11 @@ class Scene:
     """Keys of the account; the venue makes some up for None."""
 
     @property
+    def stalled(self) -> Path:
+        """Return the file that says that a child has an order to send and does not."""
+        return self.folder / "stalled"
+
+    @property
     def stage(self) -> Stage:
         params = {"plan": list(self.plan)} if self.params is None else self.params
         chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
@@ -148,6 +153,11 @@ def answers(outcome: Outcome) -> list[str]:
 
 def resolved(outcome: Outcome) -> list[str]:
     return [entry.what for entry in outcome.of_kind(OrderResolved)]
+
+
+def is_adopted(outcome: Outcome) -> bool:
+    """Say whether an order of unknown fate was found at the venue."""
+    return bool(resolved(outcome)) and "not_sent" not in resolved(outcome)
 
 
 def booked(outcome: Outcome) -> float:

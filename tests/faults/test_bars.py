@@ -89,7 +89,7 @@ def test_nothing_is_opened_on_stale_data(tmp_path: Path, seen: Seen):
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
         await until(lambda: runner.counts.decisions >= 3, "decisions")
-        venue.add_fault(Fault(kind="error_instead", request="GET /api/v3/klines", count=8))
+        venue.add_fault(Fault(kind="error_instead", request="GET /api/v3/klines", count=3))
         venue.add_fault(Fault(kind="stale", count=3))
         await until(lambda: runner.blocks, "that entries are held back")
         reasons.extend(runner.blocks.reasons)

@@ -145,14 +145,24 @@ def test_a_burst_beyond_the_sdk_s_own_queue_loses_nothing(tmp_path: Path, seen: 
 
 
 @pytest.mark.fault(27)
-def test_a_burst_beyond_our_queue_is_noticed_and_made_good(tmp_path: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("keel.wire.binance_streams._QUEUE_MESSAGES", 50)
-    ready = stopping(lambda parts: parts.runner.counts.decisions > 20, "decisions")
-    outcome = Scene(tmp_path, FLIPS, live=SOON).play(NO_END, Fault(kind="burst", row=4, count=5000), beside=ready)
-    assert StreamState.DOWN in states(outcome, BARS)
+def test_a_queue_that_overflows_is_noticed_and_made_good(tmp_path: Path, seen: Seen):
+    async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
+        runner = parts.runner
+        await until(lambda: runner.counts.decisions > 3, "decisions")
+        (connection,) = runner.feed._stream._open  # type: ignore[attr-defined]
+        connection._socket.max_queue_size = 0  # no burst fills a queue that is read at once
+        venue.add_fault(Fault(kind="burst", count=1000))
+        await until(lambda: runner.counts.stream_drops and not runner.blocks, "that it is noticed and made good")
+        done = runner.counts.decisions
+        await until(lambda: runner.counts.decisions > done + 5, "decisions after it")
+        runner.ask_to_stop("seen enough")
+
+    outcome = Scene(tmp_path, FLIPS, live=SOON).play(NO_END, beside=watch)
+    lost = [entry.reason for entry in outcome.of_kind(StreamChanged) if entry.state is StreamState.DOWN]
+    assert "Overflow" in lost[0]
     no_bar_is_missed(outcome)
     check_all(outcome)
-    seen("a queue of 50: the loss is seen, connected again, bars asked for")
+    seen("a queue that is full: the loss is seen, connected again, bars asked for")
 
 
 @pytest.mark.fault(28)
@@ -242,7 +252,7 @@ def test_a_handler_that_raises_is_told_and_the_stream_renewed(tmp_path: Path, se
     async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
         await until(lambda: runner.counts.decisions > 3, "decisions")
-        holder, name = (runner.ear, "on_report") if which == "reports" else (runner, "on_bar")
+        holder, name = (runner.ear, "on_report") if which == "reports" else (runner.bars, "on_bar")
 
         def broken(*_: object) -> None:
             delattr(holder, name)  # once: the class's own is back
