@@ -275,10 +275,10 @@ def _find(run: str, state_dir: Path) -> tuple[Path, str | None]:
 def _tree(found: Drift, path: Path) -> dict[str, Any]:
     return {
         "journal": str(path),
-        "simulated": str(found.simulated),
-        "live": str(found.live),
-        "difference": str(found.difference),
-        "causes": {name: str(value) for name, value in found.causes.items()},
+        "simulated": f"{found.simulated:f}",
+        "live": f"{found.live:f}",
+        "difference": f"{found.difference:f}",
+        "causes": {name: f"{value:f}" for name, value in found.causes.items()},
         "counts": dict(found.counts),
     }
 
@@ -288,7 +288,8 @@ def _print(found: Drift, path: Path) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table(title=f"Drift of {path.name}", title_justify="left")
+    console.print(f"Drift of {path.name}", soft_wrap=True)
+    table = Table()
     table.add_column("")
     table.add_column("account currency", justify="right")
     table.add_row("equity simulated", f"{found.simulated:,.8f}")

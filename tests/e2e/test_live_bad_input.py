@@ -26,6 +26,7 @@ from keel.practice.server import PracticeVenue
 
 from .desk import Outcome, finish, refusal
 
+MARKET_BEGINS_MS = 1_704_067_200_000
 STRATEGIES = """\
 import time
 
@@ -158,7 +159,9 @@ def test_a_strategy_that_fails_in_mid_run_ends_it_in_good_order(here: Here, name
     assert "Shutdown complete" in outcome.err
     assert "Traceback" not in outcome.err
     with JournalReader.open(here.journal) as reader:
-        entries = [recorded.entry for recorded in reader.entries()]
+        found = list(reader.entries())
+    assert min(one.ts_ms for one in found) > MARKET_BEGINS_MS, "the market's clock was open before anything was stamped"
+    entries = [one.entry for one in found]
     alarms = [entry.text for entry in entries if isinstance(entry, Alarm)]
     assert sum(text.startswith("no decision") for text in alarms) == 2
     assert told in alarms[-1]
