@@ -136,9 +136,11 @@ class BarWatch:
             return
         news = asyncio.ensure_future(self._news.wait())
         timer = asyncio.ensure_future(self.clock.sleep(seconds))
-        await asyncio.wait({news, timer}, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in (news, timer):
-            waiter.cancel()
+        try:
+            await asyncio.wait({news, timer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in (news, timer):
+                waiter.cancel()
 
     async def _ask_for_bars(self) -> None:
         """Ask for the bars from the next row on to the newest that is due: each gap once."""

@@ -50,6 +50,8 @@ class Ear:
         self._on_fill = on_fill
         self.external_fills: list[VenueFill] = []
         """Trades of the account that no order of ours made, not dealt with yet."""
+        self.n_taken = 0
+        """Trades taken since the process started."""
 
     def on_report(self, report: OrderReport) -> None:
         """Hear of an order."""
@@ -75,15 +77,16 @@ class Ear:
     def take_fill(self, fill: VenueFill) -> bool:
         """Take a trade, pushed or asked for; return whether it was new."""
         order = self._tracker.find(fill.client_order_id)
+        if order is not None and not self._tracker.is_new_trade(order, fill):
+            return False
         if self._journal.has_fill(fill.symbol, fill.trade_id):
             return False
+        self.n_taken += 1
         if order is None:
             self._book(fill)
             self.external_fills.append(fill)
             self._wake()
             return True
-        if not self._tracker.is_new_trade(order, fill):
-            return False
         self._book(fill)
         known_ms = self._clock.now_ms()
         self._hear([self._tracker.book(order, fill, known_ms)], order)

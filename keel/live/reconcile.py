@@ -28,9 +28,18 @@ from keel.venues.base import Venue
 _OVERLAP_MS: Final = 60_000
 """How far back trades are asked for again: what a venue shows late is not missed, and counts once."""
 _SETTLES_WITHIN_MS: Final = 2000
-"""Age below which an order may rightly be in no answer yet."""
+"""Age below which an order may rightly be in no answer yet, and a difference be a trade still on its way to us."""
 _DUST: Final = Decimal("1e-9")
 """Difference of a balance that is rounding, as a part of it and in units."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Hold by how much the account differs from our book, since when by our own clock, after how many trades."""
+
+    off: Decimal
+    since_ms: int
+    trades: int
 
 
 @dataclass
@@ -84,7 +93,7 @@ class Reconciler:
         self._rules = rules
         self._started_ms = started_ms
         self._dust: dict[str, Decimal] = {}
-        self._off: dict[str, Decimal] = {}
+        self._off: dict[str, Difference] = {}
         self.holdings = Holdings()
 
     async def reconcile(self) -> None:
@@ -138,15 +147,20 @@ class Reconciler:
 
     async def _ask_for_trades(self) -> None:
         for symbol in self._base_of:
-            since_ms = self.holdings.last_trade_ms.get(symbol, self._started_ms)
+            since_ms = self.holdings.last_trade_ms.get(symbol, self._first_decided_ms(symbol))
             fills = await self._venue.fills(symbol, since_ms - _OVERLAP_MS)
             for fill in fills:
                 if fill.ts_ms < self._started_ms and self._tracker.find(fill.client_order_id) is None:
                     continue  # from before our time
                 if self._tracker.find(fill.client_order_id) is None and self._has_open_fates(symbol):
-                    continue  # it may be that of an order whose fate is open: asked for again
+                    break  # it may be that of an order whose fate is open: all from here on is asked for again
                 self._ear.take_fill(fill)
                 self.holdings.last_trade_ms[symbol] = max(self.holdings.last_trade_ms.get(symbol, 0), fill.ts_ms)
+
+    def _first_decided_ms(self, symbol: str) -> int:
+        """Return from when on there may be trades of a symbol of which none was ever seen."""
+        ours = (order.ticket.decided_ts_ms for order in self._tracker.live() if order.ticket.symbol == symbol)
+        return min((self._started_ms, *ours))
 
     def _has_open_fates(self, symbol: str) -> bool:
         fates = (Phase.SENT, Phase.UNKNOWN)
@@ -191,12 +205,19 @@ class Reconciler:
                 self.holdings.other[asset] = self.holdings.other.get(asset, Decimal(0)) + off
             elif abs(off) <= _DUST * max(abs(held), Decimal(1)):
                 self._off.pop(asset, None)
-            elif self._off.get(asset) == off:
-                self._settle_difference(asset, off)  # it has stood since the look before: nothing explains it
-            else:
-                self._off[asset] = off
-        told = ", ".join(f"{asset} {off:+f}" for asset, off in self._off.items())
+            elif self._stands(asset, off):
+                self._settle_difference(asset, off)
+        told = ", ".join(f"{asset} {known.off:+f}" for asset, known in self._off.items())
         self._blocks.set("holdings", f"our book and the account differ: {told}" if told else None)
+
+    def _stands(self, asset: str, off: Decimal) -> bool:
+        """Say whether a difference has stood for long enough, with no trade heard of meanwhile: nothing explains it."""
+        now_ms, trades = self._clock.wall_ms(), self._ear.n_taken
+        known = self._off.get(asset)
+        if known is None or known.off != off or known.trades != trades:
+            self._off[asset] = Difference(off, now_ms, trades)
+            return False
+        return now_ms - known.since_ms >= _SETTLES_WITHIN_MS
 
     def _tell_of_dust(self) -> None:
         """Note a holding that is too small to be sold: no order closes it."""

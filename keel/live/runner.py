@@ -43,10 +43,8 @@ from keel.venues.base import Venue
 
 _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
-_UNKNOWN_LOOK_S: Final = 0.5
-_EXITS_LOOK_S: Final = 0.05
+Watch = Callable[[], Coroutine[Any, Any, None]]
 _RETRY_S: Final = 1.0
-_FLUSH_S: Final = 1.0
 _JOURNAL: Final = "journal"
 """Name of the journal in blocks, as the trader has it."""
 _RULES_S: Final = 3600.0
@@ -93,6 +91,9 @@ class LiveRunner:
     kill_look_s: float = 0.02
     beat_s: float = 0.1
     status_s: float = 0.5
+    unknown_look_s: float = 0.5
+    exits_look_s: float = 0.05
+    flush_s: float = 1.0
     _look: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Future[Ending] | None = None
     _stopping: bool = False
@@ -102,7 +103,7 @@ class LiveRunner:
     async def run(self) -> Ending:
         """Trade until something ends the run; then let no order be forgotten. Raises what a failed start raises."""
         self._ending = asyncio.get_running_loop().create_future()
-        watchers = [asyncio.ensure_future(watch) for watch in self._beats()]
+        watchers = [asyncio.ensure_future(self._guard(beat)) for beat in self._beats()]
         try:
             await self._start()
             watchers += [asyncio.ensure_future(self._guard(watch)) for watch in self._watches()]
@@ -185,24 +186,24 @@ class LiveRunner:
             _LOG.error(text)
             self.journal.append_lazily(Alarm(text))
 
-    def _beats(self) -> Sequence[Coroutine[Any, Any, None]]:
-        return (self._watch_kill_switch(), self._beat(), self._show())
+    def _beats(self) -> Sequence[Watch]:
+        return (self._watch_kill_switch, self._beat, self._show)
 
-    def _watches(self) -> Sequence[Coroutine[Any, Any, None]]:
+    def _watches(self) -> Sequence[Watch]:
         return (
-            self._watch_bars(),
-            self._watch_orders(),
-            self._watch_unknown(),
-            self._watch_exits(),
-            self._watch_clock(),
-            self._watch_rules(),
-            self._keep_journal(),
+            self._watch_bars,
+            self._watch_orders,
+            self._watch_unknown,
+            self._watch_exits,
+            self._watch_clock,
+            self._watch_rules,
+            self._keep_journal,
         )
 
-    async def _guard(self, watch: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, watch: Watch) -> None:
         """End the run where a watcher fails: none of them may be missing without anybody noticing."""
         try:
-            await watch
+            await watch()
         except HaltTradingError as error:
             self.ask_to_stop(str(error), error.exit_code)
         except RetryableError as error:
@@ -219,8 +220,8 @@ class LiveRunner:
         why = self.kill.why or "the kill switch"
         self.trader.desk.trip_kill_switch()
         self.blocks.put("kill switch", why)
-        self.journal.append([KillSwitchSeen(why)])
         self.ask_to_stop(f"kill switch: {why}", 3)
+        self.journal.append([KillSwitchSeen(why)])
 
     async def _beat(self) -> None:
         while True:
@@ -271,9 +272,11 @@ class LiveRunner:
     async def _first_of(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event, or so long at most; the event is taken."""
         waiters = (asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.clock.sleep(seconds)))
-        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in waiters:
-            waiter.cancel()
+        try:
+            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiters:
+                waiter.cancel()
         event.clear()
 
     async def _watch_orders(self) -> None:
@@ -295,14 +298,14 @@ class LiveRunner:
 
     async def _watch_unknown(self) -> None:
         while True:
-            await self.clock.sleep(_UNKNOWN_LOOK_S)
+            await self.clock.sleep(self.unknown_look_s)
             if self.tracker.unknown():
                 await self.reconciler.resolve_unknown()
 
     async def _keep_journal(self) -> None:
         """Write what waits in a quiet moment, so that little is lost with the process and no send waits for it."""
         while True:
-            await self.clock.sleep(_FLUSH_S)
+            await self.clock.sleep(self.flush_s)
             try:
                 self.journal.flush()
             except UsageError as error:
@@ -319,7 +322,7 @@ class LiveRunner:
 
     async def _watch_exits(self) -> None:
         while True:
-            await self.clock.sleep(_EXITS_LOOK_S)
+            await self.clock.sleep(self.exits_look_s)
             await self.trader.exits.tend()
 
     async def _watch_clock(self) -> None:

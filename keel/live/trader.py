@@ -206,11 +206,17 @@ class Trader:
         return []
 
     def _write(self, entries: Sequence[Entry]) -> bool:
-        """Put entries on the disk, with the state they lead to; False, and nothing may be sent, where it refuses."""
+        """Put entries on the disk, with the state they lead to; False, and nothing may be sent, where it refuses.
+
+        What happened is written later then; what was only meant is forgotten.
+        """
         try:
             self.journal.append(entries, self.resumable.capture(), LAYOUT)
         except UsageError as error:
             self.blocks.put("journal", f"the journal cannot be written: {error}")
+            for entry in entries:
+                if not isinstance(entry, OrderIntent | CancelIntent | Decision):
+                    self.journal.append_lazily(entry)
             return False
         self.blocks.lift("journal")
         return True

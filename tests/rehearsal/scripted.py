@@ -70,7 +70,7 @@ class Scripted(EventStrategy):
         """Buy with a far stop, and sell by a target later."""
         if self.step == 0:
             context.buy(symbol, p.qty, stop_loss=context.close(symbol) * p.low)
-        elif self.step == 5:
+        elif self.step == p.minutes:
             context.set_target(symbol, 0.0)
 
     def pair(self, context: Context, symbol: str, p: Params) -> None:

@@ -114,7 +114,7 @@ def test_what_a_run_left_is_sold_under_the_kill_switch_and_the_journal_knows(
     booked = [
         entry.fill.qty for entry in entries if isinstance(entry, FillBooked) and entry.fill.client_order_id == name
     ]
-    assert sum(booked) == held
+    assert sum(booked) == sold
 
 
 def test_a_start_after_flattening_finds_itself_flat(
