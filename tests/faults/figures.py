@@ -125,6 +125,7 @@ def _mutes(samples: int) -> list[float]:
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
+        await until(lambda: runner.counts.decisions > 3, "decisions")
         for i in range(samples):
             await until(lambda: not runner.blocks, "that all is well")
             drops, began_s = runner.counts.stream_drops, time.perf_counter()
@@ -146,6 +147,7 @@ def _inside_retry_after() -> int:
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         held = parts.runner.venue._link.budget._retry_after  # type: ignore[attr-defined]
+        await until(lambda: parts.runner.counts.decisions > 3, "decisions")
         for _ in range(3):
             before = held.until_ms
             venue.add_fault(Fault(kind="rate_limit", seconds=2))

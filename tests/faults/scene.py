@@ -19,7 +19,7 @@ from keel.journal.entries import Alarm, Entry, FillBooked, Note, OrderIntent, Or
 from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
 
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 """Longest wait for anything: generous, for the machine may be busy."""
 NO_END = 1_000_000
 """Decisions of a run that something else ends."""

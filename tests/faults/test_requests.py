@@ -82,7 +82,10 @@ def test_an_order_that_never_arrived_is_given_up_after_the_grace_and_decided_ane
 
 
 @pytest.mark.fault(3)
-@pytest.mark.parametrize(("status", "code"), [(503, -1007), (500, -1000), (504, -1001)])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(503, -1007), pytest.param(500, -1000, marks=pytest.mark.long), pytest.param(504, -1001, marks=pytest.mark.long)],
+)
 def test_an_error_after_the_order_was_taken_is_no_failure(tmp_path: Path, seen: Seen, status: int, code: int):
     fault = Fault(kind="error_after", request=POST, status=status, code=code)
     outcome = Scene(tmp_path, BUY).play(20, fault)
