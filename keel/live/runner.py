@@ -334,8 +334,9 @@ class LiveRunner:
                 offset_ms = await self.offset_ms()
             except RetryableError as error:
                 self.blocks.put("clock", f"the venue's clock cannot be read: {error}")
-            else:
-                self._judge_clock(offset_ms)
+                await self.clock.sleep(_RETRY_S)
+                continue
+            self._judge_clock(offset_ms)
             await self.clock.sleep(section.refresh_sec)
 
     def _judge_clock(self, offset_ms: float) -> None:
