@@ -51,7 +51,8 @@ class Scene:
     def stage(self) -> Stage:
         params = {"plan": list(self.plan)} if self.params is None else self.params
         chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
-        return Stage(self.folder, (*_VENUE, f"pace={self.pace}", *self.venue), (*chosen, *self.live))
+        venue = (*_VENUE, f"pace={self.pace}", *self.venue)
+        return Stage(self.folder, venue, (*chosen, *self.live), patience_s=300.0)
 
     def play(self, decisions: int, *faults: Fault, beside: Beside | None = None) -> Outcome:
         """Play it to its end, which so many decisions bring, or what goes on `beside` it."""

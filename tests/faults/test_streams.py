@@ -119,7 +119,7 @@ def test_after_an_outage_each_missed_bar_is_asked_for_once(tmp_path: Path, seen:
         asked.append(len([one for one in tries if one.get("status") == 200]))
         runner.ask_to_stop("seen enough")
 
-    live = ("live.bar_wait_ms=500", "live.stale_after_ms=120000")
+    live = ("live.bar_wait_ms=500", "live.stale_after_ms=120000", "clock_sync.refresh_sec=1")
     outcome = Scene(tmp_path, FLIPS, live=live, pace=60).play(NO_END, beside=watch)
     no_bar_is_missed(outcome)
     assert not bought_while_down(outcome.entries, BARS)
