@@ -47,8 +47,6 @@ what is left.
 
     [bold]Examples[/bold]
 
-    python scripts/flatten.py --config configs/config_live.yaml
-
     python scripts/flatten.py --config configs/config_live.yaml --all --yes --json
     """
     from keel.app.live_ways import clock_of
@@ -63,9 +61,9 @@ what is left.
         raise UsageError(f"{KEY} and {_SECRET} are not set: export them first; keys never stand in a file")
     clock = clock_of(run)
     with lock_of(run, os.environ), open_journal(run, clock) as journal, _logs(run):
-        ask = None if yes else _asked
         try:
-            before, after = asyncio.run(_flatten(run, journal, clock, ask, with_others=all_, quiet=as_json))
+            work = _flatten(run, journal, clock, None if yes else _asked, with_others=all_, quiet=as_json)
+            before, after = asyncio.run(work)
         except RetryableError as error:
             raise HaltTradingError(f"the exchange does not answer, so nothing is known to be flat: {error}") from None
     is_flat = after.is_flat(with_others=all_)
