@@ -22,8 +22,9 @@ from rehearsal.stage import Outcome, Stage, stop_after
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from keel.journal.entries import BookAdjusted, Decision, FillBooked, Note, OrderIntent
+from keel.journal.entries import BookAdjusted, Decision, FillBooked, OrderIntent
 from keel.journal.journal import Journal
+from keel.live.runner import LiveRunner
 from keel.practice.server import PracticeVenue
 from keel.wire import budget
 
@@ -78,10 +79,15 @@ def arm(kill: Kill, ready: int) -> None:
         last = append(self, entries, *rest)
         if mine and kill.step == "after":
             die()
-        if any(isinstance(entry, Note) and entry.text.startswith("trading,") for entry in entries):
-            os.write(ready, b"t")
         return last
 
+    def published(self: LiveRunner, phase: str) -> None:
+        if phase == "trading" and self.status.phase != phase:
+            os.write(ready, b"t")
+        publish(self, phase)
+
+    publish = LiveRunner._publish
+    LiveRunner._publish = published  # type: ignore[method-assign]
     Journal.append = counted  # type: ignore[method-assign]
 
 
@@ -117,7 +123,6 @@ async def one_life(stage: Stage, venue: PracticeVenue, kill: Kill) -> float | No
             with suppress(BlockingIOError):
                 if traded_s is None and os.read(hear, 1):
                     traded_s = time.monotonic()
-                    go_on(venue)
             late = time.monotonic() - started_s > _LIFE_S
             if late or (traded_s is not None and not kill.step and time.monotonic() - traded_s > kill.after_s):
                 os.kill(child, signal.SIGKILL)
@@ -127,26 +132,13 @@ async def one_life(stage: Stage, venue: PracticeVenue, kill: Kill) -> float | No
     return None if traded_s is None else traded_s - started_s
 
 
-def go_on(venue: PracticeVenue) -> None:
-    """Let a market in lockstep pass the close whose decision died with the life before."""
-    replay = venue._replay
-    if replay.awaited_ms is not None:
-        replay.decided(replay.awaited_ms)
-
-
 async def kills(stage: Stage, rng: Random, n: int) -> tuple[Outcome, list[float]]:
     """Kill n lives one after another beside one venue, then let one live and stop in good order."""
     venue = stage.open_venue()
     await venue.start()
     try:
         times = [await one_life(stage, venue, drawn(rng, number)) for number in range(n)]
-
-        async def wake(venue: PracticeVenue, parts: Any) -> None:
-            while parts.runner.status.phase != "trading":
-                await asyncio.sleep(_TICK_S)
-            go_on(venue)
-
-        outcome = await stage.run_beside(venue, 12, while_running=wake)
+        outcome = await stage.run_beside(venue, 12)
         return outcome, [seconds for seconds in times if seconds is not None]
     finally:
         await venue.stop()
