@@ -144,8 +144,18 @@ async def kills(stage: Stage, rng: Random, n: int) -> tuple[Outcome, list[float]
         await venue.stop()
 
 
+def apply_all(outcome: Outcome) -> None:
+    """Close one more row at the desk, so that what was heard since the last is applied."""
+    desk = outcome.parts.runner.trader.desk
+    bars = desk._bars[desk.row - 1].copy()
+    for name in ("open_ts_ms", "close_ts_ms"):
+        bars[name] += 60_000
+    desk.close_row(bars, int(bars[0]["close_ts_ms"]))
+
+
 def wrong_in(outcome: Outcome) -> list[str]:
-    """Return what is not as it must be after any number of kills."""
+    """Return what is not as it must be after any number of kills or faults."""
+    apply_all(outcome)
     account = outcome.accounts["practice"]
     names = Counter(order["clientOrderId"] for order in account["orders"])
     intents = {entry.ticket.client_order_id for entry in outcome.of_kind(OrderIntent)}
@@ -159,7 +169,9 @@ def wrong_in(outcome: Outcome) -> list[str]:
     wrong += [f"trade {trade} is not booked" for trade in made - set(booked)]
     wrong += [f"{n} decisions at {close}" for close, n in decided.items() if n > 1]
     wrong += [str(entry) for entry in outcome.of_kind(BookAdjusted)]
-    wrong += [f"{one['clientOrderId']} is open" for one in account["orders"] if one["status"] in ("NEW", "PARTIALLY_FILLED")]
+    wrong += [
+        f"{one['clientOrderId']} is open" for one in account["orders"] if one["status"] in ("NEW", "PARTIALLY_FILLED")
+    ]
     if abs(held["USDT"] - outcome.cash) > 1e-5 or abs(held["SYNBTC"] - float(outcome.positions[0])) > 1e-8:
         wrong.append(f"we have {outcome.cash} and {outcome.positions}, the venue {held}")
     return wrong
