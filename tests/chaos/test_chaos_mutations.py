@@ -12,7 +12,7 @@ import pytest
 
 from keel.domain.venue_messages import Outcome
 from keel.journal.journal import Journal
-from keel.live import recovery
+from keel.live.orders import OrderTracker
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
 
@@ -20,7 +20,7 @@ from .faults import Fault, Schedule
 from .lives import Stand, play
 from .test_chaos_schedules import MEMORY
 
-SEEDS = range(12)
+SEEDS = range(5)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def wrong_with(stand: Stand, *faults: Fault) -> list[str]:
 LOST = tuple(Fault("submit", "lose_after", nth=n) for n in range(1, 9))
 DROPPED = tuple(Fault("report", "drop", nth=n) for n in range(1, 30, 3))
 KILLED = (Fault("append", "kill", nth=6), Fault("append", "kill", nth=7), Fault("append", "kill", nth=8))
-CRASHED = tuple(Fault("submit", "crash_after", nth=n) for n in (1, 2, 3))
+TWICE = tuple(Fault("report", "duplicate", nth=n, seconds=0.3) for n in range(1, 20))
 
 
 def test_an_order_of_unknown_fate_taken_for_not_sent_is_noticed(stand: Stand, monkeypatch: pytest.MonkeyPatch):
@@ -78,10 +78,12 @@ def test_a_kill_switch_that_is_not_asked_before_a_send_is_noticed(stand: Stand, 
     assert any("was sent after the kill switch" in one for one in wrong_with(stand, *KILLED))
 
 
-def test_a_recovery_that_forgets_what_was_sent_is_noticed(stand: Stand, monkeypatch: pytest.MonkeyPatch):
-    assert wrong_with(stand, *CRASHED) == []
-    monkeypatch.setattr(recovery, "_restored_order", _never)
-    assert wrong_with(stand, *CRASHED)
+def test_a_trade_that_is_told_twice_and_booked_twice_is_noticed(stand: Stand, monkeypatch: pytest.MonkeyPatch):
+    schedule = Schedule(1, 4, 1, fee_in_base=False, kill_policy="cancel", faults=TWICE)
+    assert play(stand, schedule).wrong == []
+    monkeypatch.setattr(OrderTracker, "is_new_trade", lambda *_: True)
+    monkeypatch.setattr(Journal, "has_fill", lambda *_: False)
+    assert play(stand, schedule).wrong
 
 
 def test_an_intent_that_is_not_written_before_its_send_is_noticed(stand: Stand, monkeypatch: pytest.MonkeyPatch):
@@ -92,7 +94,3 @@ def test_an_intent_that_is_not_written_before_its_send_is_noticed(stand: Stand, 
 
     monkeypatch.setattr(Journal, "append", forget)
     assert any("was sent without an intent" in one for one in wrong_with(stand))
-
-
-def _never(_: Any) -> Any:
-    raise ValueError("nothing is known of it")

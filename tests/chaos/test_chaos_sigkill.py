@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rehearsal.stage import Outcome, Stage, stop_after
+from rehearsal.stage import Outcome, Stage
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
