@@ -17,7 +17,7 @@ from .test_chaos_sigkill import wrong_in
 SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
 IN_THE_SUITE = 12
 ALL = 300
-DECISIONS = 25
+DECISIONS = 15
 KINDS = (
     "drop_response, drop_request, error_after, error_instead, slow, duplicate_report, fill_before_ack, "
     "cancel_before_fill, drop_fill, kline_gap, kline_duplicate, kline_out_of_order, kline_revised, drop_user_stream"
