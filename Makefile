@@ -8,7 +8,7 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos demo test check lint types imports peers soak mutation fuzz proofs bench bench-costs bench-training bench-env robustness clean
+.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs faults chaos bench bench-costs bench-training bench-env robustness clean
 
 help:  ## Show what make can do.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ chaos: $(VENV)/.dev  ## Throw random faults, kills and restarts at live trading 
 
 mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list those that no test finds (10 minutes).
 	$(BIN)/python tests/mutation/run.py
+
+faults: $(VENV)/.dev  ## Break the exchange in every way of the table of faults and show what live trading makes of it (10 minutes).
+	PYTHONPATH=tests $(BIN)/python -m faults $(FAULTS)
 
 fuzz: $(VENV)/.fuzz  ## Fuzz the importers and the config, 30 minutes each (FUZZ_MINUTES=30) on two cores.
 	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES)

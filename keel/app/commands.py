@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from keel.app.check_causality import check_causality
+from keel.app.drift import drift
 from keel.app.journal import journal
 from keel.app.rerun import rerun
 from keel.app.sweep import sweep
@@ -25,6 +26,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Look at what a config file may hold.")
 app.add_typer(config_app, name="config")
 app.command()(check_causality)
+app.command()(drift)
 app.command()(journal)
 app.command()(rerun)
 app.command()(sweep)

@@ -13,11 +13,13 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from keel.config.modes import LiveRun
     from keel.domain.clock import Clock
     from keel.journal.journal import Journal
     from keel.live.clearing import Clearer, Plan
+    from keel.runs.live_logs import LiveLogs
 
 _SECRET: Final = "BINANCE_API_SECRET"  # noqa: S105 - a variable's name
 
@@ -45,8 +47,6 @@ what is left.
 
     [bold]Examples[/bold]
 
-    python scripts/flatten.py --config configs/config_live.yaml
-
     python scripts/flatten.py --config configs/config_live.yaml --all --yes --json
     """
     from keel.app.live_ways import clock_of
@@ -60,10 +60,10 @@ what is left.
     if not all(os.environ.get(name, "").strip() for name in (KEY, _SECRET)):
         raise UsageError(f"{KEY} and {_SECRET} are not set: export them first; keys never stand in a file")
     clock = clock_of(run)
-    with lock_of(run, os.environ), open_journal(run, clock) as journal:
-        ask = None if yes else _asked
+    with lock_of(run, os.environ), open_journal(run, clock) as journal, _logs(run):
         try:
-            before, after = asyncio.run(_flatten(run, journal, clock, ask, with_others=all_, quiet=as_json))
+            work = _flatten(run, journal, clock, None if yes else _asked, with_others=all_, quiet=as_json)
+            before, after = asyncio.run(work)
         except RetryableError as error:
             raise HaltTradingError(f"the exchange does not answer, so nothing is known to be flat: {error}") from None
     is_flat = after.is_flat(with_others=all_)
@@ -73,6 +73,13 @@ what is left.
         raise HaltTradingError(f"not flat: {'; '.join(_lines(after, with_others=all_))}")
     if not as_json:
         sys.stdout.write("flat\n")
+
+
+def _logs(run: LiveRun) -> AbstractContextManager[LiveLogs]:
+    """Return the logs of live trading, where the client library's words go, too; ours are also shown."""
+    from keel.runs.live_logs import live_logs
+
+    return live_logs(Path(run.run.logs_dir), f"{run.run.name}-flatten", lines_to=sys.stderr)
 
 
 async def _flatten(

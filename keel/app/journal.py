@@ -63,7 +63,7 @@ def journal(
         symbol=symbol,
         client_order_id=order,
     )
-    with JournalReader.open(path if path is not None else _find(state_dir, run)) as reader:
+    with JournalReader.open(path if path is not None else find_journal(state_dir, run)) as reader:
         found = _following(reader, selection) if follow else reader.entries(selection)
         with suppress(KeyboardInterrupt) if follow else nullcontext():
             if as_json:
@@ -72,7 +72,8 @@ def journal(
                 _print_table(found, at_once=follow)
 
 
-def _find(state_dir: Path, run: str | None) -> Path:
+def find_journal(state_dir: Path, run: str | None) -> Path:
+    """Return the journal of a run, or the only one there is. Raises UsageError for none and for several."""
     from keel.domain.errors import UsageError
     from keel.journal.names import SUFFIX, journals_in
 
@@ -110,7 +111,7 @@ def _level(level: str) -> Any:  # noqa: ANN401 - the room of Level is not import
 
 def _kinds(kinds: list[str]) -> list[str]:
     from keel.domain.errors import UsageError
-    from keel.journal.entries import KINDS
+    from keel.journal.kinds import KINDS
 
     by_lower = {name.lower(): name for name in KINDS}
     for kind in kinds:

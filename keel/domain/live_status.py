@@ -29,7 +29,7 @@ class OrderLine:
     side: str
     type: str
     state: str
-    """sent, working, partial, cancelling or unknown."""
+    """held (it waits with us), waiting (for its coins), sent, working, partial, cancelling or unknown."""
     qty: float
     filled_qty: float
     price: float

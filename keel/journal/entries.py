@@ -26,7 +26,7 @@ from keel.domain.venue_messages import (
     VenueFill,
     VenueStatus,
 )
-from keel.journal.codec import Clean, MalformedError, decode, encode
+from keel.journal.codec import Clean, encode
 
 
 class Level(StrEnum):
@@ -91,6 +91,13 @@ class SessionStarted(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionStopping(Entry):
+    """The session decides no more; what it has open is being seen to."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded(Entry):
     """The process ended by itself, with this exit code."""
 
@@ -144,8 +151,8 @@ class Decision(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderIntent(Entry):
-    """An order that is about to be sent. Nothing is sent whose intent is not on the disk."""
+class _OfTicket(Entry):
+    """An entry about an order of ours with all its terms."""
 
     ticket: OrderTicket
     order_id: int
@@ -158,17 +165,13 @@ class OrderIntent(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderHeld(Entry):
+class OrderIntent(_OfTicket):
+    """An order that is about to be sent. Nothing is sent whose intent is not on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHeld(_OfTicket):
     """An order that stays with us until there is something for it to do; what is sent for it has an OrderIntent."""
-
-    ticket: OrderTicket
-    order_id: int
-    why: str = ""
-
-    @property
-    def about(self) -> object:
-        """Return the part that names symbol and order."""
-        return self.ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +201,6 @@ class AmendIntent(_OfOrder):
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None
     why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted(Entry):
-    """The request to place an order is leaving now."""
-
-    symbol: str
-    client_order_id: str
 
 
 _LEVEL_OF_OUTCOME: Final = {
@@ -401,22 +396,3 @@ class Note(Entry):
     text: str
     symbol: str = ""
     level: Level = Level.INFO
-
-
-KINDS: Final[Mapping[str, type[Entry]]] = {
-    name: kind
-    for name, kind in list(globals().items())
-    if isinstance(kind, type) and issubclass(kind, Entry) and kind not in (Entry, _OfOrder)
-}
-"""Every kind by its name."""
-
-
-def read_entry(kind: str, body: str) -> Entry:
-    """Return the entry of a kind and a body. Raises MalformedError for what this version does not know."""
-    if kind not in KINDS:
-        raise MalformedError(f"{kind} is no kind of entry this version knows")
-    try:
-        tree = json.loads(body)
-    except ValueError as error:
-        raise MalformedError(f"{kind}: {error}") from None
-    return decode(KINDS[kind], tree)

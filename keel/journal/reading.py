@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine, Row, Select, func, select
 from keel.domain.errors import UsageError
 from keel.journal.codec import MalformedError
 from keel.journal.damage import check_head
-from keel.journal.entries import Entry, Level, read_entry
+from keel.journal.entries import Entry, Level
+from keel.journal.kinds import read_entry
 from keel.journal.refusals import damaged, errors_named
 from keel.journal.schema import ENTRIES, REVISION, reading_engine, revision
 

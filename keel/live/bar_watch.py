@@ -23,6 +23,8 @@ _AGAIN_S: Final = 1.0
 BARS: Final = "bars"
 """Name of the stream of bars, in blocks and journal."""
 _STALE: Final = "stale"
+_MISSED: Final = "missed bars"
+"""Apart from the stream's own name: an answer to a question does not bring the stream back."""
 _CLOCK_LOOK_S: Final = 0.25
 """Longest wait for a bar by our clock: the market's may go faster."""
 
@@ -148,7 +150,7 @@ class BarWatch:
             try:
                 bars = await self.feed.bars(symbol, first_ms, last_ms)
             except RetryableError as error:
-                self.blocks.put(BARS, f"missed bars cannot be asked for: {error}")
+                self.blocks.put(_MISSED, f"missed bars cannot be asked for: {error}")
                 self._asked_for = 0
                 await self.clock.sleep(_AGAIN_S)
                 return
@@ -156,7 +158,7 @@ class BarWatch:
                 refused = self.gate.take(bar, confirmed=True)
                 if refused is not None:
                     self.journal.append_lazily(FaultSeen(BARS, refused))
-        self.blocks.lift(BARS)
+        self.blocks.lift(_MISSED)
 
     async def _stay_stale(self) -> None:
         """No bar is to be had: nothing is opened on old ones, and the question is asked again."""

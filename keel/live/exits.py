@@ -120,16 +120,18 @@ class ExitKeeper:
                 self.placer.blocks.put("journal", f"the journal cannot be written: {error}")
 
     async def settle(self, patience_s: float) -> None:
-        """Tend until nothing is on its way any more, or for so long; then keep what that came to."""
+        """Tend until nothing is on its way any more, or for so long."""
         ends_s = self.clock.monotonic_s() + patience_s
         await self.tend()
         while self._is_moving() and self.clock.monotonic_s() < ends_s:
             await self.clock.sleep(_LOOK_S)
             await self.tend()
+
+    def save(self) -> None:
+        """Write down how the orders that are kept stand, so that a restart begins none anew that was to end."""
         if self.tracker.kept:
-            self.journal.append(
-                [Note(f"{len(self.tracker.kept)} orders are kept")], self.placer.resumable.capture(), LAYOUT
-            )
+            note = Note(f"{len(self.tracker.kept)} orders are kept")
+            self.journal.append([note], self.placer.resumable.capture(), LAYOUT)
 
     def _is_moving(self) -> bool:
         parts = [order for order in self.tracker.live() if order.part or order.phase is Phase.WAITING]

@@ -7,7 +7,7 @@ trade is booked once by its id, and an order counts as over only when all that w
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -71,6 +71,13 @@ class TrackedOrder:
     """A part that leaves nothing of its order to be placed when it is filled."""
     refused_for: Reason = Reason.NONE
     trades: set[str] = field(default_factory=set)
+    _told: tuple[OrderTicket, object] | None = field(default=None, repr=False, compare=False)
+
+    def ticket_as(self, encode: Callable[[OrderTicket], object]) -> object:
+        """Return the ticket encoded, once: each snapshot has all tickets, and an order to be sent waits for it."""
+        if self._told is None or self._told[0] is not self.ticket:
+            self._told = (self.ticket, encode(self.ticket))
+        return self._told[1]
 
     @property
     def name(self) -> str:

@@ -129,7 +129,8 @@ class Placer:
         ticket = replace(terms, client_order_id=str(name), qty=qty, decided_ts_ms=now_ms)
         self.judge.tries[kept.order_id] = self.judge.tries.get(kept.order_id, 0) + 1
         kept.placed, kept.placed_ms = ticket.client_order_id, self.standing.clock.wall_ms()
-        return TrackedOrder(ticket, kept.order_id, kept.instrument, kept.placed_ms, part=True)
+        whole = not self.standing.is_live(kept.parent_id)
+        return TrackedOrder(ticket, kept.order_id, kept.instrument, kept.placed_ms, part=True, whole=whole)
 
     async def _send_parts(self, parts: Sequence[TrackedOrder]) -> None:
         numbers = [ClientOrderId.parse(part.name) for part in parts]

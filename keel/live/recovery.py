@@ -199,11 +199,15 @@ def _reason_not_taken(entry: SubmitAnswered | OrderResolved) -> Reason | None:
     return {Outcome.REFUSED: Reason.VENUE_REFUSED, Outcome.NOT_SENT: Reason.NOT_SENT}.get(entry.result.outcome)
 
 
+def _encoded(ticket: OrderTicket) -> object:
+    return encode(ticket, str)
+
+
 def _capture_order(order: TrackedOrder) -> dict[str, Any]:
     plain = {name: getattr(order, name) for name in _PLAIN}
     return {
         **plain,
-        "ticket": encode(order.ticket, str),
+        "ticket": order.ticket_as(_encoded),
         "phase": order.phase.value,
         "ends_for": int(order.ends_for),
         "refused_for": int(order.refused_for),

@@ -9,7 +9,7 @@ from typing import Final
 from keel.config.live import LiveSection
 from keel.domain.clock import Clock
 from keel.domain.errors import KeelError, RetryableError
-from keel.journal.entries import Alarm, Note
+from keel.journal.entries import Alarm, SessionStopping
 from keel.journal.journal import Journal
 from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
@@ -42,11 +42,12 @@ class Stopper:
 
     async def stop(self, why: str, *, killed: bool) -> None:
         """Cancel what is open until the venue shows none of it; then flatten, if the kill switch's policy says so."""
-        self.journal.append_lazily(Note(f"stopping: {why}"))
+        self.journal.append_lazily(SessionStopping(why))
         self.exits.halt(everything=killed)
         await self._cancel_until_gone(protective=killed)
         if not killed:
             await self.exits.settle(_PROTECTED_WITHIN_S)
+        self.exits.save()
         if killed and self.section.kill_policy == "flatten" and self.settles:
             await self.flattener.flatten()
         self.journal.flush()

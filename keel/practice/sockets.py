@@ -35,6 +35,7 @@ class Socket:
         self._pongs: dict[bytes, asyncio.Event] = {}
         self._heard_s = clock.monotonic_s()
         self._mute_until_s = 0.0
+        self._over = False
 
     @property
     def is_open(self) -> bool:
@@ -55,7 +56,7 @@ class Socket:
 
     async def is_read(self, within_s: float) -> bool:
         """Wait until the client has taken all that was sent; say whether it did in time."""
-        if self._ws.closed or self._clock.monotonic_s() < self._mute_until_s:
+        if self._over or self._ws.closed or self._clock.monotonic_s() < self._mute_until_s:
             return False
         mark = f"read-{next(self._numbers)}".encode()
         self._pongs[mark] = answered = asyncio.Event()
@@ -66,7 +67,7 @@ class Socket:
             return False
         finally:
             self._pongs.pop(mark, None)
-        return True
+        return not self._over
 
     async def serve(self, hear: Callable[[str], Awaitable[None]]) -> None:
         """Keep the socket until it ends: read what comes, write what waits, ping."""
@@ -74,6 +75,9 @@ class Socket:
         try:
             await self._read(hear)
         finally:
+            self._over = True
+            for answered in self._pongs.values():
+                answered.set()  # nobody is left who could answer
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -167,8 +167,16 @@ def _lines(stream: TextIO | None) -> list[logging.Handler]:
     if stream is None:
         return []
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(RedactingFormatter(_SHORT_LINE))
+    handler.setFormatter(_LineFormatter(_SHORT_LINE))
     return [handler]
+
+
+class _LineFormatter(RedactingFormatter):
+    """Format a record without its traceback, which is in the files: a terminal gets one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        bare = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None, "stack_info": None})
+        return super().format(bare)
 
 
 @contextmanager

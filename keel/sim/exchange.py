@@ -114,6 +114,10 @@ class Exchange(LiveRoom):
         """Play a row whole; return the EVENT records whose responses are known at its close, in their order."""
         self.begin_row(bars, rates)
         self.end_row()
+        return self.heard()
+
+    def heard(self) -> Records:
+        """Return the EVENT records whose responses became known at the close of the row that ended last, in order."""
         return self._heard_at(self.row - 1)
 
     def events_until(self, ts_ms: int) -> Records:

@@ -7,11 +7,11 @@ rehearsal the venue's half is a room of its own. The functions they are made of 
 from __future__ import annotations
 
 from keel.domain.compile_nb import compiled
-from keel.domain.layout import BAR_PRESENT, LOCAL, VENUE
+from keel.domain.layout import BAR_PRESENT, LOCAL
 from keel.domain.orders import OrderStatus
 from keel.domain.rng_nb import CANCEL_JITTER, ENTRY_JITTER
-from keel.portfolio.books_nb import apply_fill_nb
-from keel.sim.closing_nb import close_row_nb, mark_slots_nb, open_bar_nb, reckon_books_nb
+from keel.portfolio.books_nb import apply_fill_nb, equity_nb
+from keel.sim.closing_nb import close_row_nb, mark_slots_nb, open_bar_nb
 from keel.sim.latency_nb import latency_ms_nb
 from keel.sim.tape_nb import deliver_responses_nb, link_order_nb
 
@@ -38,11 +38,8 @@ def close_local_row_nb(bars, rates, marks, runs, slots, orders, tape, row, now_m
     _open_bars_nb(bars, slots, row)
     mark_slots_nb(bars, rates, run, slots, row)
     deliver_responses_nb(run, slots, orders, tape, row, now_ms)
-    run.cash[VENUE] = run.cash[LOCAL]
-    for i in range(len(slots)):
-        slots[i].qty[VENUE] = slots[i].qty[LOCAL]
-    equity, local_equity, gross, net = reckon_books_nb(run, slots)
-    close_row_nb(bars, marks, run, row, equity, local_equity, gross, net)
+    equity = equity_nb(run, slots, LOCAL)
+    close_row_nb(bars, marks, run, row, equity, equity, 0.0, 0.0)
     run.status = status
 
 

@@ -270,6 +270,52 @@ def test_order_that_waits_for_a_price_is_filled_when_the_market_swings_there(on_
     on_venue(scenario)
 
 
+@pytest.mark.parametrize("on_venue", REAL, indirect=True)
+@pytest.mark.parametrize("kind", [{"trigger_price": 95}, {"trail_rate": "0.05"}], ids=["stop", "trailing"])
+def test_of_a_pair_for_the_same_coins_one_ends_the_other(on_venue, kind):
+    async def scenario(rig):
+        assert rig.venue.holds_pairs
+        stop = ticket(OrderType.TRAILING_STOP if "trail_rate" in kind else OrderType.STOP, SELL, qty="6", **kind)
+        target = limit("110", SELL, qty="6")
+        results = await rig.venue.submit_pair(stop, target)
+        assert [result.outcome for result in results] == [Outcome.DONE] * 2
+        assert len({result.venue_order_id for result in results} - {None}) == 2
+        await rig.pass_bars()
+        states = {state.client_order_id: state for state in await rig.venue.open_orders()}
+        assert {name: state.type for name, state in states.items()} == {
+            stop.client_order_id: stop.type,
+            target.client_order_id: OrderType.LIMIT,
+        }
+        assert (await rig.venue.account()).balances[BASE].locked == 6
+        await rig.pass_bars(swing=True)
+        ended = [(await state_of(rig, one.client_order_id)).status for one in (stop, target)]
+        assert sorted(ended) == [VenueStatus.EXPIRED, VenueStatus.FILLED]
+        assert sum(fill.qty for fill in await fills_of(rig)) == 6
+        assert {await _last_told(rig, one) for one in (stop, target)} == set(ended)
+
+    on_venue(scenario)
+
+
+async def _last_told(rig, order):
+    return rig.heard.of(order.client_order_id)[-1].state.status
+
+
+@pytest.mark.parametrize("on_venue", REAL, indirect=True)
+def test_a_pair_that_the_venue_cannot_take_is_refused_whole(on_venue):
+    async def scenario(rig):
+        for stop, target in (
+            (ticket(OrderType.STOP, SELL, trigger_price=95), limit("99", SELL)),
+            (ticket(OrderType.STOP, SELL, trigger_price=95), limit("110", SELL, qty="2")),
+            (ticket(OrderType.TAKE_PROFIT, SELL, trigger_price=105), limit("110", SELL)),
+        ):
+            results = await rig.venue.submit_pair(stop, target)
+            assert [result.outcome for result in results] == [Outcome.REFUSED] * 2
+            assert all(result.reason for result in results)
+        assert list(await rig.venue.open_orders()) == []
+
+    on_venue(scenario)
+
+
 def test_account_adds_up_to_its_start_and_the_fills(on_venue):
     async def scenario(rig):
         start = await rig.venue.account()

@@ -61,6 +61,7 @@ def _trade(scene: Scene, address: str, key: str, secret: str, stalls: bool) -> N
 
     async def stall(_venue: PracticeVenue, parts: LiveParts) -> None:
         async def never(_ticket: OrderTicket) -> SubmitResult:
+            scene.stalled.touch()
             await asyncio.Event().wait()
             raise AssertionError("never")
 

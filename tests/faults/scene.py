@@ -19,7 +19,7 @@ from keel.journal.entries import Alarm, Entry, FillBooked, Note, OrderIntent, Or
 from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
 
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 """Longest wait for anything: generous, for the machine may be busy."""
 NO_END = 1_000_000
 """Decisions of a run that something else ends."""
@@ -41,6 +41,11 @@ class Scene:
     pace: float | str = "lockstep"
     keys: KeyPair | None = None
     """Keys of the account; the venue makes some up for None."""
+
+    @property
+    def stalled(self) -> Path:
+        """Return the file that says that a child has an order to send and does not."""
+        return self.folder / "stalled"
 
     @property
     def stage(self) -> Stage:
@@ -148,6 +153,11 @@ def answers(outcome: Outcome) -> list[str]:
 
 def resolved(outcome: Outcome) -> list[str]:
     return [entry.what for entry in outcome.of_kind(OrderResolved)]
+
+
+def is_adopted(outcome: Outcome) -> bool:
+    """Say whether an order of unknown fate was found at the venue."""
+    return bool(resolved(outcome)) and "not_sent" not in resolved(outcome)
 
 
 def booked(outcome: Outcome) -> float:

@@ -62,7 +62,9 @@ def test_the_doctor_refuses_a_clock_past_the_limit(here: Here, seen: Seen):
 
 
 @pytest.mark.fault(36)
-@pytest.mark.parametrize("trouble", ["unknown key", "wrong secret", "may not trade"])
+@pytest.mark.parametrize(
+    "trouble", ["unknown key", "may not trade", pytest.param("wrong secret", marks=pytest.mark.long)]
+)
 def test_the_doctor_refuses_a_key_that_cannot_trade(
     here: Here, seen: Seen, monkeypatch: pytest.MonkeyPatch, trouble: str
 ):
@@ -116,7 +118,10 @@ def test_a_kill_flag_before_the_start_means_no_connection_at_all(here: Here, see
 
 
 @pytest.mark.fault(50)
-@pytest.mark.parametrize("changed", ["weights_hash", "observation_hash", "timeframe"])
+@pytest.mark.parametrize(
+    "changed",
+    ["weights_hash", *(pytest.param(one, marks=pytest.mark.long) for one in ("observation_hash", "timeframe"))],
+)
 def test_the_doctor_refuses_a_model_that_is_not_its_card_s(
     here: Here, seen: Seen, changed: str, monkeypatch: pytest.MonkeyPatch
 ):

@@ -87,7 +87,7 @@ def test_what_is_filled_before_a_cancel_stays_and_dust_is_told(tmp_path: Path, s
         venue=(THIN,),
         live=("market.instrument.min_notional=60000",),
     )
-    noted = stopping(lambda parts: parts.runner.counts.decisions > 12, "more bars")
+    noted = stopping(lambda parts: parts.runner.reconciler._dust, "dust")
     outcome = scene.play(NO_END, beside=noted)
     (order,) = orders_of(outcome)
     assert order["status"] == "CANCELED"

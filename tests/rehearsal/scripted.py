@@ -70,7 +70,7 @@ class Scripted(EventStrategy):
         """Buy with a far stop, and sell by a target later."""
         if self.step == 0:
             context.buy(symbol, p.qty, stop_loss=context.close(symbol) * p.low)
-        elif self.step == 5:
+        elif self.step == p.minutes:
             context.set_target(symbol, 0.0)
 
     def pair(self, context: Context, symbol: str, p: Params) -> None:
@@ -85,6 +85,12 @@ class Scripted(EventStrategy):
         if self.step == 0:
             price = context.close(symbol)
             context.buy(symbol, p.qty, stop_loss=price * p.low, take_profit=price * p.high)
+
+    def lifetimes(self, context: Context, symbol: str, p: Params) -> None:
+        """Buy at market with one try, and above the market whole or not at all."""
+        if self.step == 0:
+            context.buy(symbol, p.qty, time_in_force="ioc")
+            context.buy(symbol, p.qty, stop=context.close(symbol) * p.high, time_in_force="fok", stop_loss=1.0)
 
     def watch(self, context: Context, symbol: str, p: Params) -> None:
         """Do nothing."""

@@ -14,7 +14,16 @@ from keel.app.wire_live import LiveParts
 from keel.config.faults import Fault
 from keel.domain.orders import EventKind, OrderSide, OrderType
 from keel.domain.venue_messages import OrderTicket
-from keel.journal.entries import Alarm, CancelIntent, Decision, FillBooked, OrderHeld, OrderIntent, SubmitAnswered
+from keel.journal.entries import (
+    Alarm,
+    CancelIntent,
+    Decision,
+    FillBooked,
+    OrderHeld,
+    OrderIntent,
+    ReportHeard,
+    SubmitAnswered,
+)
 from keel.practice.server import PracticeVenue
 
 from .scripted import Scripted
@@ -122,6 +131,16 @@ def test_an_amend_takes_the_order_s_place_under_a_new_name_and_stays_one_order(t
     assert not strategy.heard(EventKind.CANCELED), "to the strategy it never ended"
     assert [ticket.qty for ticket in tickets(outcome, OrderType.LIMIT)] == [Decimal("0.1"), *[Decimal("0.05")] * 2]
     check_books(outcome)
+
+
+def test_an_order_that_nobody_can_keep_is_refused_with_its_legs_and_the_run_goes_on(tmp_path: Path):
+    outcome = asyncio.run(staged(tmp_path, "lifetimes").play(8))
+    assert outcome.ending.exit_code == 0, outcome.ending
+    assert at_venue(outcome) == [("MARKET", "BUY", "FILLED")]
+    strategy = strategy_of(outcome.parts)
+    assert strategy.heard(EventKind.REJECTED) == [("VENUE_REFUSED", 3)]
+    assert strategy.heard(EventKind.CANCELED) == [("PARENT_ENDED", 4)]
+    assert [alarm.text for alarm in outcome.of_kind(Alarm)] == ["SYNBTC/USDT: binance has no STOP with FOK"]
 
 
 def test_one_of_a_pair_of_entries_ends_the_other(tmp_path: Path):
@@ -239,3 +258,54 @@ async def crash_after(stage: Stage, venue: PracticeVenue, decisions: int) -> Non
     await parts.market.decided(parts.runner.status.last_close_ms or 0)  # a market in lockstep goes on without it
     await parts.market.close()
     journal.close()
+
+
+def test_a_stop_whose_request_was_lost_with_the_process_is_placed_after_it(tmp_path: Path):
+    stage = staged(tmp_path, "once", low=0.9, high=1.1)
+
+    async def play() -> Outcome:
+        venue = stage.open_venue()
+        await venue.start()
+        try:
+            venue.add_fault(Fault(kind="drop_request", request="POST /api/v3/orderList/oco"))
+            await crash_after(stage, venue, 2)
+            stage.live = tuple(one.replace("script: once", "script: watch") for one in stage.live)
+
+            async def placed(venue: PracticeVenue, parts: LiveParts) -> None:
+                hasty = parts.runner.config.live.model_copy(update={"unknown_grace_ms": 500})
+                parts.runner.reconciler._section = hasty  # less than a config allows: the test's time is short
+                tracker = parts.runner.tracker
+                await wait_for(lambda: len(tuple(tracker.live())) == 2 and not tracker.unknown())
+                parts.runner.ask_to_stop("the legs stand")
+
+            return await stage.run_beside(venue, 10_000, while_running=placed)
+        finally:
+            await venue.stop()
+
+    outcome = asyncio.run(play())
+    assert outcome.ending.why == "the legs stand"
+    assert sorted(at_venue(outcome)) == [
+        ("LIMIT_MAKER", "SELL", "NEW"),
+        ("MARKET", "BUY", "FILLED"),
+        ("STOP_LOSS", "SELL", "NEW"),
+    ]
+    check_books(outcome)
+
+
+def test_at_a_pace_of_real_time_all_of_it_takes_moments(tmp_path: Path):
+    stage = staged(tmp_path, "sell", low=0.95, minutes=1, venue=("pace=40",))  # a bar takes 1.5 s
+    outcome = asyncio.run(stage.play(4))
+    first, last = (entry.fill for entry in outcome.of_kind(FillBooked))
+    (stop,) = tickets(outcome, OrderType.STOP)
+    told = [entry.report for entry in outcome.of_kind(ReportHeard)]
+    stood_ms = next(one.ts_ms for one in told if one.state.client_order_id == stop.client_order_id)
+    assert stood_ms - first.ts_ms < 40_000, "within a second of real time"
+    sale = next(entry for entry in outcome.of_kind(Decision) if entry.weights["SYNBTC/USDT"] == 0.0)
+    assert last.ts_ms - sale.close_ts_ms < 60_000, "cancelled, confirmed and sold within the bar"
+    assert last.side is OrderSide.SELL
+    check_books(outcome)
+
+
+async def wait_for(what: Any) -> None:
+    while not what():
+        await asyncio.sleep(0.01)

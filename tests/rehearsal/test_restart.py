@@ -47,22 +47,21 @@ def reset(stage: Stage) -> None:
         journal.append([LatchCleared(OPERATOR, TradingState.ACTIVE, "it is understood")])
 
 
-def test_a_daily_loss_survives_a_restart_and_is_not_lifted_by_hand(tmp_path: Path):
-    stage = Stage(tmp_path)
-    first, second = asyncio.run(in_turn(stage, (120, DAILY_LOSS), (5, DAILY_LOSS), between=lambda: reset(stage)))
-    latched = first.of_kind(LatchSet)
-    assert [latch.state for latch in latched] == [TradingState.REDUCING]
-    assert latch_of(first) is latch_of(second) is TradingState.REDUCING
+def test_a_daily_loss_outlasts_restarts_opens_nothing_and_is_not_lifted_by_hand(tmp_path: Path):
+    stage, turns = Stage(tmp_path), iter(range(3))
 
+    def reset_the_second_time() -> None:
+        if next(turns) == 1:
+            reset(stage)
 
-def test_a_daily_loss_is_there_before_the_first_bar_after_a_restart_and_opens_nothing(tmp_path: Path):
-    stage = Stage(tmp_path)
-    first, second = asyncio.run(in_turn(stage, (120, DAILY_LOSS), (60, ("risk.daily_loss=0.4",))))
-    assert latch_of(first) is TradingState.REDUCING
+    looser = ("risk.daily_loss=0.4",)
+    runs = (80, DAILY_LOSS), (25, looser), (4, DAILY_LOSS)
+    first, second, third = asyncio.run(in_turn(stage, *runs, between=reset_the_second_time))
+    assert [latch.state for latch in first.of_kind(LatchSet)] == [TradingState.REDUCING]
+    assert latch_of(first) is latch_of(second) is latch_of(third) is TradingState.REDUCING
     later = second.entries[len(first.entries) :]
     assert any(isinstance(entry, Alarm) and "REDUCING since before" in entry.text for entry in later)
     assert not [entry for entry in later if isinstance(entry, OrderIntent) and not entry.ticket.reduce_only]
-    assert latch_of(second) is TradingState.REDUCING
 
 
 def test_a_drawdown_halts_until_somebody_says_why_it_is_safe(tmp_path: Path):

@@ -18,7 +18,7 @@ from keel.domain.live_status import LatencyStatus, LiveStatus
 from keel.domain.orders import TradingState
 from keel.live.board import StatusBoard
 
-ORDER_STATES: Final = ("sent", "working", "partial", "cancelling", "unknown")
+ORDER_STATES: Final = ("held", "waiting", "sent", "working", "partial", "cancelling", "unknown")
 PHASES: Final = ("starting", "warming up", "reconciling", "trading", "stopping", "stopped")
 
 _COUNTERS: Final = {

@@ -28,7 +28,6 @@ from keel.domain.venue_messages import (
 )
 from keel.journal.codec import MalformedError
 from keel.journal.entries import (
-    KINDS,
     BarsSeen,
     CancelAnswered,
     ClockDrift,
@@ -44,8 +43,8 @@ from keel.journal.entries import (
     SessionEnded,
     StreamChanged,
     SubmitAnswered,
-    read_entry,
 )
+from keel.journal.kinds import KINDS, read_entry
 
 
 def record_of(dtype: np.dtype, seed: int) -> np.void:

@@ -9,6 +9,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,30 @@ def test_log_that_cannot_be_opened_is_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"cannot write .*trades\.log"), live_logs(tmp_path, "run-1"):
         pass
     assert logging.getLogger("keel").handlers == []
+
+
+def test_what_a_library_complains_of_is_in_the_file_and_not_on_the_terminal(tmp_path: Path):
+    script = (
+        "import logging, sys\nfrom pathlib import Path\nfrom keel.runs.live_logs import live_logs\n"
+        "with live_logs(Path(sys.argv[1]), 'run'):\n"
+        "    logging.getLogger('some.sdk').error('ConnectionClosedOK')\n"
+        "    logging.getLogger('keel.live').info('ours')\n"
+        "logging.getLogger('some.sdk').error('afterwards')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stderr == "afterwards\n"
+    lines = (tmp_path / "live-trading.log").read_text().splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == ["ConnectionClosedOK", "ours"]
+    assert (tmp_path / "errors.log").read_text() == ""
+
+
+def test_lines_go_to_a_terminal_that_has_no_view_without_their_tracebacks(tmp_path: Path):
+    terminal = StringIO()
+    with live_logs(tmp_path, "run", lines_to=terminal):
+        try:
+            raise ValueError("wrong")
+        except ValueError:
+            LOG.exception("it failed")
+    assert terminal.getvalue().count("\n") == 1
+    assert terminal.getvalue().endswith("ERROR it failed\n")
+    assert "ValueError: wrong" in (tmp_path / "errors.log").read_text()

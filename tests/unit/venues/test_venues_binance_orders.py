@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from wire_server import SYMBOL as ENTRY
 
 from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderTicket
-from keel.venues.binance_orders import NotHeldError, held, order_parameters, plain
+from keel.venues.binance_orders import NotHeldError, held, order_parameters, pair_parameters, plain
 from keel.wire.binance_rules import rules_of
 
 RULES = rules_of({"symbols": [ENTRY]})["BTC/USDT"]
@@ -70,6 +71,46 @@ def test_order_is_written_as_the_exchange_documents_it(order, more):
 def test_order_that_is_not_held_is_refused_before_it_is_sent(order, why):
     with pytest.raises(NotHeldError, match=why):
         order_parameters(order, RULES)
+
+
+@pytest.mark.parametrize(
+    ("side", "distance", "stop_terms", "places"),
+    [
+        (OrderSide.SELL, {"trigger_price": "90"}, ("StopPrice", "90"), ("below", "above")),
+        (OrderSide.BUY, {"trigger_price": "130"}, ("StopPrice", "130"), ("above", "below")),
+        (OrderSide.SELL, {"trail_rate": "0.05"}, ("TrailingDelta", "500"), ("below", "above")),
+    ],
+)
+def test_pair_is_written_as_the_exchange_documents_it(side, distance, stop_terms, places):
+    kind = OrderType.STOP if "trigger_price" in distance else OrderType.TRAILING_STOP
+    stop, target = ticket(kind, side, **distance), ticket(OrderType.LIMIT, side, limit_price="110.0")
+    of_stop, of_target = places
+    assert pair_parameters(stop, replace(target, client_order_id="k2"), RULES) == {
+        "symbol": "BTCUSDT",
+        "side": side.name,
+        "quantity": "0.00002",
+        "newOrderRespType": "ACK",
+        f"{of_stop}Type": "STOP_LOSS",
+        f"{of_stop}ClientOrderId": "k1",
+        f"{of_stop}{stop_terms[0]}": stop_terms[1],
+        f"{of_target}Type": "LIMIT_MAKER",
+        f"{of_target}ClientOrderId": "k2",
+        f"{of_target}Price": "110",
+    }
+
+
+@pytest.mark.parametrize(
+    ("stop", "target"),
+    [
+        (ticket(OrderType.STOP_LIMIT, limit_price="90", trigger_price="91"), ticket(OrderType.LIMIT, limit_price="1")),
+        (ticket(OrderType.STOP, trigger_price="91"), ticket(OrderType.TAKE_PROFIT, trigger_price="1")),
+        (ticket(OrderType.STOP, trigger_price="91"), ticket(OrderType.LIMIT, OrderSide.SELL, limit_price="1")),
+        (ticket(OrderType.STOP, trigger_price="91"), ticket(OrderType.LIMIT, qty="1", limit_price="1")),
+    ],
+)
+def test_two_that_are_no_pair_are_refused_before_they_are_sent(stop, target):
+    with pytest.raises(NotHeldError, match="pair"):
+        pair_parameters(stop, target, RULES)
 
 
 def test_no_type_is_held_for_a_day_or_to_a_date():

@@ -1,0 +1,128 @@
+"""python -m keel drift on rehearsals: nothing where nothing went wrong, else the cause that was put in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from keel.app.cli import run_cli
+from keel.app.commands import app
+from keel.app.drift import drift_of
+from keel.app.drift_record import read_record
+from keel.backtest.drift import Drift
+from keel.config.faults import Fault
+from keel.journal.reading import JournalReader
+from keel.practice.server import PracticeVenue
+
+from .stage import Stage, ask
+
+FREE = Decimal("1e-6")
+
+
+def drift_in(stage: Stage) -> Drift:
+    with JournalReader.open(stage.journal_path) as reader:
+        return drift_of(read_record(reader.entries(), None))
+
+
+def adds_up(found: Drift) -> bool:
+    return sum(found.causes.values(), Decimal(0)) == found.difference == found.live - found.simulated
+
+
+@pytest.mark.parametrize("symbols", ["[SYNBTC/USDT]", "[SYNBTC/USDT, SYNETH/USDT]"])
+def test_a_dry_run_has_no_drift(tmp_path: Path, symbols: str):
+    stage = Stage(tmp_path, symbols=symbols)
+    asyncio.run(stage.play(100, dry_run=True))
+    found = drift_in(stage)
+    assert found.counts["trades"] >= 5
+    assert abs(found.difference) < FREE, found
+    assert adds_up(found)
+
+
+def test_a_rehearsal_without_faults_differs_by_the_wire_s_decimals_only(tmp_path: Path):
+    stage = Stage(tmp_path)
+    asyncio.run(stage.play(100))
+    found = drift_in(stage)
+    assert found.counts["trades"] >= 5
+    others = {name: value for name, value in found.causes.items() if name != "rounding"}
+    assert all(abs(value) < FREE for value in others.values()), found
+    assert abs(found.causes["rounding"]) < Decimal("0.01")
+    assert adds_up(found)
+
+
+async def in_turn(
+    stage: Stage, *turns: tuple[int, tuple[str, ...]], fault: dict[str, object] | None = None, alone: int = 0
+) -> None:
+    """Let runs follow each other, the market going on `alone` for so many bars after the first."""
+    venue = stage.open_venue()
+    await venue.start()
+    if fault is not None:
+        venue.add_fault(Fault.model_validate(fault))
+    try:
+        for decisions, live in turns:
+            stage.live = live
+            await stage.run_beside(venue, decisions)
+            for _ in range(alone):
+                await go_on(venue)
+    finally:
+        await venue.stop()
+
+
+async def go_on(venue: PracticeVenue) -> None:
+    """Have a market in lockstep play one more bar."""
+    before = await ask(venue, "clock")
+    async with aiohttp.ClientSession() as session:
+        await session.post(f"{venue.address}/practice/decided", json={"close_ts_ms": before["market_ms"]})
+    while (await ask(venue, "clock"))["row"] == before["row"]:
+        await asyncio.sleep(0.005)
+
+
+def only(found: Drift, *causes: str) -> bool:
+    return all(abs(value) < Decimal("0.01") for name, value in found.causes.items() if name not in causes)
+
+
+def test_slow_answers_of_a_market_that_goes_on_are_latency(tmp_path: Path):
+    stage = Stage(tmp_path, venue=("pace=120",), live=("latency.timeout_ms=5000", "live.stale_after_ms=60000"))
+    slow = {"kind": "slow", "request": "POST /api/v3/order", "count": 99, "seconds": 0.4}
+    asyncio.run(in_turn(stage, (12, stage.live), fault=slow))
+    found = drift_in(stage)
+    assert found.counts["trades"] >= 1
+    assert adds_up(found)
+    assert abs(found.causes["latency"]) > 1
+    assert only(found, "latency", "held back"), found
+
+
+def test_closes_that_nobody_decided_on_are_missed_bars(tmp_path: Path):
+    stage = Stage(tmp_path)
+    asyncio.run(in_turn(stage, (20, ()), (25, ()), alone=20))
+    found = drift_in(stage)
+    assert found.counts["closes not decided on"] >= 20
+    assert abs(found.causes["missed bar"]) > 1
+    assert adds_up(found)
+    assert only(found, "missed bar"), found
+
+
+def test_another_config_is_told_as_config(tmp_path: Path):
+    stage = Stage(tmp_path)
+    asyncio.run(in_turn(stage, (40, ()), (40, ("risk.max_position_weight=0.2",))))
+    found = drift_in(stage)
+    assert found.counts["sessions"] == 2
+    assert abs(found.causes["config"]) > 1
+    assert adds_up(found)
+    assert only(found, "config", "missed bar"), found
+
+
+def test_the_command_prints_json_that_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    stage = Stage(tmp_path)
+    asyncio.run(stage.play(30, dry_run=True))
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        run_cli(app, ["drift", "stage", "--state-dir", str(tmp_path / "state"), "--json"])
+    shown = capsys.readouterr()
+    assert ended.value.code == 0, shown.err
+    tree = json.loads(shown.out)
+    assert sum(map(Decimal, tree["causes"].values())) == Decimal(tree["difference"])
