@@ -8,7 +8,7 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.txt)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs faults bench bench-costs bench-training bench-env robustness clean
+.PHONY: help demo test check lint types imports peers soak mutation fuzz proofs faults chaos bench bench-costs bench-training bench-env robustness clean
 
 help:  ## Show what make can do.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  
 
 soak: $(VENV)/.dev  ## Run the long random tests (about 40 minutes; KEEL_SOAK_SEED repeats one).
 	$(BIN)/python -m pytest -n 2 -m soak
+
+chaos: $(VENV)/.dev  ## Throw random faults, kills and restarts at live trading (an hour; KEEL_CHAOS_SEED repeats one).
+	$(BIN)/python -m pytest -q -s -m soak tests/chaos
 
 mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list those that no test finds (10 minutes).
 	$(BIN)/python tests/mutation/run.py

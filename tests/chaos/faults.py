@@ -1,4 +1,4 @@
-"""What goes wrong in one schedule: a list of faults, each at the n-th of something or at a moment, drawn from a seed."""
+"""What goes wrong in one schedule: faults, each at the n-th of something or at a moment, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from random import Random
 
 KINDS = {
-    "submit": ("lose_before", "lose_after", "late", "error_after", "not_sent", "refuse", "slow", "crash_before")
-    + ("crash_after",),
+    "submit": (
+        *("lose_before", "lose_after", "late", "error_after", "not_sent", "refuse", "slow", "crash_before"),
+        "crash_after",
+    ),
     "cancel": ("lose_before", "lose_after", "not_sent", "slow", "crash_before", "crash_after"),
     "query": ("error", "error", "slow", "stale", "crash_before"),
     "accept": ("hide",),

@@ -55,11 +55,18 @@ def test_ten_thousand_schedules_double_no_order_and_lose_no_trade(stand: Stand):
     "schedule",
     [
         pytest.param(
-            Schedule(48, 6, 1, False, "flatten", (Fault("time", "kill", at_s=337.929, seconds=3.0),)),
+            Schedule(
+                48,
+                6,
+                1,
+                fee_in_base=False,
+                kill_policy="flatten",
+                faults=(Fault("time", "kill", at_s=337.929, seconds=3.0),),
+            ),
             id="flattened by the kill switch, then started again",
         ),
         pytest.param(
-            Schedule(122, 6, 1, True, "cancel", (Fault("append", "disk_full", nth=37),)),
+            Schedule(122, 6, 1, fee_in_base=True, kill_policy="cancel", faults=(Fault("append", "disk_full", nth=37),)),
             id="a full disk at a close",
         ),
     ],

@@ -1,0 +1,203 @@
+"""SIGKILL of a live run on real sockets, at each step of its journal and at random moments; then started again.
+
+The practice venue lives in this process, which forks each life of the run with its imports done. Seeds are printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from rehearsal.stage import Outcome, Stage
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from keel.journal.entries import BookAdjusted, Decision, FillBooked, OrderIntent
+from keel.journal.journal import Journal
+from keel.live.runner import LiveRunner
+from keel.practice.server import PracticeVenue
+from keel.wire import budget
+
+SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
+KILLS = 30
+ALL_KILLS = 1000
+KILLS_A_VENUE = 50
+READY_WITHIN_S = 5.0
+STEPS = ("before", "commit", "after")
+_TICK_S = 0.002
+_LIFE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Say when a life ends: at a step of its n-th write, or, with no step, so long after it trades."""
+
+    step: str
+    nth: int
+    after_s: float = 0.0
+
+
+@pytest.fixture(autouse=True)
+def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a start every second be no matter of request limits."""
+    monkeypatch.setattr(budget, "DOCUMENTED", tuple(replace(one, most=1_000_000) for one in budget.DOCUMENTED))
+
+
+def drawn(rng: Random, number: int) -> Kill:
+    """Return every step in turn, then random moments."""
+    if number % 4 == 3:
+        return Kill("", 0, rng.uniform(0.0, 0.4))
+    return Kill(STEPS[number % 4], rng.choice((1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30)))
+
+
+def arm(kill: Kill, ready: int) -> None:
+    """Have this process die at a step of its journal, and say when it trades."""
+    count = 0
+    append = Journal.append
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(self: Journal, entries: Any, *rest: Any) -> int:
+        nonlocal count
+        count += bool(entries) or self.waiting > 0
+        mine = kill.nth == count
+        if mine and kill.step == "before":
+            die()
+        if mine and kill.step == "commit":
+            event.listen(Engine, "commit", lambda _: die())
+        last = append(self, entries, *rest)
+        if mine and kill.step == "after":
+            die()
+        return last
+
+    def published(self: LiveRunner, phase: str) -> None:
+        if phase == "trading" and self.status.phase != phase:
+            os.write(ready, b"t")
+        publish(self, phase)
+
+    publish = LiveRunner._publish
+    LiveRunner._publish = published  # type: ignore[method-assign]
+    Journal.append = counted  # type: ignore[method-assign]
+
+
+def live(stage: Stage, venue: PracticeVenue, kill: Kill, ready: int) -> None:
+    """Be one life of a run, in a process of its own: it ends by its kill only."""
+
+    async def go() -> None:
+        arm(kill, ready)
+        parts, _ = await stage.wire(venue)
+        await parts.runner.run()
+
+    code = 1
+    try:
+        asyncio.run(go())
+        code = 0
+    finally:
+        os._exit(code)
+
+
+async def one_life(stage: Stage, venue: PracticeVenue, kill: Kill) -> float | None:
+    """Fork a life and wait for its end; return the seconds until it traded, None where it did not come to that."""
+    hear, ready = os.pipe()
+    os.set_blocking(hear, False)
+    started_s = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        live(stage, venue, kill, ready)
+    os.close(ready)
+    traded_s, over = None, False
+    try:
+        while not over:
+            await asyncio.sleep(_TICK_S)
+            with suppress(BlockingIOError):
+                if traded_s is None and os.read(hear, 1):
+                    traded_s = time.monotonic()
+            late = time.monotonic() - started_s > _LIFE_S
+            if late or (traded_s is not None and not kill.step and time.monotonic() - traded_s > kill.after_s):
+                os.kill(child, signal.SIGKILL)
+            over = os.waitpid(child, os.WNOHANG)[0] == child
+    finally:
+        os.close(hear)
+    return None if traded_s is None else traded_s - started_s
+
+
+async def kills(stage: Stage, rng: Random, n: int) -> tuple[Outcome, list[float]]:
+    """Kill n lives one after another beside one venue, then let one live and stop in good order."""
+    venue = stage.open_venue()
+    await venue.start()
+    try:
+        times = [await one_life(stage, venue, drawn(rng, number)) for number in range(n)]
+        outcome = await stage.run_beside(venue, 12)
+        return outcome, [seconds for seconds in times if seconds is not None]
+    finally:
+        await venue.stop()
+
+
+def apply_all(outcome: Outcome) -> None:
+    """Close one more row at the desk, so that what was heard since the last is applied."""
+    desk = outcome.parts.runner.trader.desk
+    bars = desk._bars[desk.row - 1].copy()
+    for name in ("open_ts_ms", "close_ts_ms"):
+        bars[name] += 60_000
+    desk.close_row(bars, int(bars[0]["close_ts_ms"]))
+
+
+def wrong_in(outcome: Outcome) -> list[str]:
+    """Return what is not as it must be after any number of kills or faults."""
+    apply_all(outcome)
+    account = outcome.accounts["practice"]
+    names = Counter(order["clientOrderId"] for order in account["orders"])
+    intents = {entry.ticket.client_order_id for entry in outcome.of_kind(OrderIntent)}
+    booked = Counter(entry.fill.trade_id for entry in outcome.of_kind(FillBooked))
+    made = {str(trade["id"]) for trade in account["trades"]}
+    decided = Counter(entry.close_ts_ms for entry in outcome.of_kind(Decision))
+    held = {one["asset"]: float(one["free"]) + float(one["locked"]) for one in account["balances"]}
+    wrong = [f"{name} led to {n} orders" for name, n in names.items() if n > 1]
+    wrong += [f"{name} has no intent" for name in names if name not in intents]
+    wrong += [f"trade {trade} is booked {n} times" for trade, n in booked.items() if n > 1]
+    wrong += [f"trade {trade} is not booked" for trade in made - set(booked)]
+    wrong += [f"{n} decisions at {close}" for close, n in decided.items() if n > 1]
+    wrong += [str(entry) for entry in outcome.of_kind(BookAdjusted)]
+    wrong += [
+        f"{one['clientOrderId']} is open" for one in account["orders"] if one["status"] in ("NEW", "PARTIALLY_FILLED")
+    ]
+    if abs(held["USDT"] - outcome.cash) > 1e-5 or abs(held["SYNBTC"] - float(outcome.positions[0])) > 1e-8:
+        wrong.append(f"we have {outcome.cash} and {outcome.positions}, the venue {held}")
+    return wrong
+
+
+def killed(folder: Path, n: int) -> list[float]:
+    """Kill n lives in all; return the seconds from each start to trading."""
+    times: list[float] = []
+    for turn in range(0, n, KILLS_A_VENUE):
+        seed = SEED + turn
+        place = folder / str(seed)
+        place.mkdir()
+        stage = Stage(place, venue=("limits.weight_1m=1000000", "limits.orders_10s=100000", "limits.orders_1d=1000000"))
+        outcome, more = asyncio.run(kills(stage, Random(seed), min(KILLS_A_VENUE, n - turn)))
+        wrong = wrong_in(outcome)
+        assert not wrong, f"KEEL_CHAOS_SEED={seed}: {wrong[:5]}"
+        times += more
+    p50, p99 = np.percentile(times, (50, 99))
+    print(f"seed {SEED}: {n} kills, {len(times)} starts to trading: p50 {p50:.2f} s, p99 {p99:.2f} s")
+    return times
+
+
+def test_a_run_that_is_killed_at_any_step_doubles_no_order_and_loses_no_trade(tmp_path: Path):
+    assert killed(tmp_path, KILLS)
+
+
+@pytest.mark.soak
+def test_a_thousand_kills_double_no_order_and_lose_no_trade(tmp_path: Path):
+    assert np.percentile(killed(tmp_path, ALL_KILLS), 99) < READY_WITHIN_S

@@ -1,0 +1,56 @@
+"""Random faults of the practice venue, through the real SDK over loopback, in lockstep."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rehearsal.stage import Outcome, Stage
+
+from keel.wire import budget
+
+from .test_chaos_sigkill import wrong_in
+
+SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
+IN_THE_SUITE = 12
+ALL = 300
+DECISIONS = 15
+KINDS = (
+    "drop_response, drop_request, error_after, error_instead, slow, duplicate_report, fill_before_ack, "
+    "cancel_before_fill, drop_fill, kline_gap, kline_duplicate, kline_out_of_order, kline_revised, drop_user_stream"
+)
+VENUE = ("limits.weight_1m=1000000", "limits.orders_10s=100000", "limits.orders_1d=1000000")
+LIVE = ("latency.timeout_ms=300", "live.bar_wait_ms=200", "live.unknown_grace_ms=15000")
+
+
+@pytest.fixture(autouse=True)
+def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let many runs a minute be no matter of request limits."""
+    monkeypatch.setattr(budget, "DOCUMENTED", tuple(replace(one, most=1_000_000) for one in budget.DOCUMENTED))
+
+
+def played(folder: Path, seed: int) -> Outcome:
+    faults = f"random_faults={{seed: {seed}, per_request: 0.08, per_bar: 0.15, seconds: 0.2, kinds: [{KINDS}]}}"
+    folder.mkdir()
+    return asyncio.run(Stage(folder, venue=(*VENUE, faults), live=LIVE).play(DECISIONS))
+
+
+def check(folder: Path, n: int) -> None:
+    for seed in range(SEED, SEED + n):
+        outcome = played(folder / str(seed), seed)
+        wrong = wrong_in(outcome)
+        assert not wrong, f"KEEL_CHAOS_SEED={seed}: {wrong[:5]}"
+        assert outcome.ending.exit_code == 0, f"KEEL_CHAOS_SEED={seed}: {outcome.ending}"
+    print(f"seeds {SEED} to {SEED + n - 1}: nothing doubled, nothing lost")
+
+
+def test_random_faults_over_sockets_double_no_order_and_lose_no_trade(tmp_path: Path):
+    check(tmp_path, IN_THE_SUITE)
+
+
+@pytest.mark.soak
+def test_three_hundred_schedules_over_sockets(tmp_path: Path):
+    check(tmp_path, ALL)
