@@ -18,7 +18,7 @@ from keel.domain.layout import EVENT
 from keel.domain.orders import EventKind, OrderStatus
 from keel.domain.rng_nb import normal_quantile_nb, uniforms_nb
 from keel.portfolio import trades_nb
-from keel.sim import engine
+from keel.sim import engine, room
 from keel.sim.engine import Simulator
 
 from .interpreter import STAND_INS, Interpreter, divide, interpreted, parsed_sources
@@ -111,7 +111,7 @@ def test_floor_and_ceil_are_those_of_numpy(x: float):
 
 
 def test_members_of_enums_are_plain_numbers_inside(interpreter):
-    status = np.zeros(1, engine.ORDER)
+    status = np.zeros(1, room.ORDER)
     status["status"] = OrderStatus.WORKING
     waiting = interpreter.outside("keel.sim.looks_nb")._is_waiting_stop_nb(status[0])
     assert waiting is False
