@@ -29,6 +29,8 @@ _OVERLAP_MS: Final = 60_000
 """How far back trades are asked for again: what a venue shows late is not missed, and counts once."""
 _SETTLES_WITHIN_MS: Final = 2000
 """Age below which an order may rightly be in no answer yet, and a difference be a trade still on its way to us."""
+_CROSSES_WITHIN_MS: Final = 250
+"""Age below which a difference may be a trade and the account's answer that have crossed on their ways."""
 _DUST: Final = Decimal("1e-9")
 """Difference of a balance that is rounding, as a part of it and in units."""
 
@@ -207,8 +209,15 @@ class Reconciler:
                 self._off.pop(asset, None)
             elif self._stands(asset, off):
                 self._settle_difference(asset, off)
-        told = ", ".join(f"{asset} {known.off:+f}" for asset, known in self._off.items())
+        stood_ms = {asset: self._clock.wall_ms() - known.since_ms for asset, known in self._off.items()}
+        standing = {asset: self._off[asset].off for asset, ms in stood_ms.items() if ms >= _CROSSES_WITHIN_MS}
+        told = ", ".join(f"{asset} {off:+f}" for asset, off in standing.items())
         self._blocks.set("holdings", f"our book and the account differ: {told}" if told else None)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Say whether a difference was seen that may be gone at the next look: it should be soon."""
+        return bool(self._off)
 
     def _stands(self, asset: str, off: Decimal) -> bool:
         """Say whether a difference has stood for long enough, with no trade heard of meanwhile: nothing explains it."""

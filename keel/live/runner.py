@@ -43,6 +43,8 @@ from keel.venues.base import Venue
 
 _LOG: Final = logging.getLogger(__name__)
 _MS_PER_S: Final = 1000.0
+_DOUBT_LOOK_S: Final = 0.3
+"""Time to the next look at an account that differs from our book."""
 Watch = Callable[[], Coroutine[Any, Any, None]]
 _RETRY_S: Final = 1.0
 _JOURNAL: Final = "journal"
@@ -137,6 +139,9 @@ class LiveRunner:
         self._publish("reconciling")
         await self.venue.open(self.ear)
         await self.reconciler.reconcile()
+        if self.reconciler.is_in_doubt:
+            await self.clock.sleep(_DOUBT_LOOK_S)
+            await self.reconciler.reconcile()
         self.blocks.lift(REPORTS)
         self._publish("warming up")
         await self.feed.prepare()
@@ -281,7 +286,8 @@ class LiveRunner:
 
     async def _watch_orders(self) -> None:
         while True:
-            await self._first_of(self._look, self.config.live.poll_ms / _MS_PER_S)
+            poll_s = self.config.live.poll_ms / _MS_PER_S
+            await self._first_of(self._look, min(poll_s, _DOUBT_LOOK_S) if self.reconciler.is_in_doubt else poll_s)
             await self._compare()
 
     async def _compare(self) -> None:
