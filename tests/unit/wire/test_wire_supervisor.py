@@ -61,7 +61,7 @@ def supervised(kind: str, scenario: Scenario, scripts=(), *, starts: bool = True
                 "market": lambda: MarketConnection(link, ["btcusdt@kline_1m"]),
                 "user": lambda: UserConnection(link),
             }
-            timing = {"idle_s": 5.0, "open_within_s": 2.0} | changes
+            timing = {"idle_s": 20.0, "open_within_s": 20.0} | changes
             supervisor = Supervisor(made[kind], heard.hear, heard.tell, WallClock(), Backoff(0.01, 0.02, 1), **timing)
             try:
                 if starts:
