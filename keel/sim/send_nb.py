@@ -137,17 +137,17 @@ def attach_exits_nb(bars, run, slots, orders, tape, parent, row):
             return
     if run.stop_kind != EXIT_NONE:
         trigger, trail, trail_rate = 0.0, 0.0, 0.0
+        distance = _distance_nb(slot, run.stop_kind, run.stop_distance)
         if not run.stop_trails:
-            trigger = slot.mark - parent.side * _distance_nb(slot, run.stop_kind, run.stop_distance)
-            trigger = trigger if trigger != slot.mark else 0.0
+            trigger = slot.mark - parent.side * distance if distance > 0.0 else 0.0
         elif run.stop_kind == EXIT_FRACTION:
             trail_rate = run.stop_distance
         else:
-            trail = _distance_nb(slot, run.stop_kind, run.stop_distance)
+            trail = distance
         attach_leg_nb(bars, run, slots, orders, tape, parent, row, 0.0, trigger, trail, trail_rate, 1, NO_TAG)
     if run.take_kind != EXIT_NONE:
-        limit = slot.mark + parent.side * _distance_nb(slot, run.take_kind, run.take_distance)
-        limit = limit if limit != slot.mark else 0.0
+        distance = _distance_nb(slot, run.take_kind, run.take_distance)
+        limit = slot.mark + parent.side * distance if distance > 0.0 else 0.0
         attach_leg_nb(bars, run, slots, orders, tape, parent, row, limit, 0.0, 0.0, 0.0, 1, NO_TAG)
 
 

@@ -98,8 +98,8 @@ def _split_order(state: State, order: Order, ratio: float, ts: int) -> None:
     order.reserve_per_unit = order.reserve_per_unit / ratio
     if order.amend is not None:
         order.amend.qty = floor_grid(order.amend.qty * ratio, rules.step)
-        order.amend.limit_price = order.amend.limit_price / ratio
-        order.amend.trigger_price = order.amend.trigger_price / ratio
+        order.amend.limit_price = limit_on_grid(order.amend.limit_price / ratio, order.side, rules.tick)
+        order.amend.trigger_price = trigger_on_grid(order.amend.trigger_price / ratio, order.side, rules.tick)
     order.last_response_ts_ms = ts
     if left <= 0:
         order.status = OrderStatus.CANCELED

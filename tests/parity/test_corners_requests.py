@@ -316,3 +316,25 @@ def test_a_short_pays_borrow_and_borrowed_cash_pays_interest_a_day():
     assert [e.cash for e in events(play(case), EventKind.BORROW)] == [pytest.approx(-100.0)]
     case = case_of([FLAT] * 3, {0: [ask(0, 1, 200.0)]}, initial_margin=0.5, interest_rate=3.65)
     assert [e.cash for e in events(play(case), EventKind.INTEREST)] == [pytest.approx(-100.0)]
+
+
+def test_prices_of_an_amend_on_its_way_are_put_on_the_grid_at_each_of_two_splits():
+    splits = tuple(Action(MONDAY_MS + k * HOUR_MS, ActionKind.SPLIT, ratio) for k, ratio in ((2, 1.5), (3, 0.1)))
+    mill = replace(RULES, tick=Step(1.0, 1000.0), actions=splits)
+    stop = {"type": OrderType.STOP_LIMIT, "limit_price": 0.9, "trigger_price": 0.9}
+    asked = {0: [ask(0, 1, 100.0, **stop)], 1: [about(RequestKind.AMEND, 0, limit_price=0.022, trigger_price=0.022)]}
+    prices: list[Ohlc] = [(0.6, 0.6, 0.6, 0.6)] * 2 + [(0.4, 0.4, 0.4, 0.4)] + [(4.0, 4.0, 4.0, 4.0)] * 3
+    outcome = play(case_of(prices, asked, mill, entry_ms=2.5 * HOUR_MS))
+    amended = events(outcome, EventKind.AMENDED)[-1]
+    assert (amended.price, amended.reference_price) == (0.14, 0.15)
+
+
+def test_an_exit_nearer_than_the_last_bit_of_the_price_is_an_exit_all_the_same():
+    splits = tuple(Action(MONDAY_MS + k * HOUR_MS, ActionKind.SPLIT, 3.0) for k in (1, 2))
+    rules = replace(RULES, actions=splits)
+    third, ninth = 100.0 / 3.0, 100.0 / 9.0
+    prices: list[Ohlc] = [FLAT, (third,) * 4, *[(ninth,) * 4] * 3]
+    case = case_of(prices, {}, rules, take_kind=2, take_distance=2.0, atr_bars=3)
+    rows = tuple(replace(row, targets=(1.0 if k == 4 else 0.0,)) for k, row in enumerate(case.rows))
+    legs = [e for e in events(play(replace(case, rows=rows)), EventKind.SUBMITTED) if e.type == OrderType.LIMIT]
+    assert [leg.price for leg in legs] == [11.12]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -119,6 +121,11 @@ class Market:
         """Return into how many units a row's splits turn one."""
         return math.prod(a.value for a in self.corporate[row][instrument] if a.kind == ActionKind.SPLIT)
 
+    def mark_in_new_units(self, row: int, instrument: int) -> float:
+        """Return the last close before a row, divided by each of the row's splits in turn, as each is applied."""
+        splits = [a.value for a in self.corporate[row][instrument] if a.kind == ActionKind.SPLIT]
+        return functools.reduce(operator.truediv, splits, self.marks[row - 1][instrument])
+
     @cached_property
     def volatility(self) -> list[list[Volatility]]:
         """Return each instrument's variances after each row (rule 11)."""
@@ -131,7 +138,7 @@ class Market:
                     continue
                 bars[i] += 1
                 if bars[i] > 1:
-                    square = (bar.close / (self.marks[k - 1][i] / self.ratio(k, i)) - 1) ** 2
+                    square = (bar.close / self.mark_in_new_units(k, i) - 1) ** 2
                     fresh = bars[i] == 2
                     short[i] = square if fresh else _blend(short[i], square, self.case.vol_short_bars)
                     long[i] = square if fresh else _blend(long[i], square, self.case.vol_long_bars)
