@@ -84,6 +84,7 @@ class Decider:
             self._strategy.follow(panel)
         else:
             prepare(self._strategy, panel, self._config)
+            self._desk.take_over()
             self._begun = True
         weights = np.full(panel.n, np.nan)
         ask(self._strategy, Context(panel, self._account, weights, self._desk, len(panel) - 1), self._config, _runs)

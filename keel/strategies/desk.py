@@ -71,15 +71,24 @@ class OrderDesk:
         self._next_pair = _FIRST_PAIR
         self._asked: list[NDArray[np.void]] = []
         self._tags: dict[int, int] = {}
-        self._instruments: list[int] = []
-        """The instrument of each order placed, by its number over `_TAGS_PER_ORDER`."""
+        self._instruments: dict[int, int] = {}
+        """The instrument of each order, by its number over `_TAGS_PER_ORDER`."""
+
+    def take_over(self) -> None:
+        """Go on from the live orders of an earlier life of the run: they keep their numbers, new ones get others."""
+        mine = [order for order in self._live() if order["tag"] >= 0]
+        for order in mine:
+            tag, self._next_pair = int(order["tag"]), min(self._next_pair, int(order["pair"]) - 1)
+            self._tags[int(order["id"])] = tag
+            self._instruments[tag // _TAGS_PER_ORDER] = int(order["instrument"])
+        self._next_tag = _TAGS_PER_ORDER * (1 + max(self._instruments, default=-1))
 
     def place(self, instrument: int, side: OrderSide, qty: float, ticket: Ticket) -> int:
         """Ask for a new order; return the number it goes by. Raises ValueError for terms that contradict each other."""
         request = ticket.as_request(side)
         request["instrument"], request["qty"], request["tag"] = instrument, _positive("qty", qty), self._next_tag
         self._asked.append(request)
-        self._instruments.append(instrument)
+        self._instruments[self._next_tag // _TAGS_PER_ORDER] = instrument
         self._next_tag += _TAGS_PER_ORDER
         return int(request[0]["tag"])
 
@@ -108,11 +117,12 @@ class OrderDesk:
     def _change(
         self, kind: RequestKind, order: int, qty: float | None, limit: float | None, stop: float | None
     ) -> None:
-        if not 0 <= order < self._next_tag:
+        instrument = self._instruments.get(order // _TAGS_PER_ORDER)
+        if instrument is None:
             raise ValueError(f"there is no order {order}: give what buy or sell returned")
         request = np.zeros(1, REQUEST)
         request["kind"], request["tag"], request["pair"] = kind, order, -1
-        request["instrument"] = self._instruments[order // _TAGS_PER_ORDER]
+        request["instrument"] = instrument
         for field, value in (("qty", qty), ("limit_price", limit), ("trigger_price", stop)):
             request[field] = 0.0 if value is None else _positive(field, value)
         self._asked.append(request)

@@ -276,6 +276,8 @@ class Trial:
         wrong += [f"the book was adjusted: {entry}" for entry in entries if isinstance(entry, BookAdjusted)]
         for entry in entries:
             if isinstance(entry, Alarm):
+                if entry.text.startswith("no decision: strategy "):
+                    wrong.append(entry.text)
                 self.verdict.met[f"alarm {entry.text[:30]}"] += 1
         self.verdict.orders, self.verdict.fills = len(self.book.orders), len(self.book.fills)
         self.verdict.met += self.faults.met

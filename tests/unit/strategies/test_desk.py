@@ -145,3 +145,21 @@ def test_unknown_order_and_empty_amend_are_refused():
 
 def test_nothing_asked_is_no_request():
     assert desk().requests() is None
+
+
+def test_orders_of_an_earlier_life_keep_their_numbers_and_partners_and_new_ones_get_others():
+    live = np.zeros(3, ORDER)
+    live["id"], live["tag"], live["pair"], live["instrument"] = [40, 41, 42], [6, 7, -1], [-3, -3, -1], [1, 1, 0]
+    taken = desk(live)
+    taken.take_over()
+    on = context(taken)
+    on.cancel(7)
+    first, second = on.buy("AAA", 1.0, limit=9.0), on.buy("AAA", 1.0, stop=11.0)
+    on.pair(first, second)
+    requests = taken.requests()
+    assert requests is not None
+    assert requests[0]["instrument"] == 1
+    assert (first, second) == (9, 12)
+    assert set(requests[1:]["pair"]) == {-4}
+    with pytest.raises(ValueError, match="there is no order 3"):
+        on.cancel(3)
