@@ -69,6 +69,17 @@ def test_ten_thousand_schedules_double_no_order_and_lose_no_trade(stand: Stand):
             Schedule(122, 6, 1, fee_in_base=True, kill_policy="cancel", faults=(Fault("append", "disk_full", nth=37),)),
             id="a full disk at a close",
         ),
+        pytest.param(
+            Schedule(
+                4005,
+                7,
+                2,
+                fee_in_base=True,
+                kill_policy="flatten",
+                faults=(Fault("query", "crash_before", nth=79, seconds=4.0),),
+            ),
+            id="a strategy that starts again and cancels an order of its earlier life",
+        ),
     ],
 )
 def test_schedules_that_once_went_wrong_stay_right(stand: Stand, schedule: Schedule):
