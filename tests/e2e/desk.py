@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import os
 import signal
@@ -10,10 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from keel.app.backtest import backtest
+from keel.app.cli import run_cli
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -94,10 +102,23 @@ class Desk:
         root = self.folder / "artifacts"
         return {str(path): path.read_bytes() if path.is_file() else b"" for path in sorted(root.rglob("*"))}
 
+    def backtest_here(self, *arguments: object) -> Outcome:
+        """Run a backtest in this process, which has imported what it needs; what it imports from the folder goes."""
+        out, err, known = StringIO(), StringIO(), set(sys.modules)
+        path, argv = list(sys.path), ["--config", "config.yaml", *map(str, arguments)]
+        with redirect_stdout(out), redirect_stderr(err), chdir(self.folder), pytest.raises(SystemExit) as ended:
+            run_cli(backtest, argv)
+        sys.path[:] = path
+        for name in set(sys.modules) - known:
+            if str(self.folder) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+        return Outcome(ended.value.code, out.getvalue(), err.getvalue())
+
     def refused(self, *arguments: object, code: int = 2) -> str:
         """Run a backtest that must be refused in one clear line, leaving results as they were; return the line."""
         before = self.files()
-        line = refusal(self.backtest(*arguments), code)
+        line = refusal(self.backtest_here(*arguments), code)
         assert self.files() == before
         return line
 
@@ -110,7 +131,7 @@ def constant(weight: float) -> str:
 
 def finish(process: subprocess.Popen[str]) -> Outcome:
     try:
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     return Outcome(process.returncode, out, err)
@@ -125,7 +146,7 @@ def refusal(outcome: Outcome, code: int = 2) -> str:
     return outcome.err.removeprefix("error: ").rstrip("\n")
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"never came: {what}"
