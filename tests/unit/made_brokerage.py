@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
-from alpaca.data.live import CryptoDataStream, StockDataStream
-from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderSide, TimeInForce
-from alpaca.trading.requests import LimitOrderRequest, MarketOrderRequest
-from alpaca.trading.stream import TradingStream
 
 from keel.app.practice import open_venue
 from keel.config.faults import Fault
 from keel.config.practice import PracticeConfig
 from keel.practice.server import PracticeVenue
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # the SDK imports what its WebSocket library is giving up
+    from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
+    from alpaca.data.live import CryptoDataStream, StockDataStream
+    from alpaca.trading.client import TradingClient
+    from alpaca.trading.enums import OrderSide, TimeInForce
+    from alpaca.trading.requests import LimitOrderRequest, MarketOrderRequest
+    from alpaca.trading.stream import TradingStream
 
 STOCK, COIN = "SYNX", "SYNBTC/USD"
 WARM_UP = 60

@@ -13,7 +13,7 @@ from keel.practice.alpaca.assets import Asset
 from keel.practice.alpaca.endpoints import Answer, Call, Handler
 from keel.practice.alpaca.entry import Entry, read_amount
 from keel.practice.alpaca.holdings import Position
-from keel.practice.alpaca.order_endpoints import cancel_open, place_entry
+from keel.practice.alpaca.order_endpoints import cancel_open, place_entry, until_canceled
 from keel.practice.alpaca.orders import Fill
 from keel.practice.alpaca.refusals import Refusal, invalid, not_found
 from keel.practice.alpaca.spelling import amount, moment
@@ -160,14 +160,17 @@ def _closing(held: Position, asset: Asset, part: Decimal | None) -> Entry:
 
 async def close_all(call: Call) -> Answer:
     """Place the orders that close all positions, after the cancels of open orders if they are asked for."""
+    told: list[dict[str, Any]] = []
+    ending: tuple[str, ...] = ()
     if call.query.get("cancel_orders", "").lower() == "true":
         cancel_open(call)
-    told = []
+        await until_canceled(call)
+        ending = ("pending_cancel",) if call.state.config.is_lockstep else ()
     for held, asset in zip(call.account.holdings.positions, call.state.assets, strict=True):
         if not held.quantity:
             continue
         try:
-            status, body = 200, place_entry(call, asset, _closing(held, asset, None)).as_json
+            status, body = 200, place_entry(call, asset, _closing(held, asset, None), ending).as_json
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
         told.append({"symbol": asset.symbol.replace("/", ""), "status": status, "body": body})

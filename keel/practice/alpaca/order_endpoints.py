@@ -20,6 +20,8 @@ from keel.practice.alpaca.spelling import amount
 from keel.practice.amounts import ZERO, exact, floored, is_multiple
 
 _NEVER_MS: Final = 2**62
+_PATIENCE_S: Final = 10.0
+_LOOK_S: Final = 0.002
 _OPENING_ORDERS_END, _OPENING_ORDERS_BEGIN = 9 * 60 + 28, 19 * 60
 """Minutes of the day between which no order for the opening auction is taken."""
 
@@ -30,12 +32,12 @@ async def place(call: Call) -> dict[str, Any]:
     return place_entry(call, asset, read_entry(call.body, asset)).as_json
 
 
-def place_entry(call: Call, asset: Asset, entry: Entry) -> Order:
-    """Take a new order that can be meant, if the account may place it."""
+def place_entry(call: Call, asset: Asset, entry: Entry, ending: tuple[str, ...] = ()) -> Order:
+    """Take a new order that can be meant, if the account may place it beside those not in a status of `ending`."""
     _check_market(call, asset, entry)
     if entry.client_id is not None and entry.client_id in call.account.names:
         raise invalid("client_order_id must be unique")
-    order = _checked(call, asset, entry)
+    order = _checked(call, asset, entry, ending=ending)
     call.account.take(order, call.state.market.now_ms)
     call.replay.hurry()
     return order
@@ -56,12 +58,12 @@ def _check_market(call: Call, asset: Asset, entry: Entry) -> None:
         raise malformed("opg orders must be submitted after 7:00pm and before 9:28am")
 
 
-def _checked(call: Call, asset: Asset, entry: Entry, own: Order | None = None) -> Order:
+def _checked(call: Call, asset: Asset, entry: Entry, own: Order | None = None, ending: tuple[str, ...] = ()) -> Order:
     """Return an order that the account may place, `own` being the one that it takes the place of."""
     account, last = call.account, call.state.last(asset)
     quantity = _quantity(asset, entry, last)
-    others = [one for one in account.open_orders(asset.place) if one is not own]
-    opening = opening_part(account, asset, entry, quantity) if own is None else min(own.opening, quantity)
+    others = [one for one in account.open_orders(asset.place) if one is not own and one.status not in ending]
+    opening = opening_part(account, asset, entry, quantity, ending) if own is None else min(own.opening, quantity)
     if own is None and opening > 0 and entry.side == "sell":
         check_short(account, asset, entry, margin=call.state.config.account.type == "margin")
     check_opposites(others, entry, opening)
@@ -157,6 +159,18 @@ async def cancel(call: Call) -> Answer:
 async def cancel_all(call: Call) -> Answer:
     """Ask for the end of every open order."""
     return Answer(207, cancel_open(call))
+
+
+async def until_canceled(call: Call) -> None:
+    """Wait for what comes of the cancels, in lockstep for nothing: the market stands still until a decision."""
+    ends_s = call.state.clock.monotonic_s() + _PATIENCE_S
+    while not call.state.config.is_lockstep and any(
+        one.status == "pending_cancel" for one in call.account.open_orders()
+    ):
+        if call.state.clock.monotonic_s() > ends_s:
+            return
+        await call.state.clock.sleep(_LOOK_S)
+        call.replay.advance()
 
 
 def cancel_open(call: Call) -> list[dict[str, Any]]:

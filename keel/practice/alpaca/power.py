@@ -87,12 +87,18 @@ def unit_value(entry: Entry, last: Decimal) -> Decimal:
     return entry.price or (entry.stop_price or last) * reserve
 
 
-def opening_part(account: Account, asset: Asset, entry: Entry, quantity: Decimal) -> Decimal:
-    """Return what of an order opens a position: all or nothing. Refuses one that would do both."""
+def opening_part(
+    account: Account, asset: Asset, entry: Entry, quantity: Decimal, ending: tuple[str, ...] = ()
+) -> Decimal:
+    """Return what of an order opens a position: all or nothing. Refuses one that would do both.
+
+    Orders in a status of `ending` are as good as gone.
+    """
     held = account.holdings.positions[asset.place].quantity
     if held == 0 or (held > 0) is (entry.side == "buy"):
         return quantity
     closing = [one for one in account.open_orders(asset.place) if one.entry.side == entry.side]
+    closing = [one for one in closing if one.status not in ending]
     bound = sum((one.left for one in closing), ZERO)
     if quantity > abs(held) - bound:
         raise not_enough_units(asset.symbol, quantity, abs(held), bound, [one.id for one in closing])
