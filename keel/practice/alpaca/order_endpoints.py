@@ -217,8 +217,8 @@ def _changed_entry(call: Call, old: Order, name: str | None) -> Entry:
     if quantity is not None and quantity > old.quantity:
         raise malformed("the practice venue replaces no order by a larger one")
     left = (old.quantity if quantity is None else quantity) - old.executed
-    prices = {"price": price or old.entry.price, "stop_price": stop or old.entry.stop_price}
-    return changed(old.entry, quantity=left, notional=None, client_id=name, **prices)
+    price, stop = price or old.entry.price, stop or old.entry.stop_price
+    return changed(old.entry, quantity=left, notional=None, client_id=name, price=price, stop_price=stop)
 
 
 ORDERS: Final[dict[str, Handler]] = {

@@ -170,7 +170,9 @@ def test_dropped_and_doubled_fills_and_a_lost_socket(bar_folder):
             (before,) = listeners = client.venue._state.trades.listeners
             client.break_by(kind="drop_user_stream")
             async with asyncio.timeout(20):
-                while before in listeners or not any(one.listens for one in listeners):  # the SDK comes back by itself after a second
+                while before in listeners or not any(
+                    one.listens for one in listeners
+                ):  # the SDK comes back by itself after a second
                     await asyncio.sleep(0.05)
             await client.buy(3)
             await client.decide(2)
