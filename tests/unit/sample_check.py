@@ -7,11 +7,11 @@ from typing import Any
 
 
 def differences(sample: Any, ours: Any, conditional: Set[str] = frozenset(), at: str = "") -> list[str]:
-    """Return where a message differs from a sample; `conditional` are fields that are shown or left out by the case."""
+    """Return where a message differs from a sample; `conditional` fields may be left out or null."""
     if isinstance(sample, dict) and isinstance(ours, dict):
         missing = [f"{at}.{name} is missing" for name in sample.keys() - ours.keys() - conditional]
         strange = [f"{at}.{name} is not documented" for name in ours.keys() - sample.keys() - conditional]
-        both = sample.keys() & ours.keys()
+        both = [name for name in sample.keys() & ours.keys() if name not in conditional or ours[name] is not None]
         below = [differences(sample[name], ours[name], conditional, f"{at}.{name}") for name in both]
         return [*missing, *strange, *(one for found in below for one in found)]
     if isinstance(sample, list) and isinstance(ours, list):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import count
 from typing import Any, Final
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from keel.config.practice import PracticeAccount
 from keel.domain.orders import EventKind, Reason
+from keel.practice.alpaca.assets import Asset
 from keel.practice.alpaca.holdings import Holdings
 from keel.practice.alpaca.hours import Hours
-from keel.practice.alpaca.orders import Fill, Order
+from keel.practice.alpaca.orders import Fill, Order, called_in
 from keel.practice.alpaca.spelling import amount, made_id, moment
 from keel.practice.amounts import ZERO, exact, text
 from keel.practice.matching import Matching
@@ -28,8 +29,17 @@ _CANCELS: Final = (Reason.IMMEDIATE_OR_CANCEL, Reason.FILL_OR_KILL)
 class Account:
     """Hold an account. What it tells goes to `listener`; its key is found by the venue, not here."""
 
-    def __init__(self, name: str, terms: PracticeAccount, holdings: Holdings, matching: Matching, hours: Hours) -> None:
+    def __init__(
+        self,
+        name: str,
+        terms: PracticeAccount,
+        assets: Sequence[Asset],
+        holdings: Holdings,
+        matching: Matching,
+        hours: Hours,
+    ) -> None:
         self.name, self.terms, self.holdings, self.matching, self.hours = name, terms, holdings, matching, hours
+        self._assets = assets
         self.can_trade = True
         self.orders: dict[str, Order] = {}
         self.names: dict[str, Order] = {}
@@ -133,7 +143,11 @@ class Account:
             self.matching.submit(order.ticket, order.opens_ms or until_ms, arrives_ms=order.opens_ms)
 
     def _updates(self, event: np.void) -> Iterator[Update]:
-        order, kind, ts_ms = self._by_number[int(event["order_id"])], EventKind(int(event["kind"])), int(event["ts_ms"])
+        number, kind, ts_ms = int(event["order_id"]), EventKind(int(event["kind"])), int(event["ts_ms"])
+        if number < 0:
+            yield from self._broker_s_own(event, kind, ts_ms)
+            return
+        order = self._by_number[number]
         if kind is EventKind.ACCEPTED:
             if order.status in ("accepted", "pending_new"):
                 order.status = "new"
@@ -147,6 +161,16 @@ class Account:
             yield from self._not_amended(order, ts_ms)
         elif kind is not EventKind.TRIGGERED:
             yield from self._ended(order, kind, Reason(int(event["reason"])), ts_ms)
+
+    def _broker_s_own(self, event: np.void, kind: EventKind, ts_ms: int) -> Iterator[Update]:
+        """Book what nobody ordered: positions that are sold for want of margin, interest, what borrowing costs."""
+        if kind is EventKind.FILLED:
+            asset = self._assets[int(event["instrument"])]
+            order = called_in(self.name, asset, is_buy=event["side"] > 0, quantity=exact(event["qty"]), ts_ms=ts_ms)
+            self._keep(order)
+            yield self._fill(order, event, ts_ms)
+        else:
+            self.holdings.cash = exact(self.holdings.cash + exact(event["cash"]))
 
     def _ended(self, order: Order, kind: EventKind, reason: Reason, ts_ms: int) -> Iterator[Update]:
         if kind is EventKind.REJECTED:

@@ -175,3 +175,22 @@ class Order:
             "trail_price": optional_amount(entry.trail_price),
             "hwm": optional_amount(self.high_water),
         }
+
+
+def called_in(account: str, asset: Asset, *, is_buy: bool, quantity: Decimal, ts_ms: int) -> Order:
+    """Return the order by which the broker closes a position whose margin has failed."""
+    entry = Entry(
+        side="buy" if is_buy else "sell",
+        kind="market",
+        life="gtc" if asset.is_crypto else "day",
+        quantity=quantity,
+        notional=None,
+        price=None,
+        stop_price=None,
+        trail_price=None,
+        trail_percent=None,
+        extended_hours=False,
+        client_id=None,
+    )
+    name = f"margin-call-{asset.symbol}-{ts_ms}"
+    return Order(-1, account, asset, entry, name, quantity, ZERO, ZERO, ts_ms, "new", updated_ms=ts_ms)

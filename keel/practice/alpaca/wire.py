@@ -87,7 +87,7 @@ def _account(
     matching = Matching(Exchange(run, slots), life)
     for row in range(market.first_row):
         matching.watch(market.bars[row])
-    return Account(name, terms, holdings, matching, hours)
+    return Account(name, terms, assets, holdings, matching, hours)
 
 
 def _holdings(config: PracticeConfig, terms: PracticeAccount, market: Market, assets: Sequence[Asset]) -> Holdings:

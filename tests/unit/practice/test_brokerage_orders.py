@@ -51,6 +51,8 @@ def test_order_is_told_new_and_filled_and_stands_in_position_and_activities(bar_
                 "0",
             )
             account = await client.call(client.trading.get_account)
+            told = (await client.get("accounts"))["practice"]
+            assert float(account["equity"]) == pytest.approx(float(told["simulated_equity"]), abs=1e-6)
             assert float(account["cash"]) == pytest.approx(100_000 - 10.01 * float(fill["price"]), abs=0.01)
 
     asyncio.run(scenario())
@@ -294,5 +296,28 @@ def test_day_trades_are_counted_where_an_account_has_the_flag(bar_folder):
             await client.decide(2)
             account = await client.call(client.trading.get_account)
             assert (account["pattern_day_trader"], account["daytrade_count"]) == (False, 1)
+
+    asyncio.run(scenario())
+
+
+def test_broker_closes_what_margin_no_longer_carries(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder)) as client:
+            market = client.venue._state.market
+            for name in ("open", "high", "low", "close"):
+                market.bars[name][market.row + 2 :] *= 0.6
+            trades = await client.listen_trades()
+            await client.buy(1900)
+            await client.decide(4)
+            told = [(await heard(trades))["data"] for _ in range(3)]
+            assert [one["event"] for one in told] == ["new", "fill", "fill"]
+            called = told[2]
+            assert called["order"]["client_order_id"].startswith("margin-call-")
+            assert (called["order"]["side"], called["qty"], called["position_qty"]) == ("sell", "1900", "0")
+            assert await client.call(client.trading.get_all_positions) == []
+            accounts = await client.get("accounts")
+            assert float(accounts["practice"]["cash"]) == pytest.approx(
+                float(accounts["practice"]["simulated_equity"]), abs=0.01
+            )
 
     asyncio.run(scenario())

@@ -20,6 +20,7 @@ CONDITIONAL = {
     *("qty_available", "account_id"),  # newer than the samples: the SDK's models have them
     *("crypto_status", "accrued_fees", "pending_transfer_in", "non_marginable_buying_power"),  # likewise
     *("min_order_size", "min_trade_increment", "price_increment"),  # of coins
+    "notional",  # null where a quantity was asked for
     "cancel_requested_at",  # shown by the stream's sample only
 }
 STOCKS = {"accounts": {"practice": {"pattern_day_trader": False, "balances": {"USD": 50_000, STOCK: "7"}}}}
