@@ -94,3 +94,38 @@ def test_command_shows_where_it_is_and_ends_by_interrupt(bar_folder):
     assert "Shutdown complete" in rest
     assert "the-secret-of-the-test" not in "".join(lines) + rest + errors
     assert "the-key-of-the-test" not in "".join(lines) + rest + errors
+
+
+BROKERAGE = ROOT / "configs" / "practice_alpaca.yaml"
+
+
+def test_shipped_config_of_the_other_wire_is_whole():
+    config, _ = load_practice(BROKERAGE)
+    assert (config.speaks, config.port, config.market.calendar) == ("alpaca", 8901, "XNYS")
+    assert config.accounts["practice"].keys == "ALPACA"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("speaks=kraken", "speaks"),
+        ("account.currency=EUR", "keeps accounts in USD, got EUR: set it to USD"),
+        ("data.symbols=[SYNBTC/EUR]", "SYNBTC/EUR is neither a stock nor a pair with USD"),
+        ("alpaca.whole_shares=[SYNZ]", "SYNZ is not in data.symbols"),
+        ("faults=[{kind: ban}]", "ban means nothing to a venue that speaks alpaca"),
+    ],
+)
+def test_what_means_nothing_to_a_brokerage_is_refused(change, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load_practice(BROKERAGE, [change])
+
+
+def test_what_means_nothing_to_an_exchange_is_refused():
+    with pytest.raises(ConfigError, match="connection_limit means nothing to a venue that speaks binance"):
+        load_practice(SHIPPED, ["faults=[{kind: connection_limit}]"])
+
+
+def test_secret_may_have_either_of_its_names(tmp_path):
+    config = made_config(tmp_path, accounts={"one": {"keys": "ONE"}})
+    pair = keys_of(config, {"ONE_API_KEY": "a", "ONE_SECRET_KEY": "b"})["one"]
+    assert (pair.key, pair.secret) == ("a", "b")
