@@ -215,7 +215,7 @@ def test_every_order_is_held_as_it_was_meant_or_refused(on_venue, kind):
         await rig.pass_bars()
         for order, result in zip(orders, results, strict=True):
             state = await state_of(rig, order.client_order_id)
-            if not rig.venue.holds(order.type, order.time_in_force):
+            if not rig.venue.holds(SYMBOL, order.type, order.time_in_force):
                 assert result.outcome is Outcome.REFUSED
                 assert state is None
                 continue
