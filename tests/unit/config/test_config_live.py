@@ -9,7 +9,7 @@ mode: live
 data: { venue: binance, symbols: [BTC/USDT], timeframe: 1m }
 strategy: { class: "keel.strategies.buy_and_hold:BuyAndHold" }
 risk: { daily_loss_limit: 100, max_drawdown: 0.2, max_orders_per_min: 10 }
-venue: { address: "http://127.0.0.1:8900" }
+venue: { kind: binance, address: "http://127.0.0.1:8900" }
 """
 ADDRESS = "expected an address of this machine with its port, such as http://127.0.0.1:8900, got"
 
@@ -31,7 +31,7 @@ def test_defaults_are_careful(live):
 
 
 RULES = [
-    (["venue.kind=kraken"], "venue.kind: expected 'binance', got 'kraken'"),
+    (["venue.kind=kraken"], "venue.kind: expected 'binance' or 'alpaca', got 'kraken'"),
     (["venue.environment=paper"], "venue.environment: expected 'practice', 'testnet' or 'real', got 'paper'"),
     (["venue.address=null"], "venue.address: environment practice needs it: http://127.0.0.1:8900 is where it listens"),
     (
@@ -72,8 +72,8 @@ def test_impossible_live_setting_is_refused_in_one_line(refusal, overrides, mess
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["venue={environment: testnet}"],
-        ["venue={environment: real}", "i_accept_real_money=true", "dry_run=false"],
+        ["venue={kind: binance, environment: testnet}"],
+        ["venue={kind: binance, environment: real}", "i_accept_real_money=true", "dry_run=false"],
         ["venue.address='http://localhost:1'"],
         ["venue.address='http://[::1]:8900/'"],
         ["venue.recv_window_ms=60000", "live.unknown_grace_ms=70000"],
