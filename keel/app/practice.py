@@ -1,4 +1,4 @@
-"""The practice venue as a command: an exchange of this machine that replays bars and speaks Binance's wire."""
+"""The practice venue as a command: an exchange of this machine that replays bars, on Binance's or Alpaca's wire."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from keel.config.yaml_tree import Document
     from keel.practice.security import KeyPair
     from keel.practice.server import PracticeVenue
+
+
+_PLACES = {
+    "binance": {
+        "REST": "{http}/api",
+        "WebSocket API": "{ws}/ws-api/v3",
+        "market streams": "{ws}/ws/<stream>, {ws}/stream?streams=<stream>/<stream>",
+    },
+    "alpaca": {
+        "REST": "{http}/v2, {http}/v1beta3",
+        "trading stream": "{ws}/stream",
+        "data streams": "{ws}/v2/iex, {ws}/v1beta3/crypto/us",
+    },
+}
+"""Where a client finds what, by whose interface is spoken."""
 
 
 def practice_venue(
@@ -78,12 +93,13 @@ def keys_of(config: PracticeConfig, environ: Mapping[str, str]) -> dict[str, Key
     """Return the keys that the environment has, by account."""
     from keel.practice.security import KeyPair
 
-    names = {name: (f"{one.keys}_API_KEY", f"{one.keys}_API_SECRET") for name, one in config.accounts.items()}
-    return {
-        account: KeyPair(environ[key], environ[secret])
-        for account, (key, secret) in names.items()
-        if environ.get(key) and environ.get(secret)
-    }
+    found = {}
+    for name, one in config.accounts.items():
+        key = environ.get(f"{one.keys}_API_KEY")
+        secret = environ.get(f"{one.keys}_API_SECRET") or environ.get(f"{one.keys}_SECRET_KEY")
+        if key and secret:
+            found[name] = KeyPair(key, secret)
+    return found
 
 
 async def _serve(venue: PracticeVenue, config: PracticeConfig, given: Mapping[str, KeyPair]) -> None:
@@ -105,9 +121,8 @@ def _show(venue: PracticeVenue, config: PracticeConfig, given: Mapping[str, KeyP
     socket = venue.address.replace("http", "ws", 1)
     console.print(f"[bold]Practice venue[/bold] on {venue.address}, pace {config.pace}")
     console.print(f"  venue.address for Keel   {venue.address}")
-    console.print(f"  REST                     {venue.address}/api")
-    console.print(f"  WebSocket API            {socket}/ws-api/v3")
-    console.print(f"  market streams           {socket}/ws/<stream>, {socket}/stream?streams=<stream>/<stream>")
+    for what, where in _PLACES[config.speaks].items():
+        console.print(f"  {what:<24} {where.format(http=venue.address, ws=socket)}")
     console.print(f"  clock, log, accounts     {venue.address}/practice/clock, …/log, …/accounts")
     for name, one in config.accounts.items():
         if name in given:

@@ -36,6 +36,7 @@ ActKind = Literal[
     "balance_change",
     "server_shutdown",
     "cut",
+    "connection_limit",
 ]
 """What is done once, when it is triggered; `seconds` says how long those last that end."""
 FaultKind = Literal[RequestKind, ReportKind, KlineKind, ActKind]
@@ -43,6 +44,13 @@ REQUEST_KINDS: Final[tuple[str, ...]] = get_args(RequestKind)
 REPORT_KINDS: Final[tuple[str, ...]] = get_args(ReportKind)
 KLINE_KINDS: Final[tuple[str, ...]] = get_args(KlineKind)
 ACT_KINDS: Final[tuple[str, ...]] = get_args(ActKind)
+Wire = Literal["binance", "alpaca"]
+"""Whose interface a venue speaks."""
+MEANINGLESS: Final[dict[str, tuple[str, ...]]] = {
+    "binance": ("connection_limit",),
+    "alpaca": ("terminate_user_stream", "clock_shift", "ban", "change_filter", "server_shutdown"),
+}
+"""Kinds that mean nothing to a venue, by whose wire it speaks."""
 Sockets = Literal["user", "market", "all"]
 
 

@@ -17,12 +17,12 @@ from keel.config.costs import (
 )
 from keel.config.data import DataSection
 from keel.config.execution import ExecutionSection
-from keel.config.faults import Fault, RandomFaults
+from keel.config.faults import MEANINGLESS, Fault, RandomFaults, Wire
 from keel.config.market import MarketSection
 from keel.config.modes import SimRun
 from keel.config.quality import QualitySection
 from keel.config.run import RunSection
-from keel.config.section import Currency, ExactDecimal, FileName, Section, broken_rule, clip, expected
+from keel.config.section import Currency, ExactDecimal, FileName, Section, Symbol, broken_rule, clip, expected
 from keel.config.stress import StressSection
 
 _LOCKSTEP: Final = "lockstep"
@@ -49,8 +49,8 @@ class PracticeAccount(Section):
 
     keys: PlainPrefix = Field(
         "BINANCE",
-        description="Its keys are in the environment variables <this>_API_KEY and <this>_API_SECRET; made up and "
-        "shown at the start where they are not set.",
+        description="Its keys are in the environment variables <this>_API_KEY and <this>_API_SECRET (or "
+        "<this>_SECRET_KEY); made up and shown at the start where they are not set.",
     )
     balances: dict[Currency, ExactDecimal] = Field(
         {}, description="What it has at the start, by asset; {} = account.initial_cash of account.currency."
@@ -60,6 +60,10 @@ class PracticeAccount(Section):
         default=False, description="Whether its key may withdraw, which the doctor refuses; true or false."
     )
     fees: FeesSection | None = Field(None, description="Its fees; null = as in section fees.")
+    pattern_day_trader: bool | None = Field(
+        None,
+        description="Alpaca: its pattern-day-trader flag, true or false; null = it has none, as since 2026-07-06.",
+    )
 
 
 class FiltersSection(Section):
@@ -92,6 +96,21 @@ class LimitsSection(Section):
     ban_s: int = Field(120, ge=1, le=259_200, description="First ban, seconds, doubled each time to three days.")
 
 
+class AlpacaSection(Section):
+    """Hold what only a venue that speaks Alpaca's wire needs."""
+
+    requests_1m: int = Field(200, ge=1, le=1_000_000, description="Requests of an account a minute, by real time.")
+    revise_every: int = Field(
+        0, ge=0, le=1_000_000, description="Every how many bars one is revised 30 s of market time later; 0 = none."
+    )
+    whole_shares: Annotated[tuple[Symbol, ...], Strict(strict=False)] = Field(
+        (), description="Symbols that are traded in whole shares only; a list."
+    )
+    hard_to_borrow: Annotated[tuple[Symbol, ...], Strict(strict=False)] = Field(
+        (), description="Symbols that may not be sold short for now, although they are shortable; a list."
+    )
+
+
 class SocketsSection(Section):
     """Hold the lives of sockets, by real time."""
 
@@ -107,6 +126,7 @@ class SocketsSection(Section):
 class PracticeConfig(Section):
     """Configure the practice venue; the sections of the market and its costs are those of a backtest."""
 
+    speaks: Wire = Field("binance", description="Whose interface it speaks: binance or alpaca.")
     port: int = Field(8900, ge=0, le=65_535, description="Port on this machine; 0 to 65535, 0 = any free one.")
     pace: Pace = Field(
         1.0, description="Speed of the market: 1 is real time, 60 a minute a second; lockstep = as the client decides."
@@ -135,6 +155,7 @@ class PracticeConfig(Section):
     stress: StressSection = Field(StressSection(), description="Multipliers on costs and latency.")
     filters: FiltersSection = Field(FiltersSection(), description="Limits on orders.")
     limits: LimitsSection = Field(LimitsSection(), description="Limits on requests.")
+    alpaca: AlpacaSection = Field(AlpacaSection(), description="What only Alpaca has.")
     sockets: SocketsSection = Field(SocketsSection(), description="Lives of sockets.")
     faults: Annotated[tuple[Fault, ...], Strict(strict=False)] = Field(
         (), description="What goes wrong, and when; a list. POST /practice/faults adds to it."
@@ -151,16 +172,49 @@ class PracticeConfig(Section):
         """Return market seconds a second; 0 in lockstep, where the market waits."""
         return 0.0 if isinstance(self.pace, str) else self.pace
 
+    def has_fault(self, kind: str) -> bool:
+        """Say whether a kind of fault means something on this wire."""
+        return kind not in MEANINGLESS[self.speaks]
+
     @model_validator(mode="after")
-    def _fits_spot(self) -> Self:
-        if self.account.type != "cash":
-            raise broken_rule("account.type", "a spot venue has cash accounts only: set it to cash")
+    def _fits_wire(self) -> Self:
+        if self.speaks == "binance":
+            self._check_spot()
+        else:
+            self._check_brokerage()
         if self.execution.price_model == "reference":
             raise broken_rule("execution.price_model", "the practice venue has no finer bars: choose bridge or path")
+        kinds = [fault.kind for fault in self.faults]
+        if self.random_faults is not None and "kinds" in self.random_faults.model_fields_set:
+            kinds += self.random_faults.kinds
+        for kind in kinds:
+            if not self.has_fault(kind):
+                raise broken_rule("faults", f"{kind} means nothing to a venue that speaks {self.speaks}: remove it")
+        return self
+
+    def _check_spot(self) -> None:
+        if self.account.type != "cash":
+            raise broken_rule("account.type", "a spot venue has cash accounts only: set it to cash")
         for symbol in self.data.symbols:
             if symbol.rpartition("/")[2] != self.account.currency or "/" not in symbol:
                 message = f"{clip(symbol)} is not quoted in account.currency ({self.account.currency}): remove it"
                 raise broken_rule("data.symbols", message)
+
+    def _check_brokerage(self) -> None:
+        if self.account.currency != "USD":
+            message = f"a venue that speaks alpaca keeps accounts in USD, got {self.account.currency}: set it to USD"
+            raise broken_rule("account.currency", message)
+        for symbol in self.data.symbols:
+            if "/" in symbol and not symbol.endswith("/USD"):
+                message = f"{clip(symbol)} is neither a stock nor a pair with USD: remove it"
+                raise broken_rule("data.symbols", message)
+        for key in ("whole_shares", "hard_to_borrow"):
+            strange = next((one for one in getattr(self.alpaca, key) if one not in self.data.symbols), None)
+            if strange is not None:
+                raise broken_rule(f"alpaca.{key}", f"{clip(strange)} is not in data.symbols: add it there or remove it")
+
+    @model_validator(mode="after")
+    def _keeps_keys_apart(self) -> Self:
         prefixes = [one.keys for one in self.accounts.values()]
         if len(set(prefixes)) < len(prefixes):
             raise broken_rule("accounts", "two accounts have the same keys: give each its own prefix")

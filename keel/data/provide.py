@@ -11,7 +11,6 @@ from keel.data.store import BarStore
 from keel.data.synthetic import FEED, SyntheticMarket, generate_bars
 from keel.domain.errors import DataError, UsageError
 from keel.domain.instrument import InstrumentId
-from keel.domain.timeframe import ROUND_THE_CLOCK
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,13 @@ def _provide(
     store: BarStore,
 ) -> Provided | None:
     if isinstance(provider, SyntheticProvider):
-        if calendar != ROUND_THE_CLOCK:
-            raise UsageError(f"market.calendar {calendar}: made-up bars never close; write calendar: {ROUND_THE_CLOCK}")
         market = SyntheticMarket(
             provider.seed,
             provider.start_ms,
             provider.end_ms,
             provider.initial_price,
             provider.annual_volatility,
+            calendar,
         )
         return put_synthetic(store, instrument_id, timeframe, market)
     if store.exists(instrument_id, timeframe):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -24,6 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keel.data.bars import StoredBars
+from keel.data.calendars import calendar_timezone, within_sessions
 from keel.domain.errors import UsageError
 from keel.domain.instrument import InstrumentId
 from keel.domain.timeframe import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms, utc_text
@@ -57,6 +58,8 @@ _VOLUME_ELASTICITY: Final = 1.3
 _VOLUME_NOISE: Final = 0.5
 _LONGEST_DAYS: Final = 50 * 366
 """Every minute of them is drawn and held until the bars are made."""
+_LONGEST_OF_SESSION_MS: Final = 30 * MS_PER_MINUTE
+"""Sessions open and close on the half hour: longer bars would be cut."""
 _MONDAY_OFFSET_HOURS: Final = 72
 """1970-01-01 was a Thursday."""
 
@@ -66,7 +69,7 @@ class SyntheticMarket:
     """Say which market to make up: times are UTC epoch milliseconds, `annual_volatility` a fraction a year of 365 days.
 
     `start_ms` is a whole hour and bars are counted from it; the part of a bar left before `end_ms` is not
-    made. A later `end_ms` adds bars and changes none.
+    made, nor is what lies outside the sessions of `calendar`. A later `end_ms` adds bars and changes none.
     """
 
     seed: int
@@ -74,18 +77,20 @@ class SyntheticMarket:
     end_ms: int
     initial_price: float = 30_000.0
     annual_volatility: float = 0.6
+    calendar: str = ROUND_THE_CLOCK
 
     @property
     def feed(self) -> str:
         """Return the feed's name, which holds every parameter: bars can be made again from their metadata."""
-        return (
+        told = (
             f"{FEED} seed={self.seed} start={utc_text(self.start_ms)} end={utc_text(self.end_ms)} "
             f"price={float(self.initial_price)!r} volatility={float(self.annual_volatility)!r}"
         )
+        return told if self.calendar == ROUND_THE_CLOCK else f"{told} calendar={self.calendar}"
 
 
 def generate_bars(instrument_id: InstrumentId, timeframe: str, market: SyntheticMarket) -> StoredBars:
-    """Make the bars of one symbol, round the clock, prices on a grid of 0.01, the same for the same seed and symbol.
+    """Make the bars of one symbol by the calendar, prices on a grid of 0.01, the same for the same seed and symbol.
 
     Symbols of one seed are independent. Raises UsageError for a symbol that does not start with SYN (nobody
     shall take these bars for real) and for a period without a whole bar.
@@ -103,7 +108,23 @@ def generate_bars(instrument_id: InstrumentId, timeframe: str, market: Synthetic
     columns = {"open_ts_ms": opens, "close_ts_ms": opens + timeframe_ms(timeframe)}
     names = ("open", "high", "low", "close", "volume")
     table = pl.DataFrame(columns | dict(zip(names, bars, strict=True)))
-    return StoredBars(instrument_id, timeframe, market.feed, "raw", ROUND_THE_CLOCK, "UTC", table)
+    made = StoredBars(instrument_id, timeframe, market.feed, "raw", ROUND_THE_CLOCK, "UTC", table)
+    return made if market.calendar == ROUND_THE_CLOCK else _in_sessions(made, market.calendar)
+
+
+def _in_sessions(bars: StoredBars, calendar: str) -> StoredBars:
+    """Return the bars that lie in the sessions of a calendar: overnight the price moves and nobody sees it."""
+    if timeframe_ms(bars.timeframe) > _LONGEST_OF_SESSION_MS:
+        raise UsageError(
+            f"{bars.timeframe} bars by the calendar {calendar} are not made up: choose 30m or less, or write calendar: "
+            f"{ROUND_THE_CLOCK}"
+        )
+    opens, closes, inside = within_sessions(bars.table["open_ts_ms"].to_numpy(), bars.timeframe, calendar)
+    whole = inside & (closes - opens == timeframe_ms(bars.timeframe))
+    kept = bars.table.filter(pl.Series(whole))
+    if kept.height == 0:
+        raise UsageError(f"synthetic bars by the calendar {calendar}: no session lies between start and end")
+    return replace(bars, calendar=calendar, timezone=calendar_timezone(calendar), table=kept)
 
 
 def hour_of_week_volatility() -> NDArray[np.float64]:

@@ -9,10 +9,11 @@ from itertools import count
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keel.config.practice import PracticeAccount
 from keel.domain.orders import EventKind, Reason
-from keel.practice.amounts import exact
+from keel.practice.amounts import exact, text
 from keel.practice.ledger import Ledger
 from keel.practice.limits import OrderLimits
 from keel.practice.matching import Matching
@@ -122,7 +123,7 @@ class Account:
         self._lock(orders[0])
         self.updated_ms = now_ms
         for order in orders:
-            self.matching.submit(order, now_ms)
+            self.matching.submit(order.ticket, now_ms)
 
     def cancel(self, order: Order, client_id: str, now_ms: int) -> None:
         """Ask for the end of an order, or of the pair it belongs to."""
@@ -131,6 +132,29 @@ class Account:
             if one.is_open:
                 one.cancel_client_id = client_id
                 self.matching.cancel(one.order_id, now_ms)
+
+    def begin_row(self, bars: NDArray[np.void], until_ms: int) -> None:  # noqa: ARG002 - nothing waits for an open
+        """Begin a row, BAR (N,)."""
+        self.matching.begin_row(bars)
+
+    def end_row(self) -> None:
+        """End the open row."""
+        self.matching.end_row()
+
+    def next_ms(self) -> int | None:
+        """Return the earliest time at which there may be something to tell."""
+        return self.matching.next_ms()
+
+    @property
+    def as_told(self) -> dict[str, Any]:
+        """Return all that the owner should know by now."""
+        return {
+            "balances": self.ledger.as_json(),
+            "orders": [order.as_state for order in self.orders.values()],
+            "trades": [trade.as_json for trade in self.trades],
+            "lists": [one.as_json for one in self.lists.values()],
+            "simulated_equity": text(self.matching.equity),
+        }
 
     def tell_due(self, now_ms: int, *, as_heard: bool) -> int:
         """Tell everything that may be heard by now; return how many messages that were."""

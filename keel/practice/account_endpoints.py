@@ -90,7 +90,7 @@ async def restrictions(call: Call) -> dict[str, Any]:
 async def order(call: Call) -> dict[str, Any]:
     """Tell one order, open or not."""
     found = find_order(call)
-    if found is None or call.state.clock.monotonic_s() < call.state.troubles.hidden.get(found.client_id, 0.0):
+    if found is None or call.state.hides(found.client_id):
         raise no_such_order()
     return found.as_state
 

@@ -82,7 +82,7 @@ def load_matching() -> None:
     matching.watch(bars)
     bars["open_ts_ms"], bars["close_ts_ms"] = 60_000, 120_000
     order = Order(1, 0, "", "", "BUY", "MARKET", "GTC", Decimal("0.5"), ZERO, ZERO, None, ZERO, 60_000)
-    matching.submit(order, 60_000)
+    matching.submit(order.ticket, 60_000)
     matching.cancel(1, 60_000)
     matching.begin_row(bars)
     matching.end_row()

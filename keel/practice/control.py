@@ -9,16 +9,14 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from keel.config.faults import Fault
-from keel.practice.account import Account
-from keel.practice.amounts import text
+from keel.practice.core import Core
 from keel.practice.replay import Replay
-from keel.practice.state import VenueState
 
 
 class ControlDoor:
     """Take every request under /practice."""
 
-    def __init__(self, state: VenueState, replay: Replay) -> None:
+    def __init__(self, state: Core, replay: Replay) -> None:
         self._state, self._replay = state, replay
 
     async def clock(self, _request: web.Request) -> web.Response:
@@ -44,7 +42,7 @@ class ControlDoor:
     async def accounts(self, _request: web.Request) -> web.Response:
         """Tell the accounts as they have been told: what a client should know by now."""
         self._replay.advance()
-        return web.json_response({name: _told(account) for name, account in self._state.accounts.items()})
+        return web.json_response({name: one.as_told for name, one in self._state.traders.items()})
 
     async def decided(self, request: web.Request) -> web.Response:
         """Hear that a decision is journalled: {"close_ts_ms": …}."""
@@ -62,20 +60,13 @@ class ControlDoor:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             return _refuse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+        strange = next((one.kind for one in faults if not self._state.config.has_fault(one.kind)), None)
+        if strange is not None:
+            return _refuse(f"kind: {strange} means nothing to a venue that speaks {self._state.config.speaks}")
         for fault in faults:
             self._state.faults.add(fault)
         self._replay.hurry()
         return web.json_response({"added": len(faults)})
-
-
-def _told(account: Account) -> dict[str, Any]:
-    return {
-        "balances": account.ledger.as_json(),
-        "orders": [order.as_state for order in account.orders.values()],
-        "trades": [trade.as_json for trade in account.trades],
-        "lists": [one.as_json for one in account.lists.values()],
-        "simulated_equity": text(account.matching.equity),
-    }
 
 
 async def _body(request: web.Request) -> Any:  # noqa: ANN401 - any JSON

@@ -14,7 +14,12 @@ from typing import Final
 from keel.config.faults import ACT_KINDS, KLINE_KINDS, REPORT_KINDS, REQUEST_KINDS, Fault, RandomFaults
 
 Note = Callable[[Fault], None]
-_ORDER_REQUESTS: Final = ("POST /api/v3/order", "DELETE /api/v3/order")
+_ORDER_REQUESTS: Final = (
+    "POST /api/v3/order",
+    "DELETE /api/v3/order",
+    "POST /v2/orders",
+    "DELETE /v2/orders/{order_id}",
+)
 
 
 @dataclass(slots=True)

@@ -49,12 +49,11 @@ class MarketStreams:
         """Say whether anybody has subscribed to a stream."""
         return any(stream in one.streams for one in self._subscribers)
 
-    def publish(self, stream: str, message: dict[str, Any] | str) -> None:
-        """Send a message, or a text as it is, to all who have subscribed to its stream."""
+    def publish(self, stream: str, message: dict[str, Any]) -> None:
+        """Send a message to all who have subscribed to its stream."""
         for one in self._subscribers:
             if stream in one.streams:
-                wrapped = one.combined and not isinstance(message, str)
-                one.socket.send({"stream": stream, "data": message} if wrapped else message)
+                one.socket.send({"stream": stream, "data": message} if one.combined else message)
 
     def announce(self, name: str, message: dict[str, Any]) -> None:
         """Send everybody a message of the connection itself, in the way of their streams."""

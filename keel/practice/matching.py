@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -10,26 +12,38 @@ from numpy.typing import NDArray
 from keel.domain.ids import ClientOrderId
 from keel.domain.layout import ORDER
 from keel.domain.orders import OrderSide, OrderType, Reason, TimeInForce
-from keel.practice.orders import Order
+from keel.practice.amounts import ZERO
 from keel.sim.exchange import Exchange
 
-TYPES: Final = {
-    "MARKET": OrderType.MARKET,
-    "LIMIT": OrderType.LIMIT,
-    "LIMIT_MAKER": OrderType.LIMIT,
-    "STOP_LOSS": OrderType.STOP,
-    "STOP_LOSS_LIMIT": OrderType.STOP_LIMIT,
-    "TAKE_PROFIT": OrderType.TAKE_PROFIT,
-}
-_LIVES: Final = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
 _NOBODY: Final = -1
 _NEVER: Final = -1
-_BIPS: Final = 10_000.0
 _DUST: Final = 5e-9
 """Half of the smallest amount of the wire."""
 _FIRST_FOREIGN: Final = 1 << 19
 _FOREIGN: Final = 1 << 19
 """Numbers that stand in the draw key of orders whose name is not Keel's; it has room for 20 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Hold an order as the matching takes it; prices of 0 are none, `opening` is what of it opens a position.
+
+    `life` None is what the venue does with what is left of market orders; orders of one `list_id` cancel each other.
+    """
+
+    order_id: int
+    instrument: int
+    name: str
+    is_buy: bool
+    kind: OrderType
+    life: TimeInForce | None
+    quantity: Decimal
+    opening: Decimal
+    price: Decimal = ZERO
+    stop_price: Decimal = ZERO
+    trail: float = 0.0
+    trail_rate: float = 0.0
+    list_id: int = -1
 
 
 class Matching:
@@ -54,9 +68,24 @@ class Matching:
         """End the open row."""
         self._take(self._exchange.end_row())
 
-    def submit(self, order: Order, now_ms: int) -> None:
-        """Send an order on its way."""
-        self._exchange.submit(self._draft(order, now_ms), now_ms)
+    def submit(self, ticket: Ticket, now_ms: int, arrives_ms: int | None = None) -> None:
+        """Send an order on its way, or have it arrive at a moment."""
+        draft = self._draft(ticket, now_ms)
+        if arrives_ms is not None:
+            draft["arrival_ts_ms"] = draft["active_ts_ms"] = arrives_ms
+        self._exchange.submit(draft, now_ms)
+
+    def amend(self, order_id: int, quantity: Decimal, price: Decimal, stop_price: Decimal, now_ms: int) -> bool:
+        """Send an amend on its way, with 0 for what stays; False where there is no such order alive."""
+        found = self._exchange.order(order_id)
+        if found is None:
+            return False
+        found["amend_qty"], found["amend_limit_price"] = float(quantity), float(price)
+        found["amend_trigger_price"] = float(stop_price)
+        found["amend_requested"], found["n_amends"] = 1, found["n_amends"] + 1
+        found["amend_ts_ms"] = max(now_ms + 1, int(found[0]["arrival_ts_ms"]))
+        self._exchange.amend(found)
+        return True
 
     def cancel(self, order_id: int, now_ms: int) -> None:
         """Send a cancel on its way."""
@@ -91,29 +120,28 @@ class Matching:
     def _take(self, events: NDArray[np.void]) -> None:
         self._waiting += [event.copy() for event in events]
 
-    def _draft(self, order: Order, now_ms: int) -> NDArray[np.void]:
+    def _draft(self, ticket: Ticket, now_ms: int) -> NDArray[np.void]:
         drafts = np.zeros(1, ORDER)
         draft = drafts[0]
-        draft["id"], draft["instrument"] = order.order_id, order.instrument
-        draft["side"] = OrderSide.BUY if order.is_buy else OrderSide.SELL
-        draft["type"] = TYPES[order.kind] if order.trailing_bips is None else OrderType.TRAILING_STOP
-        draft["time_in_force"] = self._market_life if order.kind == "MARKET" else _LIVES[order.time_in_force]
-        draft["birth_ts_ms"], draft["seq"] = self._draw_key(order)
+        draft["id"], draft["instrument"], draft["type"] = ticket.order_id, ticket.instrument, ticket.kind
+        draft["side"] = OrderSide.BUY if ticket.is_buy else OrderSide.SELL
+        draft["time_in_force"] = self._market_life if ticket.life is None else ticket.life
+        draft["birth_ts_ms"], draft["seq"] = self._draw_key(ticket)
         draft["submit_ts_ms"] = draft["last_response_ts_ms"] = now_ms
-        draft["qty"], draft["opening_qty"] = float(order.quantity), float(order.quantity) if order.is_buy else 0.0
-        draft["limit_price"], draft["trigger_price"] = float(order.price), float(order.stop_price)
-        draft["trail_rate"] = 0.0 if order.trailing_bips is None else order.trailing_bips / _BIPS
+        draft["qty"], draft["opening_qty"] = float(ticket.quantity), float(ticket.opening)
+        draft["limit_price"], draft["trigger_price"] = float(ticket.price), float(ticket.stop_price)
+        draft["trail"], draft["trail_rate"] = ticket.trail, ticket.trail_rate
         for name in ("arrival_ts_ms", "active_ts_ms", "look_row", "reach_ts_ms", "amend_ts_ms", "expire_ts_ms"):
             draft[name] = _NEVER
         for name in ("tag", "parent_id", "pair"):
             draft[name] = _NOBODY
-        if order.list_id >= 0:
-            draft["pair"] = -2 - order.list_id  # partners carry the same number, at most -2
+        if ticket.list_id >= 0:
+            draft["pair"] = -2 - ticket.list_id  # partners carry the same number, at most -2
         return drafts
 
-    def _draw_key(self, order: Order) -> tuple[int, int]:
+    def _draw_key(self, ticket: Ticket) -> tuple[int, int]:
         """Return bar and number that the order's draws of latency depend on: as in a backtest, if Keel named it."""
-        name = ClientOrderId.parse(order.client_id)
+        name = ClientOrderId.parse(ticket.name)
         if name is not None:
             return name.key.birth_ts_ms, name.key.seq
-        return self._last_open_ms, _FIRST_FOREIGN + order.order_id % _FOREIGN
+        return self._last_open_ms, _FIRST_FOREIGN + ticket.order_id % _FOREIGN

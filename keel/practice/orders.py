@@ -9,9 +9,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from keel.domain.orders import OrderType, TimeInForce
 from keel.practice.amounts import ZERO, text
+from keel.practice.matching import Ticket
 
 OPEN: Final = ("NEW", "PARTIALLY_FILLED", "PENDING_CANCEL")
+_TYPES: Final = {
+    "MARKET": OrderType.MARKET,
+    "LIMIT": OrderType.LIMIT,
+    "LIMIT_MAKER": OrderType.LIMIT,
+    "STOP_LOSS": OrderType.STOP,
+    "STOP_LOSS_LIMIT": OrderType.STOP_LIMIT,
+    "TAKE_PROFIT": OrderType.TAKE_PROFIT,
+}
+_LIVES: Final = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
+_BIPS: Final = 10_000.0
 _ALGORITHMIC: Final = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT")
 
 
@@ -109,6 +121,25 @@ class Order:
     def left(self) -> Decimal:
         """Return the quantity that is not filled."""
         return self.quantity - self.executed
+
+    @property
+    def ticket(self) -> Ticket:
+        """Return the order as the matching takes it."""
+        trails = self.trailing_bips is not None
+        return Ticket(
+            order_id=self.order_id,
+            instrument=self.instrument,
+            name=self.client_id,
+            is_buy=self.is_buy,
+            kind=OrderType.TRAILING_STOP if trails else _TYPES[self.kind],
+            life=None if self.kind == "MARKET" else _LIVES[self.time_in_force],
+            quantity=self.quantity,
+            opening=self.quantity if self.is_buy else ZERO,
+            price=self.price,
+            stop_price=self.stop_price,
+            trail_rate=0.0 if self.trailing_bips is None else self.trailing_bips / _BIPS,
+            list_id=self.list_id,
+        )
 
     def _extras(self) -> dict[str, Any]:
         extras: dict[str, Any] = {}

@@ -6,35 +6,55 @@ Reports of what happened come before the bar in whose time they are heard closes
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from keel.config.faults import Fault
-from keel.domain.layout import BAR_PRESENT
-from keel.practice.bar_path import corners
-from keel.practice.market import Candle
-from keel.practice.market_streams import book_message, kline_message, kline_stream, trade_message
-from keel.practice.state import VenueState
+from keel.practice.core import Core
+from keel.practice.sockets import Socket
 
 _SHORTEST_NAP_S: Final = 0.001
 _MOST_ROUND_TRIPS: Final = 8
 _NEVER_MS: Final = 2**62
 _SKIPPED: Final = ("kline_gap", "kline_out_of_order", "stale", "bad_price")
 """Kinds after which the client may have nothing to decide on: the market does not wait for it for ever."""
-_BAD: Final = {"nan": float("nan"), "zero": 0.0, "negative": -1.0, "thousandfold": 1000.0}
+
+
+class Feed(Protocol):
+    """Be what tells the market to those who listen."""
+
+    @property
+    def listening(self) -> Sequence[Socket]:
+        """Return the sockets that reports of orders go to."""
+
+    def hears_all(self) -> bool:
+        """Say whether somebody listens to the bars of every symbol."""
+
+    def publish_open(self) -> None:
+        """Tell bars that are open, and prices now."""
+
+    def publish_path(self, faults: list[Fault]) -> None:
+        """Tell the prices of the bar that has just been played."""
+
+    def publish_closes(self, faults: list[Fault]) -> None:
+        """Tell the bars that close now."""
+
+    def publish_late(self) -> None:
+        """Tell what was held back until now."""
+
+    def next_ms(self) -> int | None:
+        """Return the market's time at which something is held back to."""
 
 
 class Replay:
     """Play the rows that are left of a market."""
 
-    def __init__(self, state: VenueState) -> None:
-        self._state = state
+    def __init__(self, state: Core, feed: Feed) -> None:
+        self._state, self._feed = state, feed
         self._decided_ms = 0
         self._ready, self._news = asyncio.Event(), asyncio.Event()
         self._started_s: float | None = None
         self._from_ms = state.market.now_ms
-        self._kept_back: list[tuple[str, dict[str, object]]] = []
-        self._number = 0
 
     @property
     def awaited_ms(self) -> int | None:
@@ -53,8 +73,7 @@ class Replay:
 
     def look_at_streams(self) -> None:
         """Open a market in lockstep once somebody listens to the bars of every symbol."""
-        streams, market = self._state.streams, self._state.market
-        if all(any(streams.wants(kline_stream(name, one)) for one in market.intervals()) for name in market.names):
+        if self._feed.hears_all():
             self._ready.set()
 
     def hurry(self) -> None:
@@ -67,7 +86,7 @@ class Replay:
             await self._run_in_step()
         else:
             await self._run_paced()
-        for account in self._state.accounts.values():  # nothing comes after the last bar: what is on its way arrives
+        for account in self._state.traders.values():  # nothing comes after the last bar: what is on its way arrives
             account.tell_due(_NEVER_MS, as_heard=not self._state.config.is_lockstep)
 
     # in step
@@ -81,22 +100,23 @@ class Replay:
 
     async def _step(self) -> list[Fault]:
         market = self._state.market
-        for account in self._state.accounts.values():
-            account.matching.begin_row(market.bars[market.row])
-            account.matching.end_row()
+        for account in self._state.traders.values():
+            account.begin_row(market.bars[market.row], market.row_end_ms)
+            account.end_row()
         market.now_ms = market.row_end_ms
         market.row += 1
         faults = self._state.faults.on_row(market.row - 1 - market.first_row, market.now_ms)
-        told = sum(account.tell_due(market.now_ms, as_heard=False) for account in self._state.accounts.values())
+        self._feed.publish_late()
+        told = sum(account.tell_due(market.now_ms, as_heard=False) for account in self._state.traders.values())
         if told:
             await self._until_read(told)
-        self._publish_path(faults)
-        self._publish_closes(faults)
+        self._feed.publish_path(faults)
+        self._feed.publish_closes(faults)
         return faults
 
     async def _until_read(self, messages: int) -> None:
         """Wait until clients have their reports: a round trip for each gives their loops time to take it, too."""
-        for socket in self._state.users.sockets:
+        for socket in self._feed.listening:
             for _ in range(min(messages, _MOST_ROUND_TRIPS) + 1):
                 if not await socket.is_read(self._state.config.sockets.queue_s):
                     break
@@ -121,7 +141,7 @@ class Replay:
             now_s = state.clock.monotonic_s()
             if now_s - shown_s >= state.config.sockets.update_s:
                 shown_s = now_s
-                self._publish_open()
+                self._feed.publish_open()
             await self._nap(max(_SHORTEST_NAP_S, min(self._next_s(), shown_s + state.config.sockets.update_s - now_s)))
 
     def advance(self) -> None:
@@ -139,29 +159,30 @@ class Replay:
     def _begin_row(self) -> None:
         market = self._state.market
         if not market.is_over:
-            for account in self._state.accounts.values():
-                account.matching.begin_row(market.bars[market.row])
+            for account in self._state.traders.values():
+                account.begin_row(market.bars[market.row], market.now_ms)
 
     def _close_row(self) -> None:
         market = self._state.market
         market.now_ms = market.row_end_ms
         self._tell()
-        for account in self._state.accounts.values():
-            account.matching.end_row()
+        for account in self._state.traders.values():
+            account.end_row()
         market.row += 1
         faults = self._state.faults.on_row(market.row - 1 - market.first_row, market.now_ms)
-        self._publish_closes(faults)
+        self._feed.publish_closes(faults)
         self._begin_row()
 
     def _tell(self) -> None:
-        for account in self._state.accounts.values():
+        self._feed.publish_late()
+        for account in self._state.traders.values():
             account.tell_due(self._state.market.now_ms, as_heard=True)
 
     def _next_s(self) -> float:
         market = self._state.market
         if market.is_over:
             return 0.0
-        times = [account.matching.next_ms() for account in self._state.accounts.values()]
+        times = [self._feed.next_ms(), *(account.next_ms() for account in self._state.traders.values())]
         upcoming = min([market.row_end_ms, *(one for one in times if one is not None)])
         return (upcoming - market.now_ms) / 1000 / self._state.config.speed
 
@@ -176,77 +197,3 @@ class Replay:
         finally:
             for task in waiting:
                 task.cancel()
-
-    # what goes out
-
-    def _publish_open(self) -> None:
-        market, streams = self._state.market, self._state.streams
-        for i, name in enumerate(market.names):
-            for interval in market.intervals():
-                stream = kline_stream(name, interval)
-                candle = market.open_candle(i, interval) if streams.wants(stream) else None
-                if candle is not None:
-                    streams.publish(stream, kline_message(name, interval, candle, market.now_ms))
-            self._publish_prices(i, (market.last_price(i),))
-
-    def _publish_path(self, faults: list[Fault]) -> None:
-        market = self._state.market
-        for i, name in enumerate(market.names):
-            bar = market.bars[market.row - 1, i]
-            quiet = any(fault.kind == "stale" and fault.symbol in (None, name) for fault in faults)
-            if bar["flags"] & BAR_PRESENT and not quiet:
-                self._publish_prices(i, corners(bar))
-
-    def _publish_prices(self, i: int, prices: tuple[float, ...]) -> None:
-        market, streams = self._state.market, self._state.streams
-        name = market.names[i]
-        stream = f"{name.lower()}@"
-        if not (streams.wants(stream + "trade") or streams.wants(stream + "bookTicker")):
-            return
-        half = self._state.config.spread.half_spread_bps / 1e4
-        for price in prices:
-            self._number += 1
-            streams.publish(stream + "trade", trade_message(name, self._number, price, 1.0, market.now_ms))
-            bid, ask = (market.on_tick(i, price * (1 + side * half)) for side in (-1, 1))
-            streams.publish(stream + "bookTicker", book_message(name, self._number, bid, ask))
-
-    def _publish_closes(self, faults: list[Fault]) -> None:
-        market = self._state.market
-        held, self._kept_back = self._kept_back, []
-        for i, name in enumerate(market.names):
-            mine = [fault for fault in faults if fault.symbol in (None, name)]
-            for interval in market.intervals():
-                candle = market.closing(i, interval)
-                if candle is not None:
-                    self._publish_close(name, interval, candle, mine)
-        for stream, message in held:
-            self._state.streams.publish(stream, message)
-
-    def _publish_close(self, name: str, interval: str, candle: Candle, faults: list[Fault]) -> None:
-        stream, now_ms = kline_stream(name, interval), self._state.market.now_ms
-        message = kline_message(name, interval, candle, now_ms)
-        kinds = {fault.kind for fault in faults}
-        if kinds & {"kline_gap", "stale"}:
-            return
-        if "kline_out_of_order" in kinds:
-            self._kept_back.append((stream, message))
-            return
-        if "kline_revised" in kinds:
-            wild = replace(candle, high=candle.high * 2, close=candle.close * 1.5, closed=False)
-            self._state.streams.publish(stream, kline_message(name, interval, wild, now_ms))
-        for fault in faults:
-            if fault.kind == "bad_price":
-                message = _with_bad_price(message, fault.price)
-        for _ in range(1 + ("kline_duplicate" in kinds)):
-            self._state.streams.publish(stream, message)
-
-
-def _with_bad_price(message: dict[str, object], kind: str) -> dict[str, object]:
-    kline = message["k"]
-    if not isinstance(kline, dict):
-        return message
-    bad = {}
-    for name in ("o", "h", "l", "c"):
-        price = _BAD[kind] * float(kline[name])
-        bad[name] = "NaN" if price != price else f"{price:.8f}"
-    return message | {"k": kline | bad}

@@ -1,4 +1,4 @@
-"""The practice venue as a server of this machine: one port for REST, the WebSocket API and streams."""
+"""The practice venue as a server of this machine: one port for REST and sockets, on whichever wire."""
 
 from __future__ import annotations
 
@@ -17,22 +17,18 @@ from keel.config.practice import PracticeConfig
 from keel.domain.clock import Clock, WallClock
 from keel.domain.errors import DataError, UsageError, reason_of
 from keel.domain.instrument import Instrument
-from keel.practice.account import Numbers
-from keel.practice.acts import Acts
-from keel.practice.books import load_matching, open_account, symbol_rules
+from keel.practice.alpaca.wire import AlpacaWire
+from keel.practice.binance_wire import BinanceWire
+from keel.practice.books import load_matching
 from keel.practice.control import ControlDoor
 from keel.practice.faults import FaultDesk
-from keel.practice.limits import RequestLimits
 from keel.practice.log import ServiceLog
 from keel.practice.market import Market
-from keel.practice.market_streams import MarketStreams
 from keel.practice.replay import Replay
-from keel.practice.rest import RestDoor
 from keel.practice.security import KeyPair
-from keel.practice.socket_doors import SocketDoors
-from keel.practice.state import VenueState
-from keel.practice.user_streams import UserStreams
+from keel.practice.wire import Shared, Wire
 
+_WIRES: Final[dict[str, Callable[..., Wire]]] = {"binance": BinanceWire, "alpaca": AlpacaWire}
 HOST: Final = "127.0.0.1"
 """The only address it listens on: nobody beyond this machine can reach it."""
 
@@ -58,8 +54,10 @@ class PracticeVenue:
                 "or widen data.start and data.end"
             )
         self.keys = {name: (keys or {}).get(name) or _made_up_keys() for name in config.accounts}
-        self._state = _build(config, bars, instruments, self.keys, clock or WallClock(), self._act, self._reopen)
-        self._acts, self._replay = Acts(self._state), Replay(self._state)
+        shared = self._shared(config, bars, clock or WallClock())
+        wire = _WIRES[config.speaks]
+        self._wire: Wire = wire(shared, instruments, self.keys, self._reopen)
+        self._state, self._replay = self._wire.core, Replay(self._wire.core, self._wire.feed)
         self._runner: web.AppRunner | None = None
         self._course: asyncio.Task[None] | None = None
 
@@ -94,8 +92,7 @@ class PracticeVenue:
         try:
             await self._end_tasks()
         finally:
-            sockets = [session.socket for session in self._state.users.sessions] + self._state.streams.sockets
-            await asyncio.gather(*(socket.close() for socket in sockets))
+            await asyncio.gather(*(socket.close() for socket in self._wire.acts.sockets("all")))
             if self._runner is not None:
                 await self._runner.cleanup()
 
@@ -118,66 +115,33 @@ class PracticeVenue:
         self._replay.hurry()
 
     def _act(self, fault: Fault) -> None:
-        self._acts.do(fault)
+        self._wire.acts.do(fault)
 
     def _reopen(self) -> None:
         self._replay.look_at_streams()
 
+    def _shared(self, config: PracticeConfig, bars: NDArray[np.void], clock: Clock) -> Shared:
+        ticks = [config.market.rules_for(symbol).tick_size for symbol in config.data.symbols]
+        market = Market(bars, config.data.symbols, config.data.timeframe, ticks, config.warm_up_bars)
+        log = ServiceLog(clock)
+
+        def note(fault: Fault) -> None:
+            log.note("fault", fault.kind, market.now_ms)
+
+        faults = FaultDesk(config.faults, config.random_faults, self._act, note)
+        return Shared(config=config, clock=clock, market=market, log=log, faults=faults)
+
     def _app(self) -> web.Application:
-        rest, sockets = RestDoor(self._state, self._replay), SocketDoors(self._state)
         control = ControlDoor(self._state, self._replay)
         app = web.Application()
-        app.router.add_get("/ws-api/v3", sockets.serve_user)
-        for path in ("/ws", "/ws/{streams:.*}", "/stream"):
-            app.router.add_get(path, sockets.serve_market)
+        app.router.add_routes(self._wire.routes(self._replay))
         app.router.add_get("/practice/clock", control.clock)
         app.router.add_get("/practice/log", control.log)
         app.router.add_get("/practice/accounts", control.accounts)
         app.router.add_post("/practice/decided", control.decided)
         app.router.add_post("/practice/faults", control.faults)
-        for root in ("/api/{rest:.*}", "/sapi/{rest:.*}"):
-            app.router.add_route("*", root, rest.serve)
         return app
 
 
 def _made_up_keys() -> KeyPair:
     return KeyPair(secrets.token_urlsafe(48), secrets.token_urlsafe(48))
-
-
-def _build(
-    config: PracticeConfig,
-    bars: NDArray[np.void],
-    instruments: Sequence[Instrument],
-    keys: Mapping[str, KeyPair],
-    clock: Clock,
-    act: Callable[[Fault], None],
-    changed: Callable[[], None],
-) -> VenueState:
-    ticks = [config.market.rules_for(symbol).tick_size for symbol in config.data.symbols]
-    market = Market(bars, config.data.symbols, config.data.timeframe, ticks, config.warm_up_bars)
-    log, numbers, rules = ServiceLog(clock), Numbers(), symbol_rules(config, market)
-    faults = FaultDesk(config.faults, config.random_faults, act, lambda fault: _note(log, market, fault))
-    accounts = {
-        name: open_account(config, name, instruments, market, rules, numbers, clock) for name in config.accounts
-    }
-    users = UserStreams(faults)
-    for account in accounts.values():
-        account.listener = users.hear
-    return VenueState(
-        config=config,
-        clock=clock,
-        market=market,
-        rules=rules,
-        accounts=accounts,
-        keys={pair.key: (pair, accounts[name]) for name, pair in keys.items()},
-        numbers=numbers,
-        limits=RequestLimits(config.limits, clock),
-        log=log,
-        faults=faults,
-        streams=MarketStreams(changed),
-        users=users,
-    )
-
-
-def _note(log: ServiceLog, market: Market, fault: Fault) -> None:
-    log.note("fault", fault.kind, market.now_ms)

@@ -12,7 +12,7 @@ from keel.practice.asked import Asked
 from keel.practice.market_streams import Subscriber
 from keel.practice.refusals import Refusal
 from keel.practice.rest import admit
-from keel.practice.sockets import Socket
+from keel.practice.sockets import Frame, Socket
 from keel.practice.state import VenueState
 from keel.practice.user_streams import Session
 
@@ -36,8 +36,9 @@ class SocketDoors:
             return answer
         subscriber = Subscriber(socket, streams, combined=combined)
 
-        async def hear(text: str) -> None:
-            self._state.streams.answer(subscriber, text)
+        async def hear(frame: Frame) -> None:
+            if isinstance(frame, str):
+                self._state.streams.answer(subscriber, frame)
 
         self._state.streams.join(subscriber)
         try:
@@ -53,8 +54,9 @@ class SocketDoors:
             return answer
         session = Session(socket)
 
-        async def hear(text: str) -> None:
-            self._hear(session, text)
+        async def hear(frame: Frame) -> None:
+            if isinstance(frame, str):
+                self._hear(session, frame)
 
         self._state.users.sessions.append(session)
         try:

@@ -23,14 +23,29 @@ _MOST_WAITING: Final = 100_000
 _GONE: Final = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 
+Frame = str | bytes
+"""What goes over the wire: a text frame or a binary one."""
+
+
+def as_text(message: Any) -> Frame:  # noqa: ANN401 - any message
+    """Return a message as a text frame of JSON."""
+    return json.dumps(message, separators=(",", ":"))
+
+
 class Socket:
     """Hold a socket. Messages leave in the order in which they were given; none waits for the client."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, transport: asyncio.Transport | None, terms: SocketsSection, clock: Clock
+        self,
+        ws: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        terms: SocketsSection,
+        clock: Clock,
+        encode: Callable[[Any], Frame] = as_text,
     ) -> None:
-        self._ws, self._transport, self._terms, self._clock = ws, transport, terms, clock
-        self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._ws, self._transport, self._terms, self._clock, self._encode = ws, transport, terms, clock, encode
+        self._waiting: asyncio.Queue[tuple[Frame, bool]] = asyncio.Queue()
+        """Frames, each with whether it is a ping."""
         self._numbers = count(1)
         self._pongs: dict[bytes, asyncio.Event] = {}
         self._heard_s = clock.monotonic_s()
@@ -42,11 +57,23 @@ class Socket:
         """Say whether it can still be written to."""
         return not self._ws.closed
 
-    def send(self, message: dict[str, Any] | str) -> None:
-        """Send a message, or a text as it is; a mute socket loses it."""
+    def send(self, message: Any) -> None:  # noqa: ANN401 - any message
+        """Send a message; a mute socket loses it."""
+        self._put(self._encode(message))
+
+    def send_half(self, message: Any) -> None:  # noqa: ANN401 - any message
+        """Send the first half of a message."""
+        frame = self._encode(message)
+        self._put(frame[: len(frame) // 2])
+
+    def send_broken(self, text: str) -> None:
+        """Send a text as it is, in a frame of the kind that messages come in."""
+        self._put(text if isinstance(self._encode({}), str) else text.encode())
+
+    def _put(self, frame: Frame) -> None:
         if self._clock.monotonic_s() < self._mute_until_s or self._ws.closed:
             return
-        self._waiting.put_nowait(message if isinstance(message, str) else json.dumps(message, separators=(",", ":")))
+        self._waiting.put_nowait((frame, False))
         if self._waiting.qsize() > _MOST_WAITING:
             self.abort()
 
@@ -60,7 +87,7 @@ class Socket:
             return False
         mark = f"read-{next(self._numbers)}".encode()
         self._pongs[mark] = answered = asyncio.Event()
-        self._waiting.put_nowait(mark)
+        self._waiting.put_nowait((mark, True))
         try:
             await asyncio.wait_for(answered.wait(), within_s)
         except TimeoutError:
@@ -69,7 +96,7 @@ class Socket:
             self._pongs.pop(mark, None)
         return not self._over
 
-    async def serve(self, hear: Callable[[str], Awaitable[None]]) -> None:
+    async def serve(self, hear: Callable[[Frame], Awaitable[None]]) -> None:
         """Keep the socket until it ends: read what comes, write what waits, ping."""
         tasks = [asyncio.ensure_future(job) for job in (self._write(), self._ping(), self._end_in_time())]
         try:
@@ -92,7 +119,7 @@ class Socket:
         if self._transport is not None:
             self._transport.abort()
 
-    async def _read(self, hear: Callable[[str], Awaitable[None]]) -> None:
+    async def _read(self, hear: Callable[[Frame], Awaitable[None]]) -> None:
         while True:
             message = await self._ws.receive()
             if message.type in _GONE:
@@ -104,17 +131,19 @@ class Socket:
                 answered = self._pongs.get(bytes(message.data))
                 if answered is not None:
                     answered.set()
-            elif message.type is WSMsgType.TEXT:
+            elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 await hear(message.data)
 
     async def _write(self) -> None:
         with suppress(ConnectionError, RuntimeError):
             while True:
-                message = await self._waiting.get()
-                if isinstance(message, bytes):
-                    await self._ws.ping(message)
+                frame, is_ping = await self._waiting.get()
+                if is_ping:
+                    await self._ws.ping(frame.encode() if isinstance(frame, str) else frame)
+                elif isinstance(frame, str):
+                    await self._ws.send_str(frame)
                 else:
-                    await self._ws.send_str(message)
+                    await self._ws.send_bytes(frame)
 
     async def _ping(self) -> None:
         while True:
@@ -124,7 +153,7 @@ class Socket:
                 self.abort()
                 return
             if now_s >= self._mute_until_s:
-                self._waiting.put_nowait(str(int(now_s * 1000)).encode())
+                self._waiting.put_nowait((str(int(now_s * 1000)).encode(), True))
 
     async def _end_in_time(self) -> None:
         await self._clock.sleep(self._terms.life_s)

@@ -60,8 +60,18 @@ def test_bars_are_never_made_up_for_a_real_venue(store):
     assert store.contents() == {}
 
 
-def test_made_up_bars_need_a_market_that_never_closes(store):
-    with pytest.raises(UsageError, match="made-up bars never close"):
+def test_made_up_bars_of_a_market_that_closes_are_those_in_its_sessions(store):
+    round_the_clock = ensure_bars(synthetic(timeframe="30m"), "24/7", store)[0].bars.table
+    done = ensure_bars(synthetic(timeframe="30m"), "XNYS", store)
+    assert (done[0].reason, done[0].bars.calendar, done[0].bars.timezone) == (
+        *("other parameters", "XNYS"),
+        "America/New_York",
+    )
+    table = done[0].bars.table
+    assert table.height % 13 == 0
+    assert table.height > 0
+    assert table.equals(round_the_clock.filter(round_the_clock["open_ts_ms"].is_in(table["open_ts_ms"])))
+    with pytest.raises(UsageError, match="choose 30m or less"):
         ensure_bars(synthetic(), "XNYS", store)
 
 
