@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from keel.config.section import Section, broken_rule, expected
 
@@ -28,7 +28,9 @@ def _loopback_address(value: str) -> str:
 class BinanceSection(Section):
     """Hold which of Binance's worlds is meant; keys come from the environment only."""
 
-    kind: Literal["binance"] = Field(description="Exchange: binance (spot), or alpaca (US stocks and crypto).")
+    kind: Literal["binance"] = Field(
+        "binance", description="Exchange: binance (spot), or alpaca (US stocks and crypto)."
+    )
     environment: Literal["practice", "testnet", "real"] = Field(
         "practice",
         description="Whose money: practice (python -m services.practice_venue on this machine), testnet (the "
@@ -64,7 +66,7 @@ class BinanceSection(Section):
 class AlpacaSection(Section):
     """Hold which of Alpaca's worlds is meant; keys come from the environment only."""
 
-    kind: Literal["alpaca"] = Field(description="Exchange: binance (spot), or alpaca (US stocks and crypto).")
+    kind: Literal["alpaca"] = Field("alpaca", description="Exchange: binance (spot), or alpaca (US stocks and crypto).")
     paper: bool = Field(
         default=True,
         description="Whose money: true is the paper account (play money), or the practice venue where address is set; "
@@ -101,5 +103,11 @@ class AlpacaSection(Section):
         return self
 
 
-VenueSection: TypeAlias = Annotated[BinanceSection | AlpacaSection, Field(discriminator="kind")]
-"""The exchange of a live run, told apart by `kind`."""
+def _binance_unless_said(value: object) -> object:
+    return {"kind": "binance", **value} if isinstance(value, dict) else value
+
+
+VenueSection: TypeAlias = Annotated[
+    BinanceSection | AlpacaSection, Field(discriminator="kind"), BeforeValidator(_binance_unless_said)
+]
+"""The exchange of a live run, told apart by `kind`; binance where that is not said."""

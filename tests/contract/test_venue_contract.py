@@ -378,8 +378,8 @@ def test_reports_tell_what_queries_tell(on_venue):
 @pytest.mark.parametrize("on_venue", REAL, indirect=True)
 def test_unknown_symbol_is_refused(on_venue):
     async def scenario(rig):
-        wrong = OrderTicket("k1", "NOPE/USDT", BUY, OrderType.MARKET, GTC, Decimal(1), 0)
+        wrong = OrderTicket("k1", "NOPE/USD", BUY, OrderType.MARKET, GTC, Decimal(1), 0)
         assert (await rig.submit(wrong)).outcome is Outcome.REFUSED
-        assert (await rig.venue.cancel(OrderRef("NOPE/USDT", "k1"))).outcome is Outcome.REFUSED
+        assert (await rig.venue.cancel(OrderRef("NOPE/USD", "k1"))).outcome is Outcome.REFUSED
 
     on_venue(scenario)
