@@ -34,6 +34,8 @@ from keel.wire.supervisor import Supervisor
 
 _MOST_ORDERS: Final = 500
 """Most orders of one answer."""
+_ON_ITS_WAY: Final = "pending_cancel"
+"""The state in a refusal of a second cancel: the first one still works, so the order is not over."""
 _STREAM_NUMBER: Final = 1
 _USER: Final = "venue"
 
@@ -150,8 +152,10 @@ class AlpacaVenue:
         except KeelError as error:
             return CancelResult(Outcome.NOT_SENT, reason=str(error))
         answer = await self._link.send(Spend.CANCEL, 1, lambda client: client.delete(f"/orders/{number}"))
-        final = answer.outcome is Outcome.REFUSED and answer.status in (NOT_FOUND, UNPROCESSABLE)
-        return CancelResult(answer.outcome, final, answer.code, answer.reason)
+        refused = answer.outcome is Outcome.REFUSED and answer.status in (NOT_FOUND, UNPROCESSABLE)
+        if refused and _ON_ITS_WAY in answer.reason:
+            return CancelResult(Outcome.DONE, code=answer.code, reason=answer.reason)
+        return CancelResult(answer.outcome, refused, answer.code, answer.reason)
 
     async def order(self, ref: OrderRef) -> OrderState | None:
         """Return an order by its name, None where Alpaca knows of none."""

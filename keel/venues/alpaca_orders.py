@@ -21,7 +21,7 @@ _STOCKS: Final[dict[OrderType, tuple[TimeInForce, ...]]] = {
 _CRYPTO: Final[dict[OrderType, tuple[TimeInForce, ...]]] = {
     OrderType.MARKET: (_GTC, _IOC),
     OrderType.LIMIT: (_GTC, _IOC),
-    OrderType.STOP_LIMIT: (_GTC, _IOC),
+    OrderType.STOP_LIMIT: (_GTC,),
 }
 """Lifetimes that Alpaca keeps of each type. Source: its pages on placing orders and on crypto orders."""
 _TYPES: Final = {
