@@ -12,7 +12,7 @@ from keel.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from keel.config.load import LoadedConfig
-    from keel.config.venue import VenueSection
+    from keel.config.venue import BinanceSection
     from keel.wire.binance_link import BinanceLink, BinanceSettings
 
 Environment: TypeAlias = Annotated[
@@ -36,25 +36,27 @@ _CANCEL_SHARE: Final = 0.2
 _STATE: Final = Path("state")
 
 
-def venue_of(loaded: LoadedConfig | None, environment: str | None, address: str | None) -> VenueSection:
+def venue_of(loaded: LoadedConfig | None, environment: str | None, address: str | None) -> BinanceSection:
     """Return which Binance is meant: the options', else a live config's, else the real one. Raises UsageError."""
     from pydantic import ValidationError
 
     from keel.config.modes import LiveRun
-    from keel.config.venue import VenueSection
+    from keel.config.venue import BinanceSection
 
     if environment is None and address is None and loaded is not None and isinstance(loaded.config, LiveRun):
+        if not isinstance(loaded.config.venue, BinanceSection):
+            raise UsageError(f"{loaded.path}: venue.kind is {loaded.config.venue.kind}: this command is of Binance")
         return loaded.config.venue
     named = environment or ("practice" if address is not None else "real")
     try:
-        return VenueSection.model_validate({"environment": named, "address": address})
+        return BinanceSection.model_validate({"kind": "binance", "environment": named, "address": address})
     except ValidationError as error:
         first = error.errors()[0]
         told = first["msg"] if first["type"] == "rule" else "expected an address such as http://127.0.0.1:8900"
         raise UsageError(f"--environment {named} --address {address or ''}: {' '.join(str(told).split())}") from None
 
 
-def settings_of(venue: VenueSection, *, with_keys: bool = False) -> BinanceSettings:
+def settings_of(venue: BinanceSection, *, with_keys: bool = False) -> BinanceSettings:
     """Return how a command asks Binance: patiently, and never inside a time in which it wants no request.
 
     Raises UsageError where keys are needed and missing.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from keel.config.load import LoadedConfig
-    from keel.config.venue import VenueSection
+    from keel.config.venue import BinanceSection
     from keel.data.sources.history import Fetched, History, Rows
     from keel.data.store import BarStore
     from keel.wire.binance_link import BinanceLink
@@ -124,7 +124,7 @@ this store is running.
         raise typer.Exit(UsageError.exit_code)
 
 
-def _run(where: VenueSection, wanted: Wanted, *, quiet: bool) -> list[Fetched]:
+def _run(where: BinanceSection, wanted: Wanted, *, quiet: bool) -> list[Fetched]:
     try:
         with ending_tidily(), alone_in(wanted.store), progress_bar(quiet=quiet) as bar:
             return asyncio.run(_fetch_all(link_to(settings_of(where)), wanted, bar))
@@ -140,7 +140,7 @@ def _listed() -> tuple[str, ...]:
 
 def _wanted(
     loaded: LoadedConfig | None,
-    where: VenueSection,
+    where: BinanceSection,
     symbols: Sequence[str],
     timeframe: str | None,
     start: datetime | None,

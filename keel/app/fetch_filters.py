@@ -16,9 +16,9 @@ from keel.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keel.wire.binance_filters import BinanceFilters
     from keel.wire.binance_link import BinanceSettings
-    from keel.wire.binance_rules import BinanceRules
+    from keel.wire.rules_file import RulesFile
+    from keel.wire.venue_rules import VenueRules
 
 _USER: Final = "filters"
 _UNIVERSE: Final = Path("data/universe/symbols.json")
@@ -54,7 +54,9 @@ config names them.
 
     python scripts/fetch_binance_filters.py --environment practice --address http://127.0.0.1:8900
     """
-    from keel.wire.binance_filters import write_filters
+    from dataclasses import replace
+
+    from keel.wire.rules_file import write_rules
 
     loaded = load_or_none(config)
     wanted = () if loaded is None else loaded.config.data.symbols
@@ -62,7 +64,7 @@ config names them.
     found = asyncio.run(_fetch(settings))
     only = _listed() if universe else None
     kept = _kept(found.rules, wanted, only)
-    write_filters(out, type(found)(found.environment, found.source, found.fetched_ms, kept))
+    write_rules(out, replace(found, rules=kept))
     if as_json:
         told = {"file": str(out), "source": found.source, "environment": found.environment, "symbols": len(kept)}
         sys.stdout.write(json.dumps(told) + "\n")
@@ -70,10 +72,10 @@ config names them.
         sys.stdout.write(f"{len(kept):,} symbols of {found.source} ({found.environment}) in {out}\n")
 
 
-async def _fetch(settings: BinanceSettings) -> BinanceFilters:
+async def _fetch(settings: BinanceSettings) -> RulesFile:
     from keel.domain.errors import RetryableError
-    from keel.wire.binance_filters import BinanceFilters
     from keel.wire.binance_symbols import BinanceSymbols
+    from keel.wire.rules_file import RulesFile
 
     link = link_to(settings)
     try:
@@ -82,7 +84,7 @@ async def _fetch(settings: BinanceSettings) -> BinanceFilters:
         raise UsageError(f"{host_of(link)}: {error}; is it up, and the address right?") from None
     finally:
         await link.close(_USER)
-    return BinanceFilters(settings.environment, host_of(link), link.clock.wall_ms(), rules)
+    return RulesFile(settings.environment, host_of(link), link.clock.wall_ms(), rules)
 
 
 def _listed() -> frozenset[str] | None:
@@ -92,9 +94,7 @@ def _listed() -> frozenset[str] | None:
     return frozenset(read_universe(_UNIVERSE)) if _UNIVERSE.exists() else None
 
 
-def _kept(
-    rules: Mapping[str, BinanceRules], wanted: Sequence[str], only: frozenset[str] | None
-) -> dict[str, BinanceRules]:
+def _kept(rules: Mapping[str, VenueRules], wanted: Sequence[str], only: frozenset[str] | None) -> dict[str, VenueRules]:
     unknown = [symbol for symbol in wanted if symbol not in rules]
     if unknown:
         raise UsageError(f"data.symbols: Binance has no {', '.join(unknown)}; write BASE/QUOTE, such as BTC/USDT")

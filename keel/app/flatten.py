@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from keel.journal.journal import Journal
     from keel.live.clearing import Clearer, Plan
     from keel.runs.live_logs import LiveLogs
-
-_SECRET: Final = "BINANCE_API_SECRET"  # noqa: S105 - a variable's name
 
 
 def flatten(
@@ -50,15 +48,19 @@ what is left.
     python scripts/flatten.py --config configs/config_live.yaml --all --yes --json
     """
     from keel.app.live_ways import clock_of
-    from keel.app.run_journal import KEY, live_run, lock_of, open_journal
+    from keel.app.run_journal import live_run, lock_of, open_journal
+    from keel.app.venue_keys import venue_keys
     from keel.config.load import load_config
     from keel.domain.errors import HaltTradingError, RetryableError, UsageError
 
     run = live_run(load_config(config, set_ or [], expect_mode="live"), dry_run=False)
     if run.dry_run:
         raise UsageError("dry_run is true: nothing of it is at the exchange; --set dry_run=false if the run had orders")
-    if not all(os.environ.get(name, "").strip() for name in (KEY, _SECRET)):
-        raise UsageError(f"{KEY} and {_SECRET} are not set: export them first; keys never stand in a file")
+    keys = venue_keys(run.venue.kind, os.environ)
+    if not (keys.key.strip() and keys.secret.strip()):
+        raise UsageError(
+            f"{keys.key_name} and {keys.secret_name} are not set: export them first; keys never stand in a file"
+        )
     clock = clock_of(run)
     with lock_of(run, os.environ), open_journal(run, clock) as journal, _logs(run):
         try:
@@ -111,13 +113,12 @@ async def _beside(
     run: LiveRun, journal: Journal, clock: Clock, work: Callable[[Clearer], Awaitable[tuple[Plan, Plan]]]
 ) -> tuple[Plan, Plan]:
     """Do a piece of work with the exchange open, and the practice market's clock where it has one."""
-    from keel.app.live_ways import link_of, market_of
+    from keel.app.live_ways import link_of, market_of, way_of
     from keel.app.wiring import instruments_of
     from keel.live.clearing import Clearer, Silent, Sold
-    from keel.venues.binance import BinanceVenue
 
     market = market_of(run, clock)
-    venue = BinanceVenue(link_of(run, clock, os.environ), run.live.stream_idle_ms / 1000)
+    venue = way_of(run, link_of(run, clock, os.environ)).venue
     sold = []
     for instrument in instruments_of(run):
         symbol, rules = instrument.id.symbol, run.market.rules_for(instrument.id.symbol)

@@ -9,26 +9,20 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from keel.app.exchange_options import KEY, SECRET
-
 if TYPE_CHECKING:
     from keel.config.modes import LiveRun
     from keel.config.yaml_tree import Document
     from keel.preflight.exposure import Exposure
     from keel.preflight.findings import VenueFindings
     from keel.preflight.live_need import ConfiguredRules, LiveNeed, StoredClose
-    from keel.wire.binance_link import BinanceLink
 
 _COMPARED: Final = ("tick_size", "step_size", "min_qty", "min_notional")
-_RETRIES: Final = 1
-"""Times a question of the doctor is asked again: it is run again sooner than it should wait."""
-_RETRY_S: Final = 0.5
 
 
 def live_need(config: LiveRun, document: Document, config_path: Path | None = None) -> LiveNeed:
     """Return what the checks look at for a live config; nothing is asked or opened yet."""
+    from keel.app.venue_keys import venue_keys
     from keel.config.modes import LIVE_LIMITS
-    from keel.data.sources.klines import base_timeframe
     from keel.domain.clock import WallClock
     from keel.domain.timeframe import timeframe_ms
     from keel.preflight.live_need import LiveNeed
@@ -38,12 +32,13 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
     on = {key: f"{value:g}" for keys in LIVE_LIMITS for key in keys if (value := getattr(risk, key)) is not None}
     real = config.venue.environment != "practice"
     return LiveNeed(
+        venue=config.venue.kind,
         environment=config.venue.environment,
         dry_run=config.dry_run,
         accepts_real_money=config.i_accept_real_money,
-        keys={name: _is_key(os.environ.get(name, "")) for name in (KEY, SECRET)},
+        keys=venue_keys(config.venue.kind, os.environ).found,
         symbols={symbol: _configured(config, symbol) for symbol in config.data.symbols},
-        timeframe_ms=timeframe_ms(base_timeframe(config.data.timeframe)),
+        timeframe_ms=timeframe_ms(_asked_timeframe(config)),
         taker_bps=first.taker_bps,
         maker_bps=first.maker_bps,
         limits=on,
@@ -69,17 +64,18 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
 
 def ask_venue(config: LiveRun) -> VenueFindings:
     """Ask the exchange everything, in a loop of its own: not to be called from within another."""
+    from keel.app.venue_keys import venue_keys
     from keel.domain.errors import KeelError
     from keel.preflight.findings import ask, unreached
 
-    with_keys = all(_is_key(os.environ.get(name, "")) for name in (KEY, SECRET))
+    with_keys = venue_keys(config.venue.kind, os.environ).are_set
     stored = {symbol: close.open_ts_ms for symbol, close in _stored(config).items()}
 
     async def look() -> VenueFindings:
-        from keel.app.binance_probe import BinanceProbe
+        from keel.app.live_ways import probe_of
 
         try:
-            probe = BinanceProbe(doctor_link(config))
+            probe = probe_of(config, os.environ)
         except KeelError as error:
             return unreached(str(error), config.data.symbols)
         return await ask(probe, config.data.symbols, config.data.timeframe, stored, with_keys=with_keys)
@@ -87,26 +83,13 @@ def ask_venue(config: LiveRun) -> VenueFindings:
     return asyncio.run(look())
 
 
-def doctor_link(config: LiveRun) -> BinanceLink:
-    """Return a way to the config's exchange that gives up soon; it connects at the first question."""
-    from dataclasses import replace
+def _asked_timeframe(config: LiveRun) -> str:
+    """Return the timeframe of the bars that the exchange is asked for: one that fills the config's."""
+    from keel.data.sources.alpaca_bars import alpaca_base_timeframe
+    from keel.data.sources.klines import base_timeframe
 
-    from keel.domain.clock import WallClock
-    from keel.wire.binance_link import BinanceLink, BinanceSettings
-
-    settings = BinanceSettings.of(
-        config.venue,
-        config.throttle,
-        config.latency,
-        config.clock_sync,
-        seed=config.run.seed,
-        state_dir=Path(config.run.state_dir) if Path(config.run.state_dir).is_dir() else None,
-        key=os.environ.get(KEY) or None,
-        secret=os.environ.get(SECRET) or None,
-    )
-    return BinanceLink(
-        replace(settings, retries=_RETRIES, backoff_base_s=_RETRY_S, max_backoff_s=_RETRY_S), WallClock()
-    )
+    of = {"alpaca": alpaca_base_timeframe, "binance": base_timeframe}[config.venue.kind]
+    return of(config.data.timeframe)
 
 
 def _configured(config: LiveRun, symbol: str) -> ConfiguredRules:
@@ -124,6 +107,9 @@ def _configured(config: LiveRun, symbol: str) -> ConfiguredRules:
 
 def _refetch(config: LiveRun, config_path: Path | None) -> str:
     venue = config.venue
+    if venue.kind == "alpaca":
+        where = f"--config {config_path} " if config_path is not None else ""
+        return f"python scripts/fetch_alpaca_universe.py {where}--output {config.live.filters}"
     where = f"--config {config_path}" if config_path is not None else f"--environment {venue.environment}"
     if config_path is None and venue.address is not None:
         where += f" --address {venue.address}"
@@ -135,7 +121,7 @@ def _stored(config: LiveRun) -> dict[str, StoredClose]:
 
     Of the real exchange's only: the others have other prices.
     """
-    from keel.data.sources.klines import NATIVE
+    from keel.data.sources import alpaca_bars, klines
     from keel.data.store import BarStore
     from keel.domain.errors import DataError
     from keel.domain.instrument import InstrumentId
@@ -143,7 +129,8 @@ def _stored(config: LiveRun) -> dict[str, StoredClose]:
     from keel.preflight.live_need import StoredClose
 
     data, found = config.data, {}
-    if config.venue.environment != "real" or data.timeframe not in NATIVE:
+    native = alpaca_bars.NATIVE if config.venue.kind == "alpaca" else klines.NATIVE
+    if config.venue.environment != "real" or data.timeframe not in native:
         return {}
     for symbol in data.symbols:
         name, store = InstrumentId(data.venue_of(symbol), symbol), BarStore(Path(data.store))
@@ -173,10 +160,6 @@ def _strategy(config: LiveRun, document: Document) -> str:
         f"{config.strategy.params.get('model')}: weights {card.weights_hash[:12]}, normaliser and features "
         f"{card.observation_hash[:12]}, trained on {card.venue} {', '.join(card.symbols)} {card.timeframe}"
     )
-
-
-def _is_key(text: str) -> bool:
-    return bool(text) and not any(sign.isspace() for sign in text)
 
 
 def _health_page(config: LiveRun) -> str | None:

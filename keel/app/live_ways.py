@@ -1,47 +1,55 @@
-"""The ways of a live run to its market: venue, feed, clock and link of each environment."""
+"""The ways of a live run to its market, by the exchange of its config: each loads its own client library only."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias, Union, cast
 
+from keel.app.way import Way
 from keel.config.modes import LiveRun
-from keel.data.feed import BarFeed
-from keel.data.sources.binance import BinanceFeed
+from keel.config.venue import AlpacaSection
 from keel.domain.clock import Clock, WallClock
-from keel.live.market_rules import VenueRules
-from keel.venues.base import Venue
-from keel.venues.binance import BinanceVenue
-from keel.wire.binance_link import BinanceLink, BinanceSettings
 from keel.wire.practice_market import PracticeClock, PracticeMarket
 
-_MS_PER_S: Final = 1000.0
+if TYPE_CHECKING:
+    from keel.preflight.probe import VenueProbe
+    from keel.wire.alpaca_link import AlpacaLink
+    from keel.wire.binance_link import BinanceLink
+
+Link: TypeAlias = Union["BinanceLink", "AlpacaLink"]
 
 
-@dataclass(frozen=True)
-class Way:
-    """Hold the ways to a market: `offset_ms` asks how far our clock is ahead of the venue's."""
+def way_of(config: LiveRun, link: Link) -> Way:
+    """Return the way to a config's exchange by a link to it."""
+    if isinstance(config.venue, AlpacaSection):
+        from keel.app import alpaca_ways
 
-    venue: Venue
-    """Where orders go, unless it is a dry run."""
-    feed: BarFeed
-    offset_ms: Callable[[], Awaitable[float]] | None = None
-    rules: Callable[[], Awaitable[Mapping[str, VenueRules]]] | None = None
-    """Asks for the venue's rules of its symbols as they are now."""
+        return alpaca_ways.way_by(config, cast("AlpacaLink", link))
+    from keel.app import binance_ways
+
+    return binance_ways.way_by(config, cast("BinanceLink", link))
 
 
-def way_of(config: LiveRun, link: BinanceLink) -> Way:
-    """Return the way to Binance by a link."""
-    idle_s = config.live.stream_idle_ms / _MS_PER_S
+def link_of(config: LiveRun, clock: Clock, environ: Mapping[str, str]) -> Link:
+    """Return the link to the config's exchange; it connects at its first question. Raises ConfigError for odd keys."""
+    if isinstance(config.venue, AlpacaSection):
+        from keel.app import alpaca_ways
 
-    async def offset_ms() -> float:
-        return -(await link.sync.refresh()).offset_ms
+        return alpaca_ways.link_to(config, config.venue, clock, environ)
+    from keel.app import binance_ways
 
-    feed = BinanceFeed(link, config.data.symbols, config.data.timeframe, idle_s)
-    venue = BinanceVenue(link, idle_s)
-    return Way(venue, feed, offset_ms, venue.rules)
+    return binance_ways.link_to(config, config.venue, clock, environ)
+
+
+def probe_of(config: LiveRun, environ: Mapping[str, str]) -> VenueProbe:
+    """Return what asks the config's exchange for the doctor. Raises ConfigError for odd keys."""
+    if isinstance(config.venue, AlpacaSection):
+        from keel.app import alpaca_ways
+
+        return alpaca_ways.probe_by(config, config.venue, environ)
+    from keel.app import binance_ways
+
+    return binance_ways.probe_by(config, config.venue, environ)
 
 
 def market_of(config: LiveRun, clock: Clock) -> PracticeMarket | None:
@@ -54,18 +62,3 @@ def market_of(config: LiveRun, clock: Clock) -> PracticeMarket | None:
 def clock_of(config: LiveRun) -> Clock:
     """Return the clock of a config: that of the practice market, which may run faster, or the machine's."""
     return PracticeClock() if config.venue.environment == "practice" else WallClock()
-
-
-def link_of(config: LiveRun, clock: Clock, environ: Mapping[str, str]) -> BinanceLink:
-    """Return the way to the config's Binance; it connects at its first question."""
-    settings = BinanceSettings.of(
-        config.venue,
-        config.throttle,
-        config.latency,
-        config.clock_sync,
-        seed=config.run.seed,
-        state_dir=Path(config.run.state_dir),
-        key=environ.get("BINANCE_API_KEY") or None,
-        secret=environ.get("BINANCE_API_SECRET") or None,
-    )
-    return BinanceLink(settings, clock)

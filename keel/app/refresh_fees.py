@@ -51,7 +51,7 @@ figures, so fees.discount is 0. Where symbols pay differently the section takes 
 
     python scripts/refresh_fees.py --config configs/config_live.yaml
     """
-    from keel.wire.binance_filters import write_whole
+    from keel.wire.rules_file import write_whole
 
     loaded = load_or_none(config)
     symbols = symbol or ([] if loaded is None else list(loaded.config.data.symbols))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from keel.config.load import LoadedConfig
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from keel.domain.clock import Clock
     from keel.journal.journal import Journal
     from keel.journal.lock import RunLock
-
-KEY: Final = "BINANCE_API_KEY"
 
 
 def live_run(loaded: LoadedConfig, *, dry_run: bool) -> LiveRun:
@@ -28,10 +26,12 @@ def live_run(loaded: LoadedConfig, *, dry_run: bool) -> LiveRun:
 
 def lock_of(config: LiveRun, environ: Mapping[str, str]) -> RunLock:
     """Return the lock of the account that a run trades on, not taken yet; a dry run has one of its own."""
+    from keel.app.venue_keys import venue_keys
     from keel.domain.clock import WallClock
     from keel.journal.lock import RunLock, account_name
 
-    account = account_name(config.venue.kind, config.venue.environment, environ.get(KEY, "").strip())
+    key = venue_keys(config.venue.kind, environ).key.strip()
+    account = account_name(config.venue.kind, config.venue.environment, key)
     name = f"{account}-dry" if config.dry_run else account
     return RunLock(Path(config.run.state_dir), name, clock=WallClock())
 
@@ -59,11 +59,13 @@ def run_journal(config: LiveRun, environ: Mapping[str, str]) -> Iterator[Journal
     Raises GateRefusedError while the run is running, UsageError where it has no journal, or where the account's key,
     which names the lock, is not set.
     """
+    from keel.app.venue_keys import venue_keys
     from keel.domain.clock import WallClock
     from keel.domain.errors import UsageError
 
-    if not config.dry_run and not environ.get(KEY, "").strip():
-        raise UsageError(f"{KEY} is not set: the lock of the account goes by it; export it first")
+    keys = venue_keys(config.venue.kind, environ)
+    if not config.dry_run and not keys.key.strip():
+        raise UsageError(f"{keys.key_name} is not set: the lock of the account goes by it; export it first")
     if not journal_path(config).exists():
         raise UsageError(f"there is no {journal_path(config)}: no run of this config has traded")
     with lock_of(config, environ), open_journal(config, WallClock()) as journal:

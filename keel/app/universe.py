@@ -50,7 +50,7 @@ scripts/fetch_binance_filters.py --universe and scripts/fetch_bars.py --universe
 
     python -m services.universe --quote USDC --min-volume 1000000 --top 20 --json
     """
-    from keel.wire.binance_filters import write_whole
+    from keel.wire.rules_file import write_whole
 
     settings = settings_of(venue_of(None, environment, address))
     host, rules, traded, now_ms = asyncio.run(_ask(settings))

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from keel.app.live_ways import Way, way_of
+from keel.app.live_ways import Link, way_of
+from keel.app.way import Way
 from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
@@ -49,7 +50,6 @@ from keel.sim.parameters import run_records, slot_records
 from keel.strategies.port import Strategy
 from keel.venues.base import Venue
 from keel.venues.simulated import SimulatedVenue
-from keel.wire.binance_link import BinanceLink
 from keel.wire.practice_market import PracticeClock, PracticeMarket
 
 _LOG: Final = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def wire_live(
     config_hash: str,
     journal: Journal,
     clock: Clock,
-    link: BinanceLink,
+    link: Link,
     market: PracticeMarket | None,
     on_fill: Callable[[VenueFill], None] = _nobody,
 ) -> LiveParts:
@@ -368,9 +368,13 @@ class _Wiring:
 
 
 def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
-    """Return each symbol's base asset and quote currency, by symbol."""
+    """Return each symbol's base asset and quote currency, by symbol; of a stock the asset is the symbol."""
     pairs = {symbol: symbol.partition("/") for symbol in config.data.symbols}
-    return {symbol: pair[0] for symbol, pair in pairs.items()}, {symbol: pair[2] for symbol, pair in pairs.items()}
+    quotes = {
+        symbol: pair[2] or config.market.rules_for(symbol).quote_currency or config.account.currency
+        for symbol, pair in pairs.items()
+    }
+    return {symbol: pair[0] for symbol, pair in pairs.items()}, quotes
 
 
 def _grid(config: LiveRun, symbol: str) -> Grid:

@@ -111,7 +111,7 @@ class LiveSection(Section):
         ge=1000,
         le=600_000,
         description="Time an order must stay unknown to the exchange before it counts as never sent, milliseconds; "
-        "1000 to 600000, at least venue.recv_window_ms + 10000.",
+        "1000 to 600000, at least 10000, and venue.recv_window_ms more on Binance.",
     )
     decide_timeout_ms: int = Field(
         5000,
@@ -134,7 +134,8 @@ class LiveSection(Section):
     )
     filters: FilePath = Field(
         "data/binance_filters.json",
-        description="File of the exchange's trading rules, made by scripts/fetch_binance_filters.py.",
+        description="File of the exchange's trading rules, made by scripts/fetch_binance_filters.py, or of Alpaca by "
+        "scripts/fetch_alpaca_universe.py.",
     )
     max_filters_age_days: float = Field(
         30.0, gt=0, le=365, description="Age above which that file is refused, days; above 0, to 365."

@@ -33,7 +33,7 @@ from keel.config.spans import FractionSpans, Spans
 from keel.config.strategy import StrategySection
 from keel.config.stress import StressSection
 from keel.config.training import TrainingSection
-from keel.config.venue import VenueSection
+from keel.config.venue import AlpacaSection, VenueSection
 from keel.domain.timeframe import ROUND_THE_CLOCK
 
 _MODE = "Kind of run: sim, train, eval or live."
@@ -197,7 +197,9 @@ class LiveRun(DecidedRun):
         default=True, description="Whether fills are simulated and no order leaves; true or false. --dry-run sets it."
     )
     i_accept_real_money: bool = Field(
-        default=False, description="Consent to trade with real money; true or false. Needed for venue.environment real."
+        default=False,
+        description="Consent to trade with real money; true or false. Needed for venue.environment real, or "
+        "venue.paper false.",
     )
     venue: VenueSection = Field(description="Where orders go.")
     live: LiveSection = Field(LiveSection(), description="What live trading needs beyond a backtest.")
@@ -207,9 +209,10 @@ class LiveRun(DecidedRun):
 
     @model_validator(mode="after")
     def _grace_is_long_enough(self) -> Self:
-        least = self.venue.recv_window_ms + _GRACE_BEYOND_WINDOW_MS
+        least = self.venue.settles_within_ms + _GRACE_BEYOND_WINDOW_MS
         if self.live.unknown_grace_ms < least:
-            message = f"must be at least venue.recv_window_ms + {_GRACE_BEYOND_WINDOW_MS} = {least}"
+            window = "" if isinstance(self.venue, AlpacaSection) else "venue.recv_window_ms + "
+            message = f"must be at least {window}{_GRACE_BEYOND_WINDOW_MS}{f' = {least}' if window else ''}"
             raise broken_rule("live.unknown_grace_ms", message)
         return self
 

@@ -62,10 +62,11 @@ def _inside(value: object, section: KeyPath) -> object:
 def _path_of(one: ErrorDetails, value: object) -> KeyPath:
     """Return the written path: pydantic's own, less the union tags and key marks that it adds."""
     path: list[str | int] = []
-    for part in one["loc"]:
+    for place, part in enumerate(one["loc"], start=1):
         written = isinstance(value, dict) and part in value
-        if not written and (part == "[key]" or (isinstance(value, dict) and _is_tag(value, part))):
-            continue
+        ends = place == len(one["loc"]) and one["type"] != "rule"
+        if not written and (part == "[key]" or (isinstance(value, dict) and (_is_tag(value, part) or not ends))):
+            continue  # also the tag of a kind that was left out
         path.append(part)
         value = _below(value, part)
     at = str(one.get("ctx", {}).get("at", ""))

@@ -15,13 +15,13 @@ from keel.venues.base import Venue
 _AGAIN_MS: Final = 2000
 
 
-def end_of_life(order: np.void, venue: Venue) -> tuple[int | None, Reason]:
+def end_of_life(order: np.void, symbol: str, venue: Venue) -> tuple[int | None, Reason]:
     """Return when we have to end an order, ORDER, and why; None where its venue does or nobody has to.
 
     A DAY order ends with the UTC day in which it was sent, which is where a market that never closes ends its days.
     """
     lifetime = TimeInForce(int(order["time_in_force"]))
-    if venue.holds(OrderType(int(order["type"])), lifetime):
+    if venue.holds(symbol, OrderType(int(order["type"])), lifetime):
         return None, Reason.NONE
     if lifetime is TimeInForce.DAY:
         return (int(order["submit_ts_ms"]) // MS_PER_DAY + 1) * MS_PER_DAY, Reason.SESSION_END

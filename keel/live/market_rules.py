@@ -5,39 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 from keel.config.market import InstrumentRules
 from keel.journal.entries import Alarm, Note
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
+from keel.wire.venue_rules import VenueRules
 
 _PART: Final = "rules"
 _NAMES: Final = ("tick_size", "step_size", "min_qty", "min_notional")
-
-
-class VenueRules(Protocol):
-    """Be what a venue says of a symbol."""
-
-    @property
-    def is_trading(self) -> bool:
-        """Say whether orders are taken now."""
-
-    @property
-    def tick_size(self) -> Decimal:
-        """Return the grid of prices."""
-
-    @property
-    def step_size(self) -> Decimal:
-        """Return the grid of quantities."""
-
-    @property
-    def min_qty(self) -> Decimal:
-        """Return the least quantity."""
-
-    @property
-    def min_notional(self) -> Decimal:
-        """Return the least value."""
 
 
 @dataclass
@@ -66,4 +43,5 @@ def _differences(symbol: str, ours: InstrumentRules, theirs: Mapping[str, VenueR
     if there is None or not there.is_trading:
         return [f"the venue does not trade {symbol} now"]
     pairs = ((name, Decimal(getattr(ours, name)), Decimal(getattr(there, name))) for name in _NAMES)
-    return [f"{symbol}: the venue's {name} is {new:f} now, ours {old:f}" for name, old, new in pairs if old != new]
+    wrong = ((name, old, new) for name, old, new in pairs if not there.fits(name, old))
+    return [f"{symbol}: the venue's {name} is {new:f} now, ours {old:f}" for name, old, new in wrong]

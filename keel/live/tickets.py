@@ -33,7 +33,7 @@ def ticket_of(order: np.void, symbol: str, instrument_hash: int, journal_tag: st
     """
     kind, lifetime = OrderType(int(order["type"])), TimeInForce(int(order["time_in_force"]))
     key = DrawKey(instrument_hash, int(order["birth_ts_ms"]), int(order["seq"]))
-    kept = venue.holds(kind, lifetime)
+    kept = venue.holds(symbol, kind, lifetime)
     one_try = lifetime is TimeInForce.IOC and kind not in _AT_MARKET
     if not kept and (one_try or lifetime is TimeInForce.FOK):
         raise NotTakenError(f"{symbol}: {venue.name} has no {kind.name} with {lifetime.name}")

@@ -238,7 +238,7 @@ class Trader:
             except NotTakenError as error:
                 self._refuse(record, str(error))
                 continue
-            ends_ms, ends_for = end_of_life(record, self.venue)
+            ends_ms, ends_for = end_of_life(record, self.symbols[place], self.venue)
             if not self.venue.holds_legs and needs_keeping(record):
                 kept.append(kept_of(record, ticket, ends_ms, ends_for))
                 continue

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from keel.domain.venue_messages import OrderState
 from keel.preflight.probe import HoldingsAnswer
-from keel.wire.binance_rules import BinanceRules
+from keel.wire.venue_rules import VenueRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ class Exposure:
         return Exposure(positions, orders, self.unknown or other.unknown)
 
 
-def exposure_of(holdings: HoldingsAnswer, rules: Iterable[BinanceRules], venue: str) -> Exposure:
+def exposure_of(holdings: HoldingsAnswer, rules: Iterable[VenueRules], venue: str) -> Exposure:
     """Return what of the traded symbols an account holds, dust aside, and every order that works for it."""
-    by_asset: dict[str, BinanceRules] = {}
+    by_asset: dict[str, VenueRules] = {}
     for rule in rules:
         by_asset.setdefault(rule.base, rule)
     held = []
     for asset, rule in by_asset.items():
         balance = holdings.balances.get(asset)
-        if balance is not None and balance.total > 0 and balance.total >= rule.min_qty:
+        if balance is not None and balance.total and abs(balance.total) >= rule.min_qty:
             held.append(position_line(balance.total, asset, f"at {venue}"))
     return Exposure(tuple(held), tuple(map(order_line, holdings.orders)))
 

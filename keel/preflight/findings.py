@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 from keel.domain.errors import HaltTradingError, KeelError
 from keel.domain.venue_messages import LiveBar
 from keel.preflight.probe import FeeAnswer, HoldingsAnswer, KeyAnswer, TimeAnswer, VenueProbe
-from keel.wire.binance_rules import BinanceRules
+from keel.wire.venue_rules import VenueRules
 
 T = TypeVar("T")
 _NOT_REACHED: Final = "the exchange does not answer"
@@ -37,7 +37,7 @@ class VenueFindings:
     """Hold every answer; those by symbol have the config's symbols."""
 
     time: Answer[TimeAnswer]
-    rules: Answer[Mapping[str, BinanceRules]]
+    rules: Answer[Mapping[str, VenueRules]]
     feed: Mapping[str, Answer[FeedAnswer]]
     key: Answer[KeyAnswer]
     fees: Answer[FeeAnswer]

@@ -15,16 +15,25 @@ _WHERE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "practice": "the practice venue",
         "testnet": "the exchange's testnet",
+        "paper": "the exchange's paper account",
         "real": "the exchange itself",
     }
 )
-_MAKERS: Final[Mapping[str, str]] = MappingProxyType(
+_MAKERS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "practice": "set the keys that the practice venue was started with",
-        "testnet": "make a key at testnet.binance.vision",
-        "real": "make a key in API Management of your account, allow trading to it and this machine's IP",
+        "binance": {
+            "practice": "set the keys that the practice venue was started with",
+            "testnet": "make a key at testnet.binance.vision",
+            "real": "make a key in API Management of your account, allow trading to it and this machine's IP",
+        },
+        "alpaca": {
+            "practice": "set the keys that the practice venue was started with",
+            "paper": "make keys of the paper account in Alpaca's dashboard",
+            "real": "make keys of the live account in Alpaca's dashboard",
+        },
     }
 )
+_WORLD: Final[Mapping[str, str]] = MappingProxyType({"binance": "venue.environment", "alpaca": "venue.paper"})
 
 
 def check_keys(need: LiveNeed, name: str) -> CheckResult:
@@ -32,7 +41,9 @@ def check_keys(need: LiveNeed, name: str) -> CheckResult:
     missing = [variable for variable, there in need.keys.items() if not there]
     if not missing:
         return passed(name, f"{', '.join(need.keys)} are set")
-    mend = f"{_MAKERS[need.environment]}, then: export " + " ".join(f"{variable}=..." for variable in missing)
+    mend = f"{_MAKERS[need.venue][need.environment]}, then: export " + " ".join(
+        f"{variable}=..." for variable in missing
+    )
     return with_keys_only(need, failed(name, f"not set, empty or with blanks: {', '.join(missing)}", mend))
 
 
@@ -43,9 +54,10 @@ def check_key_validity(need: LiveNeed, name: str, found: VenueFindings) -> Check
         return passed(name, f"{where} takes the key")
     if not found.key.shut_out:
         return with_keys_only(need, failed(name, f"not known: {found.key.why}", "try again; is the address right?"))
-    others = " and ".join(place for world, place in _WHERE.items() if world != need.environment)
+    others = " and ".join(_WHERE[world] for world in _MAKERS[need.venue] if world != need.environment)
     detail = f"{where} refused the key: {found.key.why}"
-    mend = f"a key of {others} is no key here: {_MAKERS[need.environment]}, or set venue.environment to the key's own"
+    make, key = _MAKERS[need.venue][need.environment], _WORLD[need.venue]
+    mend = f"a key of {others} is no key here: {make}, or set {key} to the key's own"
     return with_keys_only(need, failed(name, detail, mend))
 
 
@@ -55,7 +67,7 @@ def check_key_permissions(need: LiveNeed, name: str, found: VenueFindings) -> Ch
     if key is None:
         return not_applicable(name, "the key was not taken")
     if not key.can_trade:
-        mend = "allow spot trading to the key in API Management"
+        mend = "allow trading to the key, or see what the exchange has blocked the account for"
         return with_keys_only(need, failed(name, "the key may not trade", mend))
     if key.can_withdraw:
         mend = "take the withdrawal permission from the key: whoever steals it could empty the account"

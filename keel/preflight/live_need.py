@@ -67,6 +67,7 @@ class LiveNeed:
     lock_holder: Callable[[], str | None]
     health_page: Callable[[], str | None]
     journal_exposure: Callable[[], Exposure]
+    venue: str = "binance"
 
     @property
     def has_keys(self) -> bool:

@@ -8,7 +8,6 @@ from keel.preflight.exposure import Exposure, exposure_of
 from keel.preflight.findings import VenueFindings
 from keel.preflight.live_checks import failed, passed, warned
 from keel.preflight.live_need import LiveNeed
-from keel.wire.binance_filters import VENUE
 
 
 def check_journal(need: LiveNeed, name: str) -> CheckResult:
@@ -20,9 +19,9 @@ def check_journal(need: LiveNeed, name: str) -> CheckResult:
     return passed(name, "; ".join(known.lines) or "nothing is open by it")
 
 
-def check_holdings(_need: LiveNeed, name: str, found: VenueFindings) -> CheckResult:
+def check_holdings(need: LiveNeed, name: str, found: VenueFindings) -> CheckResult:
     """Tell what the exchange has open for us."""
-    known = at_venue(found)
+    known = at_venue(need, found)
     if known.unknown:
         return warned(name, known.lines[-1], "look there by hand before you start")
     return passed(name, "; ".join(known.lines) or "nothing is open there")
@@ -41,12 +40,12 @@ def exposure(need: LiveNeed, *, asked: bool = True) -> Exposure:
         known = Exposure(unknown=str(error))
     if not asked or not need.has_keys:
         return known
-    return known.joined(at_venue(need.venue_answers()))
+    return known.joined(at_venue(need, need.venue_answers()))
 
 
-def at_venue(found: VenueFindings) -> Exposure:
+def at_venue(need: LiveNeed, found: VenueFindings) -> Exposure:
     """Return what a venue told to be open."""
     holdings = found.holdings.value
     if holdings is None:
         return Exposure(unknown=found.holdings.why)
-    return exposure_of(holdings, (found.rules.value or {}).values(), VENUE)
+    return exposure_of(holdings, (found.rules.value or {}).values(), need.venue)

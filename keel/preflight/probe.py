@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from keel.domain.venue_messages import Balance, LiveBar, OrderState
-from keel.wire.binance_rules import BinanceRules
+from keel.wire.venue_rules import VenueRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class VenueProbe(Protocol):
     async def fees(self) -> FeeAnswer:
         """Return the account's fees."""
 
-    async def rules(self, symbols: Sequence[str]) -> Mapping[str, BinanceRules]:
+    async def rules(self, symbols: Sequence[str]) -> Mapping[str, VenueRules]:
         """Return the venue's rules of those of the symbols that it knows, by our names."""
 
     async def last_bars(self, symbol: str, timeframe: str) -> Sequence[LiveBar]:

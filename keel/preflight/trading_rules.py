@@ -12,8 +12,8 @@ from keel.preflight.check import CheckResult
 from keel.preflight.findings import VenueFindings
 from keel.preflight.live_checks import failed, not_applicable, passed
 from keel.preflight.live_need import ConfiguredRules, LiveNeed
-from keel.wire.binance_filters import VENUE, BinanceFilters, read_filters
-from keel.wire.binance_rules import BinanceRules
+from keel.wire.rules_file import RulesFile, read_rules
+from keel.wire.venue_rules import VenueRules
 
 _COMPARED: Final = ("tick_size", "step_size", "min_qty", "min_notional")
 
@@ -21,15 +21,15 @@ _COMPARED: Final = ("tick_size", "step_size", "min_qty", "min_notional")
 def check_filters(need: LiveNeed, name: str) -> CheckResult:
     """Check that the file of trading rules is there, whole, of this venue and environment, and has every symbol."""
     try:
-        file = read_filters(need.filters)
+        file = read_rules(need.filters, need.venue)
     except UsageError as error:
         return failed(name, str(error), f"fetch it: {need.refetch}")
     if file.environment != need.environment:
-        detail = f"{need.filters}: its rules are of {VENUE} {file.environment} ({file.source})"
-        return failed(name, f"{detail}, not of {VENUE} {need.environment}", f"fetch them: {need.refetch}")
+        detail = f"{need.filters}: its rules are of {need.venue} {file.environment} ({file.source})"
+        return failed(name, f"{detail}, not of {need.venue} {need.environment}", f"fetch them: {need.refetch}")
     missing = [symbol for symbol in need.symbols if symbol not in file.rules]
     if missing:
-        mend = f"fetch it anew: {need.refetch}; or correct data.symbols: {VENUE} may not have them"
+        mend = f"fetch it anew: {need.refetch}; or correct data.symbols: {need.venue} may not have them"
         return failed(name, f"{need.filters}: has no {', '.join(missing)}", mend)
     return passed(name, f"{len(file.rules):,} symbols of {file.source}")
 
@@ -37,7 +37,7 @@ def check_filters(need: LiveNeed, name: str) -> CheckResult:
 def check_filters_age(need: LiveNeed, name: str) -> CheckResult:
     """Check that the file of trading rules is recent: exchanges change them without notice."""
     try:
-        file = read_filters(need.filters)
+        file = read_rules(need.filters, need.venue)
     except UsageError:
         return not_applicable(name, "there is no file of trading rules")
     days = (need.now_ms() - file.fetched_ms) / MS_PER_DAY
@@ -54,7 +54,7 @@ def check_filters_age(need: LiveNeed, name: str) -> CheckResult:
 def check_instrument_rules(need: LiveNeed, name: str) -> CheckResult:
     """Check that the config's tick, step and minimums are the exchange's: the file's, and those in force if told."""
     try:
-        file = read_filters(need.filters)
+        file = read_rules(need.filters, need.venue)
     except UsageError:
         return not_applicable(name, "there is no file of trading rules")
     known = file.of(need.symbols)
@@ -81,17 +81,17 @@ def check_symbol_status(need: LiveNeed, name: str, found: VenueFindings) -> Chec
     return passed(name, f"{', '.join(need.symbols)} trade")
 
 
-def _differences(configured: ConfiguredRules, rules: BinanceRules) -> Iterator[str]:
+def _differences(configured: ConfiguredRules, rules: VenueRules) -> Iterator[str]:
     for part in _COMPARED:
         theirs: Decimal = getattr(rules, part)
-        if Decimal(configured.values[part]) != theirs:
+        if not rules.fits(part, Decimal(configured.values[part])):
             key, ours = configured.keys[part], configured.values[part]
             yield f"{key} is {ours}, the exchange has {format(theirs, 'f')}"
 
 
-def _changed(need: LiveNeed, file: BinanceFilters) -> Iterator[str]:
+def _changed(need: LiveNeed, file: RulesFile) -> Iterator[str]:
     """Yield what the exchange has changed since the file was fetched; nothing where it does not tell."""
-    now: Mapping[str, BinanceRules] = need.venue_answers().rules.value or {}
+    now: Mapping[str, VenueRules] = need.venue_answers().rules.value or {}
     for symbol, before in file.of(need.symbols).items():
         for part in _COMPARED:
             if symbol in now and getattr(now[symbol], part) != getattr(before, part):

@@ -51,8 +51,8 @@ class Venue(Protocol):
     def name(self) -> str:
         """Return what the venue is called in logs and journal."""
 
-    def holds(self, kind: OrderType, time_in_force: TimeInForce) -> bool:
-        """Say whether the venue itself keeps such an order."""
+    def holds(self, symbol: str, kind: OrderType, time_in_force: TimeInForce) -> bool:
+        """Say whether the venue itself keeps such an order of a symbol."""
 
     @property
     def holds_legs(self) -> bool:

@@ -18,15 +18,18 @@ from keel.domain.venue_messages import (
     VenueFill,
 )
 from keel.venues.base import VenueListener
-from keel.venues.binance_history import OrderNames, read_fills
-from keel.venues.binance_orders import NotHeldError, held, order_parameters, pair_parameters
-from keel.venues.binance_reports import UnreadableError, account_event, account_state, order_report, order_state
+from keel.venues.binance_history import read_fills
+from keel.venues.binance_orders import held, order_parameters, pair_parameters
+from keel.venues.binance_reports import account_event, account_state, order_report, order_state
+from keel.venues.order_names import OrderNames
+from keel.venues.wording import NotHeldError, UnreadableError
 from keel.wire.binance_faults import CANCEL_REJECTED, NO_SUCH_ORDER
-from keel.wire.binance_link import BinanceLink, RefusedError
+from keel.wire.binance_link import BinanceLink
 from keel.wire.binance_rules import BinanceRules
 from keel.wire.binance_streams import UserConnection
 from keel.wire.binance_symbols import BinanceSymbols
 from keel.wire.budget import Spend
+from keel.wire.link import RefusedError
 from keel.wire.supervisor import Supervisor
 
 _ORDER_WEIGHT, _CANCEL_WEIGHT, _QUERY_WEIGHT, _OPEN_ORDERS_WEIGHT, _ACCOUNT_WEIGHT = 1, 1, 4, 80, 20
@@ -68,7 +71,7 @@ class BinanceVenue:
         """Say that it keeps a stop and a limit order as an order list of which one cancels the other."""
         return True
 
-    def holds(self, kind: OrderType, time_in_force: TimeInForce) -> bool:
+    def holds(self, symbol: str, kind: OrderType, time_in_force: TimeInForce) -> bool:  # noqa: ARG002 - the port's terms
         """Say whether Binance keeps such an order. Of trailing stops it keeps those at a rate, none in currency."""
         return held(kind, time_in_force)
 

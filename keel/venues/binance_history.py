@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from keel.domain.timeframe import MS_PER_DAY
 from keel.domain.venue_messages import VenueFill
-from keel.venues.binance_reports import NameOf, UnreadableError, venue_fill
+from keel.venues.binance_reports import NameOf, venue_fill
+from keel.venues.order_names import OrderNames
+from keel.venues.wording import UnreadableError
 from keel.wire.binance_faults import NO_SUCH_ORDER
-from keel.wire.binance_link import BinanceLink, RefusedError
+from keel.wire.binance_link import BinanceLink
+from keel.wire.link import RefusedError
 
 _PAGE: Final = 1000
 _TRADES_WEIGHT, _ORDERS_WEIGHT, _ORDER_WEIGHT = 20, 20, 4
 _MOST_DAYS: Final = 30
 """Days that are looked through one by one; of a longer time all trades are read, from the first."""
 _ASKED_ONE_BY_ONE: Final = 5
-_NAMES_KEPT: Final = 10_000
 _Row: TypeAlias = Mapping[str, Any]
-
-
-class OrderNames:
-    """Remember what orders are called, by Binance's number for them: the last ten thousand."""
-
-    def __init__(self) -> None:
-        self._names: OrderedDict[tuple[str, str], str] = OrderedDict()
-
-    def learn(self, wire_symbol: str, venue_order_id: str, client_order_id: str) -> None:
-        """Remember one."""
-        self._names[wire_symbol, venue_order_id] = client_order_id
-        if len(self._names) > _NAMES_KEPT:
-            self._names.popitem(last=False)
-
-    def get(self, wire_symbol: str, venue_order_id: str) -> str | None:
-        """Return one, None where it is not remembered."""
-        return self._names.get((wire_symbol, venue_order_id))
 
 
 async def read_fills(

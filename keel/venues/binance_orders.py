@@ -7,6 +7,7 @@ from typing import Final
 
 from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderTicket
+from keel.venues.wording import NotHeldError, plain
 from keel.wire.binance_rules import BinanceRules
 
 _BIPS: Final = Decimal(10_000)
@@ -30,10 +31,6 @@ _TYPES: Final = {
 }
 _LIMITED: Final = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 _TRIGGERED: Final = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT)
-
-
-class NotHeldError(ValueError):
-    """Report an order that Binance does not keep: nothing was sent."""
 
 
 def held(kind: OrderType, time_in_force: TimeInForce) -> bool:
@@ -103,12 +100,6 @@ def trailing_bips(ticket: OrderTicket, rules: BinanceRules) -> int:
     if not least <= bips <= most:
         raise NotHeldError(f"{rules.symbol}: a trailing distance of {bips} bips is outside Binance's {least} to {most}")
     return bips
-
-
-def plain(value: Decimal) -> str:
-    """Return a decimal as the wire wants it: digits and a point, no exponent, no zeros that say nothing."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _needed(value: Decimal | None, what: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
-from keel.domain.errors import RetryableError
 from keel.domain.orders import OrderSide, OrderType
 from keel.domain.venue_messages import AccountState, Balance, OrderReport, OrderState, VenueFill, VenueStatus
+from keel.venues.wording import exact, reading
 
 NameOf = Callable[[str], str]
 """Gives our symbol for Binance's."""
@@ -35,13 +34,9 @@ _TYPES: Final = {
 _CONTINGENT: Final = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 
 
-class UnreadableError(RetryableError):
-    """Report an answer or event that is not what Binance documents."""
-
-
 def order_state(order: Mapping[str, Any], name_of: NameOf) -> OrderState:
     """Return an order of GET /api/v3/order, openOrders or allOrders."""
-    with _reading("order"):
+    with reading("Binance", "order"):
         return OrderState(
             symbol=name_of(order["symbol"]),
             client_order_id=str(order["clientOrderId"]),
@@ -49,8 +44,8 @@ def order_state(order: Mapping[str, Any], name_of: NameOf) -> OrderState:
             side=OrderSide[order["side"]],
             type=_type(order["type"], order.get("trailingDelta")),
             status=_STATUSES[order["status"]],
-            qty=_decimal(order["origQty"]),
-            filled_qty=_decimal(order["executedQty"]),
+            qty=exact(order["origQty"]),
+            filled_qty=exact(order["executedQty"]),
             limit_price=_price(order["price"]),
             trigger_price=_price(order.get("stopPrice", "0")),
             ts_ms=int(order.get("updateTime") or order["time"]),
@@ -59,7 +54,7 @@ def order_state(order: Mapping[str, Any], name_of: NameOf) -> OrderState:
 
 def order_report(event: Mapping[str, Any], name_of: NameOf) -> OrderReport:
     """Return what an executionReport tells. Of a cancel, `c` is the cancel's own name and `C` the order's."""
-    with _reading("executionReport"):
+    with reading("Binance", "executionReport"):
         state = OrderState(
             symbol=name_of(event["s"]),
             client_order_id=str(event.get("C") or event["c"]),
@@ -67,8 +62,8 @@ def order_report(event: Mapping[str, Any], name_of: NameOf) -> OrderReport:
             side=OrderSide[event["S"]],
             type=_type(event["o"], event.get("d")),
             status=_STATUSES[event["X"]],
-            qty=_decimal(event["q"]),
-            filled_qty=_decimal(event["z"]),
+            qty=exact(event["q"]),
+            filled_qty=exact(event["z"]),
             limit_price=_price(event["p"]),
             trigger_price=_price(event["P"]),
             ts_ms=int(event["T"]),
@@ -81,17 +76,16 @@ def order_report(event: Mapping[str, Any], name_of: NameOf) -> OrderReport:
 
 def account_event(event: Mapping[str, Any], *, can_trade: bool) -> AccountState:
     """Return the balances that an outboundAccountPosition names; whether the account trades it does not say."""
-    with _reading("outboundAccountPosition"):
-        balances = {str(each["a"]): Balance(_decimal(each["f"]), _decimal(each["l"])) for each in event["B"]}
+    with reading("Binance", "outboundAccountPosition"):
+        balances = {str(each["a"]): Balance(exact(each["f"]), exact(each["l"])) for each in event["B"]}
         return AccountState(balances, can_trade, int(event["u"]))
 
 
 def account_state(account: Mapping[str, Any], now_ms: int) -> AccountState:
     """Return the balances of GET /api/v3/account."""
-    with _reading("account"):
+    with reading("Binance", "account"):
         balances = {
-            str(each["asset"]): Balance(_decimal(each["free"]), _decimal(each["locked"]))
-            for each in account["balances"]
+            str(each["asset"]): Balance(exact(each["free"]), exact(each["locked"])) for each in account["balances"]
         }
         can_trade = account["canTrade"]
         if not isinstance(can_trade, bool):
@@ -101,16 +95,16 @@ def account_state(account: Mapping[str, Any], now_ms: int) -> AccountState:
 
 def venue_fill(trade: Mapping[str, Any], name_of: NameOf, client_order_id: str) -> VenueFill:
     """Return a trade of GET /api/v3/myTrades, which names its order by Binance's number only."""
-    with _reading("trade"):
+    with reading("Binance", "trade"):
         return VenueFill(
             trade_id=str(trade["id"]),
             symbol=name_of(trade["symbol"]),
             client_order_id=client_order_id,
             venue_order_id=str(trade["orderId"]),
             side=OrderSide.BUY if _flag(trade["isBuyer"]) else OrderSide.SELL,
-            qty=_decimal(trade["qty"]),
-            price=_decimal(trade["price"]),
-            fee=_decimal(trade["commission"]),
+            qty=exact(trade["qty"]),
+            price=exact(trade["price"]),
+            fee=exact(trade["commission"]),
             fee_currency=str(trade["commissionAsset"]),
             maker=_flag(trade["isMaker"]),
             ts_ms=int(trade["time"]),
@@ -124,21 +118,13 @@ def _traded(event: Mapping[str, Any], state: OrderState) -> VenueFill:
         client_order_id=state.client_order_id,
         venue_order_id=state.venue_order_id,
         side=state.side,
-        qty=_decimal(event["l"]),
-        price=_decimal(event["L"]),
-        fee=_decimal(event["n"] or "0"),
+        qty=exact(event["l"]),
+        price=exact(event["L"]),
+        fee=exact(event["n"] or "0"),
         fee_currency=str(event["N"] or ""),
         maker=_flag(event["m"]),
         ts_ms=int(event["T"]),
     )
-
-
-@contextmanager
-def _reading(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
-        raise UnreadableError(f"Binance's {what} cannot be read: {type(error).__name__} {error}") from None
 
 
 def _type(text: str, trailing: object) -> OrderType | None:
@@ -146,17 +132,8 @@ def _type(text: str, trailing: object) -> OrderType | None:
     return OrderType.TRAILING_STOP if follows else _TYPES.get(text)
 
 
-def _decimal(text: object) -> Decimal:
-    if not isinstance(text, str | int):
-        raise TypeError(f"{text!r} is no exact number")
-    value = Decimal(text)
-    if not value.is_finite():
-        raise ValueError(f"{text} is no number")
-    return value
-
-
 def _price(text: object) -> Decimal | None:
-    return _decimal(text) or None
+    return exact(text) or None
 
 
 def _flag(value: object) -> bool:

@@ -78,7 +78,7 @@ class SimulatedVenue:
         """Return what the venue is called."""
         return "simulated"
 
-    def holds(self, kind: OrderType, time_in_force: TimeInForce) -> bool:  # noqa: ARG002 - the port's terms
+    def holds(self, symbol: str, kind: OrderType, time_in_force: TimeInForce) -> bool:  # noqa: ARG002 - the port's terms
         """Say that every order is kept here."""
         return True
 

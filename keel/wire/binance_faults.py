@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 
 from keel.domain.errors import reason_of
 from keel.domain.venue_messages import Outcome
+from keel.wire.fault import Fault
 from keel.wire.sdk import BinanceAPIException
 
 LATE: Final = -1021
@@ -30,24 +30,6 @@ _AMBIGUOUS: Final = (403, 408, 409)
 _BAN_S, _PAUSE_S = 120.0, 60.0
 """How long to ask nothing where the answer does not say: the shortest ban, and a limit's minute."""
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Hold what an error means. `pause_s` is set where the exchange wants no request for a time."""
-
-    outcome: Outcome
-    reason: str
-    code: int | None = None
-    status: int | None = None
-    shut_out: bool = False
-    pause_s: float | None = None
-    banned: bool = False
-
-    @property
-    def is_late(self) -> bool:
-        """Say whether the stamp was at fault, not the request."""
-        return self.code == LATE
 
 
 def fault_of(error: Exception, now_ms: int) -> Fault:
@@ -71,14 +53,16 @@ def _answered(error: BinanceAPIException, now_ms: int) -> Fault:
     if code == DUPLICATE[0] and text.startswith(DUPLICATE[1]):
         unknown = True
     outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
-    return Fault(outcome, reason, code, status, code in _SHUT_OUT_CODES or status == _WRONG_REGION)
+    shut_out = code in _SHUT_OUT_CODES or status == _WRONG_REGION
+    return Fault(outcome, reason, code, status, shut_out, is_late=code == LATE)
 
 
 def _turned_away(error: BinanceAPIException, status: int, code: int | None, reason: str, now_ms: int) -> Fault:
     banned = status == _BANNED
     # too many orders comes without Retry-After, and stops new orders only
     pause_s = None if code == TOO_MANY_ORDERS else _pause_s(error, reason, now_ms, banned=banned)
-    return Fault(Outcome.REFUSED, reason, code, status, pause_s=pause_s, banned=banned)
+    full = code == TOO_MANY_ORDERS
+    return Fault(Outcome.REFUSED, reason, code, status, pause_s=pause_s, banned=banned, orders_full=full)
 
 
 def _pause_s(error: BinanceAPIException, reason: str, now_ms: int, *, banned: bool) -> float:

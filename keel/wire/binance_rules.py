@@ -53,6 +53,11 @@ class BinanceRules:
         """Say whether orders are taken now."""
         return self.status == TRADING
 
+    def fits(self, part: str, ours: Decimal) -> bool:
+        """Say whether a rule of ours is the exchange's."""
+        theirs: Decimal = getattr(self, part)
+        return ours == theirs
+
     def as_json(self) -> dict[str, Any]:
         """Return what a JSON file keeps of the rules: decimals as plain text."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from keel.domain.clock import Clock
 from keel.domain.errors import RetryableError
@@ -23,7 +24,7 @@ DOCUMENTED: Final = (
 """The limits of Binance's exchangeInfo example: what holds until its own have come."""
 _SECONDS: Final = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
 _LETTERS: Final = {unit[0]: seconds for unit, seconds in _SECONDS.items()}
-_HEADERS: Final = {"X-MBX-USED-WEIGHT": "REQUEST_WEIGHT", "X-MBX-ORDER-COUNT": "ORDERS"}
+_HEADERS: Final[dict[str, LimitKind]] = {"X-MBX-USED-WEIGHT": "REQUEST_WEIGHT", "X-MBX-ORDER-COUNT": "ORDERS"}
 _COUNT: Final = re.compile(r"(X-MBX-[A-Z-]+?)-(\d+)([SMHD])")
 _TURN_S: Final = 0.02
 """How often one who lets others go first looks again, seconds."""
@@ -41,6 +42,19 @@ class Spend(IntEnum):
     READ = 3
 
 
+Counts: TypeAlias = Mapping[tuple[LimitKind, int], tuple[int, int | None]]
+"""By kind and seconds of a limit: how much of it is used, and how much there is, None where that is not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateRules:
+    """Hold a venue's documented limits, and how the headers of an answer tell what of them is used."""
+
+    venue: str
+    documented: tuple[RateLimit, ...]
+    counts: Callable[[Mapping[str, str]], Counts]
+
+
 class Budget:
     """Let requests go within the exchange's limits.
 
@@ -48,11 +62,15 @@ class Budget:
     go first. No limit is ever passed by us, and what others at our address use is known from the answers' headers.
     """
 
-    def __init__(self, clock: Clock, cancel_share: float, retry_after: RetryAfter) -> None:
+    def __init__(
+        self, clock: Clock, cancel_share: float, retry_after: RetryAfter, rules: RateRules | None = None
+    ) -> None:
+        """Take the part kept for cancels, the time in which nothing goes, and the venue's limits, else Binance's."""
         self._clock = clock
         self._share = cancel_share
         self._retry_after = retry_after
-        self._windows = [RateWindow(limit) for limit in DOCUMENTED]
+        self._rules = rules or BINANCE
+        self._windows = [RateWindow(limit) for limit in self._rules.documented]
         self._waiting: Counter[Spend] = Counter()
         self._cancels_owed = False
 
@@ -106,12 +124,15 @@ class Budget:
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take the counts that an answer carries."""
-        now_s = self._clock.monotonic_s()
-        counts = dict(filter(None, (_count(name, value) for name, value in headers.items())))
+        now_s, counts = self._clock.monotonic_s(), self._rules.counts(headers)
         for window in self._windows:
             reported = counts.get((window.limit.kind, window.limit.interval_s))
-            if reported is not None:
-                window.learn(now_s, reported)
+            if reported is None:
+                continue
+            used, most = reported
+            if most is not None and most != window.limit.most:
+                window.limit = replace(window.limit, most=most)
+            window.learn(now_s, used)
 
     @contextmanager
     def _in_line(self, spend: Spend) -> Iterator[None]:
@@ -153,10 +174,12 @@ class Budget:
     def _turn_away(self, spend: Spend, wait_s: float) -> NoReturn:
         now_ms = self._clock.wall_ms()
         if self._retry_after.is_ban(now_ms):
-            raise BannedError(f"Binance has banned our address; it may be asked again in {wait_s:.0f} s")
+            raise BannedError(f"{self._rules.venue} has banned our address; it may be asked again in {wait_s:.0f} s")
         if self._retry_after.left_s(now_ms) > 0:
-            raise RetryableError(f"Binance wants no request for another {wait_s:.0f} s")
-        raise RetryableError(f"a request ({spend.name.lower()}) would pass Binance's rate limits for {wait_s:.1f} s")
+            raise RetryableError(f"{self._rules.venue} wants no request for another {wait_s:.0f} s")
+        raise RetryableError(
+            f"a request ({spend.name.lower()}) would pass {self._rules.venue}'s rate limits for {wait_s:.1f} s"
+        )
 
 
 def _amount(limit: RateLimit, spend: Spend, weight: int) -> int:
@@ -173,9 +196,16 @@ def _read_limits(rate_limits: Iterable[Mapping[str, Any]]) -> Iterator[RateLimit
             yield RateLimit(kind, unit * int(each["intervalNum"]), int(each["limit"]))
 
 
-def _count(name: str, value: str) -> tuple[tuple[str, int], int] | None:
+def _counts(headers: Mapping[str, str]) -> Counts:
+    return dict(filter(None, (_count(name, value) for name, value in headers.items())))
+
+
+def _count(name: str, value: str) -> tuple[tuple[LimitKind, int], tuple[int, None]] | None:
     found = _COUNT.fullmatch(name.upper())
     kind = _HEADERS.get(found[1]) if found else None
     if found is None or kind is None or not value.isdigit():
         return None
-    return (kind, int(found[2]) * _LETTERS[found[3]]), int(value)
+    return (kind, int(found[2]) * _LETTERS[found[3]]), (int(value), None)
+
+
+BINANCE: Final = RateRules("Binance", DOCUMENTED, _counts)

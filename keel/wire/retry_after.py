@@ -10,7 +10,6 @@ from typing import Final
 
 from keel.domain.errors import GateRefusedError, HaltTradingError
 
-_NAME: Final = "binance_retry_after.json"
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -24,8 +23,8 @@ class RetryAfter:
     Times are our own, UTC epoch milliseconds. Without a folder it is kept in memory only.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self._path = folder / _NAME if folder else None
+    def __init__(self, folder: Path | None, venue: str = "binance") -> None:
+        self._path = folder / f"{venue}_retry_after.json" if folder else None
         self._until_ms, self._banned = self._read()
 
     @property
@@ -65,8 +64,8 @@ class RetryAfter:
             return 0, False
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise GateRefusedError(
-                f"{self._path}: cannot be read ({type(error).__name__}): it says until when Binance wants no request; "
-                "wait as long as its last answer asked, then remove it"
+                f"{self._path}: cannot be read ({type(error).__name__}): it says until when the exchange wants no "
+                "request; wait as long as its last answer asked, then remove it"
             ) from None
 
 

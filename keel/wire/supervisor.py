@@ -29,6 +29,10 @@ class StreamLostError(RetryableError):
     """Report that a connection is over."""
 
 
+class StreamRefusedError(StreamLostError):
+    """Report that the other end takes no connection of ours now: said aloud, once, while we go on trying."""
+
+
 class LastNoticeError(RetryableError):
     """Report that the other end has said it will close: a new connection is due, this one still gives."""
 
@@ -64,7 +68,8 @@ class Supervisor:
     """Pass on every message of a stream and keep it connected.
 
     `hear` is given each message; what it raises counts as a lost connection. `tell` hears UP at each connection (what
-    passed before it has to be asked for), DOWN or MUTE when it is lost. Silence is found within `idle_s`.
+    passed before it has to be asked for), DOWN or MUTE when it is lost. Silence is found within `idle_s`. Where
+    only one connection may be open, `renew_after_s` is None: none is replaced while it lives.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class Supervisor:
         backoff: Backoff,
         idle_s: float,
         open_within_s: float,
-        renew_after_s: float = RENEW_AFTER_S,
+        renew_after_s: float | None = RENEW_AFTER_S,
         before_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._connect = connect
@@ -136,11 +141,15 @@ class Supervisor:
         return new
 
     async def _again(self) -> Connection:
+        said = ""
         while True:
             try:
                 return await self._opened()
             except KeelError as error:
                 _LOG.warning("still no connection: %s", error)
+                if isinstance(error, StreamRefusedError | HaltTradingError) and str(error) != said:
+                    said = str(error)
+                    self._say(StreamState.DOWN, said)
                 await self._clock.sleep(self._backoff.next_s())
 
     async def _opened(self, reason: str = "connected") -> Connection:
@@ -218,8 +227,11 @@ class Supervisor:
                     self._heard_s = self._clock.monotonic_s()
 
     async def _age(self) -> _End:
-        await self._clock.sleep(self._renew_after_s)
-        return _End(None, f"renewed after {self._renew_after_s / 3600:g} h")
+        if self._renew_after_s is None:
+            await asyncio.get_running_loop().create_future()  # until the connection ends
+        renew_after_s = self._renew_after_s or 0.0
+        await self._clock.sleep(renew_after_s)
+        return _End(None, f"renewed after {renew_after_s / 3600:g} h")
 
 
 async def _drop(*tasks: asyncio.Future[Any]) -> None:

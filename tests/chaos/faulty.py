@@ -87,7 +87,7 @@ class FaultyVenue:
         self._faults = life.faults
         self._listener: VenueListener | None = None
 
-    def holds(self, kind: OrderType, time_in_force: TimeInForce) -> bool:
+    def holds(self, symbol: str, kind: OrderType, time_in_force: TimeInForce) -> bool:
         return kind in (OrderType.MARKET, OrderType.LIMIT) and time_in_force is TimeInForce.GTC
 
     async def open(self, listener: VenueListener) -> None:

@@ -1,4 +1,4 @@
-"""The Binance adapter, through the real SDK, against the practice venue in lockstep."""
+"""The Binance adapter, through the real SDK, against the practice venue in lockstep; what the other shares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from keel.domain.clock import WallClock
 from keel.domain.layout import BAR, BAR_PRESENT
 from keel.domain.venue_messages import OrderTicket, SubmitResult
 from keel.practice.server import PracticeVenue
+from keel.venues.alpaca import AlpacaVenue
 from keel.venues.binance import BinanceVenue
+from keel.wire.alpaca_link import AlpacaLink
 from keel.wire.binance_link import BinanceLink, BinanceSettings
 
 MINUTE_MS = 60_000
@@ -37,11 +39,11 @@ class MarketClock(WallClock):
 
 @dataclass
 class PracticeRig:
-    """Hold the adapter and the practice venue that it trades on."""
+    """Hold an adapter and the practice venue that it trades on."""
 
-    venue: BinanceVenue
+    venue: BinanceVenue | AlpacaVenue
     heard: Recorder
-    link: BinanceLink
+    link: BinanceLink | AlpacaLink
     practice: PracticeVenue
     clock: MarketClock
     http: aiohttp.ClientSession

@@ -21,8 +21,8 @@ from keel.domain.venue_messages import (
 )
 from keel.venues.base import Venue
 
-SYMBOL = "BTC/USDT"
-BASE, QUOTE = "BTC", "USDT"
+SYMBOL = "BTC/USD"
+BASE, QUOTE = "BTC", "USD"
 PRICE = Decimal(100)
 """The market's price while it is quiet; a swing goes from it to LOW, to HIGH and back, within one bar."""
 LOW, HIGH = Decimal(90), Decimal(120)

@@ -21,9 +21,9 @@ from keel.app.refresh_fees import refresh_fees
 from keel.app.universe import choose, read_universe, universe
 from keel.config.load import load_config
 from keel.domain.errors import DataError
-from keel.wire.binance_filters import read_filters
 from keel.wire.binance_questions import Turnover
 from keel.wire.binance_rules import BinanceRules
+from keel.wire.rules_file import read_rules
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -59,7 +59,7 @@ def test_filters_of_the_exchange_are_written_with_their_origin(run: Callable[...
     told = run(fetch_filters, "--address", here.address)
     host = here.address.removeprefix("http://")
     assert told == f"2 symbols of {host} (practice) in data/binance_filters.json\n"
-    found = read_filters(Path("data/binance_filters.json"))
+    found = read_rules(Path("data/binance_filters.json"))
     assert (found.environment, found.source) == ("practice", host)
     rules = found.rules["BTC/USDT"]
     assert {part: format(getattr(rules, part), "f") for part in RULES} == RULES
@@ -69,11 +69,11 @@ def test_filters_of_the_exchange_are_written_with_their_origin(run: Callable[...
 def test_filters_of_the_universe_have_its_symbols_and_the_configs(run: Callable[..., str], here: Here) -> None:
     out = ("--address", here.address, "--universe", "--out", "f.json")
     run(fetch_filters, *out)
-    assert set(read_filters(Path("f.json")).rules) == {"BTC/USDT", "ETH/USDT"}  # no list: all that trade
+    assert set(read_rules(Path("f.json")).rules) == {"BTC/USDT", "ETH/USDT"}  # no list: all that trade
     Path("data/universe").mkdir(parents=True)
     Path("data/universe/symbols.json").write_text('{"format": 1, "symbols": [{"symbol": "ETH/USDT"}]}')
     run(fetch_filters, *out)
-    assert set(read_filters(Path("f.json")).rules) == {"ETH/USDT"}
+    assert set(read_rules(Path("f.json")).rules) == {"ETH/USDT"}
     told = json.loads(run(fetch_filters, *out, "--config", str(here.config()), "--json"))
     assert (told["symbols"], told["environment"]) == (2, "practice")
 

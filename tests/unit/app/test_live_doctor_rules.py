@@ -9,7 +9,7 @@ import pytest
 from practice_here import Here, failed, only_failure
 
 from keel.domain.clock import WallClock
-from keel.wire.binance_filters import BinanceFilters, read_filters, write_filters
+from keel.wire.rules_file import RulesFile, read_rules, write_rules
 
 DAY_MS = 86_400_000
 
@@ -49,9 +49,9 @@ def test_a_damaged_filters_file_fails(here: Here, text: str) -> None:
 
 def rewrite(here: Here, **changes: object) -> None:
     path = here.folder / "filters.json"
-    known = read_filters(path)
+    known = read_rules(path)
     fields = {name: getattr(known, name) for name in ("environment", "source", "fetched_ms", "rules")}
-    write_filters(path, BinanceFilters(**(fields | changes)))
+    write_rules(path, RulesFile(**(fields | changes)))
 
 
 def test_old_filters_are_a_soft_failure(here: Here) -> None:
@@ -70,13 +70,13 @@ def test_filters_of_another_world_are_refused(here: Here) -> None:
 
 
 def test_filters_without_a_configured_symbol_fail(here: Here) -> None:
-    known = read_filters(here.folder / "filters.json")
+    known = read_rules(here.folder / "filters.json")
     rewrite(here, rules={"BTC/USDT": known.rules["BTC/USDT"]})
     assert "has no ETH/USDT" in only_failure(here.config(), "filters").detail
 
 
 def test_filters_that_the_exchange_has_changed_since_are_told(here: Here) -> None:
-    rules = dict(read_filters(here.folder / "filters.json").rules)
+    rules = dict(read_rules(here.folder / "filters.json").rules)
     rules["BTC/USDT"] = replace(rules["BTC/USDT"], tick_size=Decimal("0.1"))
     rewrite(here, rules=rules)
     config = here.config(("fee_currency: base}", "fee_currency: base}\n  overrides: {BTC/USDT: {tick_size: 0.1}}"))

@@ -31,7 +31,15 @@ def test_defaults_are_careful(live):
 
 
 RULES = [
-    (["venue.kind=kraken"], "venue.kind: expected 'binance', got 'kraken'"),
+    (["venue.kind=kraken"], "venue.kind: expected 'binance', 'alpaca', got 'kraken'"),
+    (
+        ["venue={kind: alpaca, paper: false, address: 'http://127.0.0.1:8901'}"],
+        "venue.address: paper is false, which is real money: set it to null, or paper to true to rehearse",
+    ),
+    (["venue={kind: alpaca, environment: real}"], "venue.environment: it belongs to another kind: remove it"),
+    (["venue={kind: alpaca, feed: otc}"], "venue.feed: expected 'iex' or 'sip', got 'otc'"),
+    (["venue={kind: alpaca}", "live.unknown_grace_ms=9999"], "live.unknown_grace_ms: must be at least 10000"),
+    (["venue.paper=true"], "venue.paper: it belongs to another kind: remove it"),
     (["venue.environment=paper"], "venue.environment: expected 'practice', 'testnet' or 'real', got 'paper'"),
     (["venue.address=null"], "venue.address: environment practice needs it: http://127.0.0.1:8900 is where it listens"),
     (
@@ -102,3 +110,10 @@ def test_key_of_the_exchange_in_section_venue_is_refused_and_not_repeated(refusa
 def test_sections_of_live_trading_are_refused_in_other_modes(refusal):
     line = refusal("venue: { address: http://127.0.0.1:8900 }\n")
     assert line.startswith("x.yaml:8: unknown key 'venue'")
+
+
+def test_worlds_of_alpaca_are_told_by_paper_and_address(live):
+    worlds = {"{kind: alpaca}": "paper", "{kind: alpaca, paper: false}": "real"}
+    worlds["{kind: alpaca, address: 'http://127.0.0.1:8901'}"] = "practice"
+    assert {live(f"venue={text}").venue.environment for text in worlds} == {"paper", "real", "practice"}
+    assert all(live(f"venue={text}").venue.environment == world for text, world in worlds.items())

@@ -12,13 +12,20 @@ import pytest
 from keel.config.keys import ANY, known_keys
 from keel.config.load import json_schema, load_config
 from keel.config.modes import LiveRun, SimRun
+from keel.config.venue import AlpacaSection, BinanceSection
 from keel.config.yaml_tree import read_document
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 TEMPLATE = CONFIGS / "config_template.yaml"
 LIVE = CONFIGS / "config_live.yaml"
+LIVE_ALPACA = CONFIGS / "config_live_alpaca.yaml"
+VENUES = {LIVE: BinanceSection, LIVE_ALPACA: AlpacaSection}
 LIVE_KEYS = tuple(key for key in LiveRun.model_fields if key not in SimRun.model_fields)
-EXPLAINED = pytest.mark.parametrize(("path", "model"), [(TEMPLATE, "SimRun"), (LIVE, "LiveRun")], ids=["sim", "live"])
+EXPLAINED = pytest.mark.parametrize(
+    ("path", "model"),
+    [(TEMPLATE, "SimRun"), (LIVE, "LiveRun"), (LIVE_ALPACA, "LiveRun")],
+    ids=["sim", "live", "live alpaca"],
+)
 BY_SYMBOL = (("market", "overrides"), ("data", "sources"))
 SHIPPED = sorted(CONFIGS.glob("config_*.yaml"))
 
@@ -80,6 +87,15 @@ def test_live_configuration_as_shipped_reaches_no_real_money():
     assert not real.i_accept_real_money
 
 
+def test_live_configuration_of_alpaca_reaches_no_real_money_as_shipped():
+    config = load_config(LIVE_ALPACA).config
+    assert (config.venue.environment, config.venue.address) == ("practice", "http://127.0.0.1:8901")
+    assert not config.i_accept_real_money
+    assert load_config(LIVE_ALPACA, ["venue.address=null"]).config.venue.environment == "paper"
+    real = load_config(LIVE_ALPACA, ["venue.address=null", "venue.paper=false"]).config
+    assert (real.venue.environment, real.i_accept_real_money) == ("real", False)
+
+
 @pytest.mark.parametrize("name", ["crypto", "us_stocks"])
 def test_shared_seasonality_has_a_week_of_hours_with_mean_one(name):
     values = read_document((CONFIGS / "base" / f"{name}.yaml").read_text(), name).values
@@ -93,9 +109,11 @@ def test_template_has_every_key_and_no_other():
     assert written == set(known_keys(SimRun))
 
 
-def test_live_configuration_has_every_key_of_its_own_sections():
-    written = set(_written(read_document(LIVE.read_text(), "live").values, ()))
-    own = {path for path in known_keys(LiveRun) if path[0] in LIVE_KEYS}
+@pytest.mark.parametrize("path", VENUES, ids=lambda path: path.name)
+def test_live_configuration_has_every_key_of_its_own_sections(path):
+    written = set(_written(read_document(path.read_text(), "live").values, ()))
+    venue = {("venue", key) for key in VENUES[path].model_fields}
+    own = {key for key in known_keys(LiveRun) if key[0] in LIVE_KEYS and (key[0] != "venue" or key in venue)}
     assert own <= written
     assert {path[0] for path in own} == {*LIVE_KEYS} != set()
 
@@ -103,7 +121,7 @@ def test_live_configuration_has_every_key_of_its_own_sections():
 @EXPLAINED
 def test_every_key_is_explained_with_default_and_range(path, model):
     comments = _comments(path.read_text().splitlines())
-    for key, field in _explained(model):
+    for key, field in _explained(model, path):
         comment = comments[key]
         assert field["description"] in comment, key
         if "default" in field and not isinstance(field["default"], dict):
@@ -114,18 +132,22 @@ def test_every_key_is_explained_with_default_and_range(path, model):
 
 @EXPLAINED
 def test_comments_are_not_left_behind_by_a_changed_default(path, model):
-    fields = dict(_explained(model))
+    fields = dict(_explained(model, path))
     for key, comment in _comments(path.read_text().splitlines()).items():
         stated = re.search(r"Default: (.*)\.$", comment)
         if stated is not None and key in fields:
             assert stated[1] == _shown(fields[key].get("default")), key
 
 
-def _explained(model: str) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+def _explained(model: str, path: Path) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
     """Return every key of a simulation, or those that live trading adds to them, with what the schema says of it."""
     schema = json_schema()
     fields = _fields(schema, schema["$defs"][model], ())
-    return fields if model == "SimRun" else [(key, field) for key, field in fields if key[0] in LIVE_KEYS]
+    if model == "SimRun":
+        return fields
+    venue = schema["$defs"][VENUES[path].__name__]["properties"]
+    own = [(("venue", key), field) for key, field in venue.items()]
+    return [(key, field) for key, field in fields if key[0] in LIVE_KEYS and key[0] != "venue"] + own
 
 
 def _written(values: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:

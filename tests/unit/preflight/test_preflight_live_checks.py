@@ -22,8 +22,8 @@ from keel.preflight.live_need import ConfiguredRules, LiveNeed, StoredClose
 from keel.preflight.open_book import check_holdings, check_journal, exposure
 from keel.preflight.probe import FeeAnswer, HoldingsAnswer, KeyAnswer, TimeAnswer
 from keel.preflight.trading_rules import check_filters_age, check_symbol_status
-from keel.wire.binance_filters import BinanceFilters, write_filters
 from keel.wire.binance_rules import BinanceRules
+from keel.wire.rules_file import RulesFile, write_rules
 
 NOW_MS = 1_704_067_200_000
 HOUR_MS = 3_600_000
@@ -179,7 +179,7 @@ def test_a_stored_bar_with_another_close_is_another_feed() -> None:
 
 def test_filters_from_the_future_are_a_soft_failure(tmp_path: Path) -> None:
     path = tmp_path / "filters.json"
-    write_filters(path, BinanceFilters("real", "host", NOW_MS + 2 * 24 * HOUR_MS, {"BTC/USDT": RULES}))
+    write_rules(path, RulesFile("real", "host", NOW_MS + 2 * 24 * HOUR_MS, {"BTC/USDT": RULES}))
     assert status(check_filters_age(need(filters=path), "age")) == ("fail", True)
 
 

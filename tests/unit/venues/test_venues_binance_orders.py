@@ -10,7 +10,8 @@ from wire_server import SYMBOL as ENTRY
 
 from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderTicket
-from keel.venues.binance_orders import NotHeldError, held, order_parameters, pair_parameters, plain
+from keel.venues.binance_orders import held, order_parameters, pair_parameters
+from keel.venues.wording import NotHeldError, plain
 from keel.wire.binance_rules import rules_of
 
 RULES = rules_of({"symbols": [ENTRY]})["BTC/USDT"]

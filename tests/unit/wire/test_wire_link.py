@@ -14,8 +14,9 @@ from wire_server import KEY, SECRET, WireServer, drops, hangs, refuses, says, se
 from keel.domain.clock import WallClock
 from keel.domain.errors import HaltTradingError, RetryableError
 from keel.domain.venue_messages import Outcome
-from keel.wire.binance_link import Answer, BinanceLink, RefusedError
+from keel.wire.binance_link import BinanceLink
 from keel.wire.budget import Spend
+from keel.wire.link import Answer, RefusedError
 
 ORDER = "/api/v3/order"
 

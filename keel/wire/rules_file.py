@@ -1,10 +1,10 @@
-"""The file of Binance's trading rules: which of its worlds they are of, and when they were fetched."""
+"""The file of a venue's trading rules: which of its worlds they are of, and when they were fetched."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,32 +12,39 @@ from typing import Any, Final
 from uuid import uuid4
 
 from keel.domain.errors import DataError
+from keel.wire.alpaca_assets import AlpacaAsset
 from keel.wire.binance_rules import BinanceRules
+from keel.wire.venue_rules import VenueRules
 
 FORMAT: Final = 1
 """What this version writes and reads, in the file's `format`."""
 VENUE: Final = "binance"
+_READERS: Final[dict[str, Callable[[Mapping[str, Any]], VenueRules]]] = {
+    VENUE: BinanceRules.from_json,
+    "alpaca": AlpacaAsset.from_json,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class BinanceFilters:
-    """Hold rules by our symbol, the environment they are of, the host asked, and when (UTC epoch milliseconds)."""
+class RulesFile:
+    """Hold a venue's rules by our symbol, the environment they are of, the host asked, and when (UTC milliseconds)."""
 
     environment: str
     source: str
     fetched_ms: int
-    rules: Mapping[str, BinanceRules]
+    rules: Mapping[str, VenueRules]
+    venue: str = VENUE
 
-    def of(self, symbols: Iterable[str]) -> dict[str, BinanceRules]:
+    def of(self, symbols: Iterable[str]) -> dict[str, VenueRules]:
         """Return the rules of those symbols that there are."""
         return {symbol: self.rules[symbol] for symbol in symbols if symbol in self.rules}
 
 
-def write_filters(path: Path, filters: BinanceFilters) -> None:
+def write_rules(path: Path, filters: RulesFile) -> None:
     """Write the file whole or not at all. Raises DataError where the disk refuses."""
     tree = {
         "format": FORMAT,
-        "venue": VENUE,
+        "venue": filters.venue,
         "environment": filters.environment,
         "source": filters.source,
         "fetched_ms": filters.fetched_ms,
@@ -46,8 +53,8 @@ def write_filters(path: Path, filters: BinanceFilters) -> None:
     write_whole(path, json.dumps(tree, indent=1) + "\n")
 
 
-def read_filters(path: Path) -> BinanceFilters:
-    """Read the file. Raises DataError, one line, where it is missing, damaged or not of this kind."""
+def read_rules(path: Path, venue: str = VENUE) -> RulesFile:
+    """Read the file of a venue. Raises DataError, one line, where it is missing, damaged or not of this kind."""
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -57,9 +64,10 @@ def read_filters(path: Path) -> BinanceFilters:
     except ValueError:
         raise DataError(f"{path}: is damaged: it is no JSON") from None
     try:
-        return _from_tree(tree)
+        return _from_tree(tree, venue)
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path}: is damaged, or no file of Binance's trading rules of format {FORMAT}") from None
+        whose = venue.capitalize()
+        raise DataError(f"{path}: is damaged, or no file of {whose}'s trading rules of format {FORMAT}") from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
@@ -80,15 +88,16 @@ def write_whole(path: Path, text: str) -> None:
         raise DataError(f"{path}: cannot be written: {error.strerror}; make room or choose another place") from error
 
 
-def _from_tree(tree: Mapping[str, Any]) -> BinanceFilters:
-    if (tree["format"], tree["venue"]) != (FORMAT, VENUE):
+def _from_tree(tree: Mapping[str, Any], venue: str) -> RulesFile:
+    if (tree["format"], tree["venue"]) != (FORMAT, venue):
         raise ValueError("another kind of file")
-    rules = map(BinanceRules.from_json, tree["rules"])
-    return BinanceFilters(
+    rules = map(_READERS[venue], tree["rules"])
+    return RulesFile(
         environment=_text(tree["environment"]),
         source=_text(tree["source"]),
         fetched_ms=int(tree["fetched_ms"]),
         rules={one.symbol: one for one in rules},
+        venue=venue,
     )
 
 
