@@ -97,13 +97,14 @@ class BarWatch:
         if wait_s > 0:
             await self._wait_for_news(min(wait_s, _CLOCK_LOOK_S))
             return None
-        if self._asked_for != gate.next_close_ts_ms:
-            self._asked_for = gate.next_close_ts_ms
+        if self._asked_for < gate.next_close_ts_ms:
+            self._asked_for = gate.closes.due_with(gate.next_close_ts_ms, self.clock.now_ms())
             await self._ask_for_bars()
             return None
-        if gate.newest_close_ts_ms is None:
+        if gate.newest_close_ts_ms is None and not self._may_be_empty():
             await self._stay_stale()
             return None
+        self.blocks.lift(_STALE)
         self._first_seen_s = None
         return gate.pop()
 
@@ -115,6 +116,8 @@ class BarWatch:
             return 0.0  # a later bar is here: this one was missed
         if newest is not None and self._first_seen_s is not None:
             return self._first_seen_s + wait_s - self.clock.monotonic_s()
+        if self._may_be_empty():
+            wait_s = self.section.stale_after_ms / _MS_PER_S
         return wait_s - self._overdue_s()
 
     def _overdue_s(self) -> float:
@@ -159,6 +162,10 @@ class BarWatch:
                 if refused is not None:
                     self.journal.append_lazily(FaultSeen(BARS, refused))
         self.blocks.lift(_MISSED)
+
+    def _may_be_empty(self) -> bool:
+        """Say whether the next row may well have no bars: nobody has to trade outside the regular session."""
+        return self.gate.closes.is_thin(self.gate.next_close_ts_ms, self.clock.now_ms())
 
     async def _stay_stale(self) -> None:
         """No bar is to be had: nothing is opened on old ones, and the question is asked again."""
