@@ -25,8 +25,6 @@ BARS: Final = "bars"
 _STALE: Final = "stale"
 _MISSED: Final = "missed bars"
 """Apart from the stream's own name: an answer to a question does not bring the stream back."""
-_CLOCK_LOOK_S: Final = 0.25
-"""Longest wait for a bar by our clock: the market's may go faster."""
 
 
 def _nowhere(_market_ms: int) -> None:
@@ -48,6 +46,8 @@ class BarWatch:
     counts: Counts
     reached: Callable[[int], None] = _nowhere
     """Told how far the market has come, by each bar that closes."""
+    clock_look_s: float = 0.25
+    """Longest wait for a bar by our clock: the market's may go faster."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _first_seen_s: float | None = None
     _asked_for: int = 0
@@ -95,7 +95,7 @@ class BarWatch:
             return gate.pop()
         wait_s = self._wait_s()
         if wait_s > 0:
-            await self._wait_for_news(min(wait_s, _CLOCK_LOOK_S))
+            await self._wait_for_news(min(wait_s, self.clock_look_s))
             return None
         if self._asked_for < gate.next_close_ts_ms:
             self._asked_for = gate.closes.due_with(gate.next_close_ts_ms, self.clock.now_ms())

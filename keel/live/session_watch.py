@@ -18,8 +18,6 @@ from keel.live.blocks import Blocks
 
 _LOG: Final = logging.getLogger(__name__)
 _PART: Final = "session"
-_LOOK_S: Final = 1.0
-"""Longest time between two looks at the clock: the market's may be another one than ours."""
 _STUCK: Final = (SessionState.HALTED, SessionState.ERROR)
 
 
@@ -39,12 +37,14 @@ class SessionWatch:
     compare: Callable[[], None]
     check_rules: Callable[[], None]
     machine: SessionMachine = field(default_factory=SessionMachine)
+    look_s: float = 1.0
+    """Time between two looks by our own clock: the market's may be another one."""
 
     async def run(self) -> None:
         """Follow the clock for ever."""
         while True:
             self.look()
-            await self.clock.sleep(_LOOK_S)
+            await self.clock.sleep(self.look_s)
 
     @property
     def state(self) -> SessionState:
