@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from keel.journal.journal import Journal
 from keel.journal.market_entries import MarketStateChanged
 from keel.live.closes import closes_of
 from keel.live.rows import bar_records
+from keel.live.runner import Ending
 from keel.sim.engine import Simulator
 from keel.sim.parameters import run_records, slot_records
 from keel.strategies.decisions import decide_all
@@ -70,12 +71,17 @@ def moment(text: str) -> int:
 BEGINS_MS, ENDS_MS = moment("2024-07-03 09:10"), moment("2024-07-05 17:40")
 
 
+Act = Callable[[Path, "MadeFeed"], None]
+"""Does something to a run's state folder, or to its feed."""
+
+
 class MadeFeed:
     """Be the BarFeed of a market that has bars from 04:00 to the end of after hours, some missing."""
 
-    def __init__(self, loop: VirtualLoop, config: LiveRun, seed: int) -> None:
+    def __init__(self, loop: VirtualLoop, config: LiveRun) -> None:
         self._loop = loop
-        hours, rng = MarketHours("XNYS", config.sessions), np.random.default_rng(seed)
+        self.is_broken = False
+        hours, rng = MarketHours("XNYS", config.sessions), np.random.default_rng(1)
         opens = range(moment("2024-07-01 00:00"), ENDS_MS, BAR_MS)
         self.bars_of: dict[str, list[LiveBar]] = {symbol: [] for symbol in SYMBOLS}
         for symbol, bars in self.bars_of.items():
@@ -96,12 +102,18 @@ class MadeFeed:
         for bar in (bar for bars in self.bars_of.values() for bar in bars):
             at_s = (bar.close_ts_ms - START_MS) / 1000 + 0.05
             if at_s > self._loop.time():
-                self._loop.call_at(at_s, listener.on_bar, bar)
+                self._loop.call_at(at_s, self._push, listener, bar)
+
+    def _push(self, listener: FeedListener, bar: LiveBar) -> None:
+        if not self.is_broken:
+            listener.on_bar(bar)
 
     async def close(self) -> None:
         """Let go of nothing."""
 
     async def bars(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[LiveBar]:
+        if self.is_broken:
+            raise ZeroDivisionError("a bug")
         now_ms = START_MS + int(self._loop.time() * 1000)
         bars = self.bars_of[symbol]
         return [bar for bar in bars if start_ms <= bar.open_ts_ms < end_ms and bar.close_ts_ms <= now_ms]
@@ -114,6 +126,7 @@ class Days:
     config: LiveRun
     feed: MadeFeed
     parts: LiveParts
+    ending: Ending
     entries: list[Entry]
 
     def of_kind(self, kind: type[Entry]) -> list[Any]:
@@ -142,7 +155,8 @@ class Days:
         return simulator, stamps[begun:], allowed[begun:]
 
 
-def play(folder: Path, sessions: str, seed: int = 1) -> Days:
+def play(folder: Path, sessions: str, act: Act | None = None) -> Days:
+    """Let a dry run go over the days, or until what `act` does after the open ends it."""
     path = folder / "day.yaml"
     path.write_text(CONFIG.format(root=ROOT, folder=folder, sessions=sessions))
     loaded = load_config(path, [], expect_mode="live")
@@ -152,27 +166,28 @@ def play(folder: Path, sessions: str, seed: int = 1) -> Days:
     asyncio.set_event_loop(loop)
     try:
         clock = VirtualClock(loop)
-        feed = MadeFeed(loop, loaded.config, seed)
+        feed = MadeFeed(loop, loaded.config)
         with Journal.open(folder / "day.journal.sqlite", clock=clock, redact=str) as journal:
             way: Any = Way(None, feed)  # a dry run has a venue of its own
             parts = wire_by(way, at_once, loaded.config, loaded.document, "day", "hash", journal, clock)
-            loop.run_until_complete(live_until_the_end(parts, clock))
+            if act is not None:
+                loop.call_at((moment("2024-07-03 09:40") - START_MS) / 1000, act, folder, feed)
+            ending = loop.run_until_complete(live_until_the_end(parts))
             journal.flush()
-            return Days(loaded.config, feed, parts, [recorded.entry for recorded in journal.entries()])
+            return Days(loaded.config, feed, parts, ending, [recorded.entry for recorded in journal.entries()])
     finally:
         asyncio.set_event_loop(None)
         loop.close()
 
 
-async def live_until_the_end(parts: LiveParts, clock: VirtualClock) -> None:
+async def live_until_the_end(parts: LiveParts) -> Ending:
     runner = parts.runner
     runner.kill_look_s = runner.beat_s = runner.status_s = runner.unknown_look_s = runner.exits_look_s = 120.0
     runner.flush_s = runner.bars.clock_look_s = 120.0
     assert runner.sessions is not None
     runner.sessions.look_s = 20.0
     asyncio.get_running_loop().call_later((ENDS_MS - BEGINS_MS) / 1000, runner.ask_to_stop, "the days are over")
-    ending = await runner.run()
-    assert ending.exit_code == 0, ending
+    return await runner.run()
 
 
 @pytest.fixture(scope="module", params=[BY_DEFAULT, LONGER], ids=["regular hours", "longer hours"])
@@ -181,6 +196,7 @@ def days(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_a_dry_run_decides_and_trades_as_its_backtest_over_a_half_day_and_a_holiday(days: Days):
+    assert days.ending.exit_code == 0, days.ending
     simulator, closes, allowed = days.backtest()
     assert [entry.close_ts_ms for entry in days.of_kind(Decision)] == closes[allowed != Activity.WATCH].tolist()
     sent = [(entry.order_id, float(entry.ticket.qty)) for entry in days.of_kind(OrderIntent)]
@@ -215,3 +231,25 @@ def test_the_states_follow_the_calendar_and_are_journalled(days: Days):
     use = days.config.sessions.after_hours
     told_why = f"the market's window is after_hours: sessions.after_hours is {use}"
     assert days.parts.runner.blocks.reasons == (told_why,)
+
+
+def pull_the_switch(folder: Path, _feed: MadeFeed) -> None:
+    (folder / "kill_switch.flag").touch()
+
+
+def break_it(_folder: Path, feed: MadeFeed) -> None:
+    feed.is_broken = True
+
+
+def test_the_kill_switch_halts_the_day(tmp_path: Path):
+    days = play(tmp_path, BY_DEFAULT, pull_the_switch)
+    assert days.ending.exit_code == 3
+    assert [entry.after.value for entry in days.of_kind(MarketStateChanged)][-2:] == ["market_open", "halted"]
+
+
+def test_a_bug_ends_the_day_in_error(tmp_path: Path):
+    days = play(tmp_path, BY_DEFAULT, break_it)
+    assert days.ending.exit_code == 1
+    told = days.of_kind(MarketStateChanged)
+    assert [entry.after.value for entry in told][-2:] == ["halted", "error"]
+    assert told[-1].why == "this is a bug in Keel: ZeroDivisionError: a bug"
