@@ -11,7 +11,8 @@ from keel.domain.sessions import Activity, Window
 STOCKS = ("market.calendar=XNYS", "market.timezone=America/New_York")
 LIVE = """\
 mode: live
-data: { venue: made, symbols: [AAA, BBB], timeframe: 1m, sources: { BBB: { calendar: XNYS, timezone: America/New_York } } }
+data:
+  { venue: made, symbols: [AAA, BBB], timeframe: 1m, sources: { BBB: { calendar: XNYS, timezone: America/New_York } } }
 strategy: { class: "keel.strategies.buy_and_hold:BuyAndHold" }
 risk: { daily_loss_limit: 100, max_drawdown: 0.2, max_orders_per_min: 10 }
 venue: { address: "http://127.0.0.1:8900" }
@@ -47,7 +48,9 @@ def test_what_cannot_be_meant_is_refused(load, overrides: list[str], message: st
 
 
 def test_a_live_run_of_two_calendars_is_refused(load):
-    with pytest.raises(ConfigError, match="data.sources: one live run takes one calendar, got 24/7, XNYS: make a run"):
+    with pytest.raises(
+        ConfigError, match=r"data\.sources: one live run takes one calendar, got 24/7, XNYS: make a run"
+    ):
         load("", text=LIVE)
 
 
