@@ -182,8 +182,8 @@ def play(folder: Path, sessions: str, act: Act | None = None) -> Days:
 
 async def live_until_the_end(parts: LiveParts) -> Ending:
     runner = parts.runner
-    runner.kill_look_s = runner.beat_s = runner.status_s = runner.unknown_look_s = runner.exits_look_s = 120.0
-    runner.flush_s = runner.bars.clock_look_s = 120.0
+    runner.kill_look_s = runner.beat_s = runner.status_s = runner.unknown_look_s = runner.exits_look_s = 300.0
+    runner.flush_s = runner.bars.clock_look_s = 300.0
     assert runner.sessions is not None
     runner.sessions.look_s = 20.0
     asyncio.get_running_loop().call_later((ENDS_MS - BEGINS_MS) / 1000, runner.ask_to_stop, "the days are over")

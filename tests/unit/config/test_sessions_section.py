@@ -11,8 +11,7 @@ from keel.domain.sessions import Activity, Window
 STOCKS = ("market.calendar=XNYS", "market.timezone=America/New_York")
 LIVE = """\
 mode: live
-data:
-  { venue: made, symbols: [AAA, BBB], timeframe: 1m, sources: { BBB: { calendar: XNYS, timezone: America/New_York } } }
+data: { venue: made, symbols: [AAA, BBB], timeframe: 1m, sources: { BBB: { calendar: XNYS } } }
 strategy: { class: "keel.strategies.buy_and_hold:BuyAndHold" }
 risk: { daily_loss_limit: 100, max_drawdown: 0.2, max_orders_per_min: 10 }
 venue: { address: "http://127.0.0.1:8900" }
@@ -38,7 +37,10 @@ def test_by_default_trading_is_for_the_regular_session_and_its_close():
             [*STOCKS, "data.timeframe=1d", "sessions.at_close=reduce"],
             "sessions.at_close: bars of 1d are decided on at the close: set it to trade",
         ),
-        ([*STOCKS, "sessions.pre_market_minutes=1441"], "sessions.pre_market_minutes: expected a whole number of at"),
+        (
+            [*STOCKS, "sessions.pre_market_minutes=1441"],
+            "expected a number of at most 1440, got 1441",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(load, overrides: list[str], message: str):
