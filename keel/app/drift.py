@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from keel.app.drift_record import Record
-    from keel.backtest.again import Chooser, Parameters, Played
+    from keel.backtest.again import Chooser, Parameters, Played, Step
     from keel.backtest.drift import Drift
     from keel.config.load import LoadedConfig
     from keel.config.modes import LiveRun
     from keel.journal.entries import SessionStarted
+    from keel.live.closes import Closes
     from keel.live.decider import Decider
     from keel.sim.local import LocalDesk
     from keel.sim.room import Records
@@ -51,7 +52,7 @@ asked again. Nothing is sent, and the run may be running.
 
     path, run_id = _find(run, state_dir)
     with JournalReader.open(path) as reader:
-        record = read_record(reader.entries(), run_id)
+        record = read_record(reader.entries(), run_id, closes_in)
     found = drift_of(record)
     if as_json:
         sys.stdout.write(json.dumps(_tree(found, path)) + "\n")
@@ -71,14 +72,14 @@ def drift_of(record: Record) -> Drift:
     loaded = {number: _loaded(started) for number, started in record.sessions.items()}
     first = min(loaded)
     own = _parameters(loaded)
-    begun, steps = record.state, record.steps
+    begun, steps = record.state, _allowed(record.steps, loaded)
     same_config = [replace(step, session=first) for step in steps]
     simulated = decide_again(begun, same_config, own, _chooser(loaded[first], record, everywhere=True))
     configs = simulated
     if len({started.config for started in record.sessions.values()}) > 1:
         configs = decide_again(begun, steps, own, _chooser(loaded[first], record, everywhere=True))
     decided = configs
-    if not all(step.is_decided for step in steps):
+    if any(step.is_missed for step in steps):
         decided = decide_again(begun, steps, own, _chooser(loaded[first], record, everywhere=False))
     sent = send_again(begun, steps, own, {})
     arrived = send_again(begun, steps, own, record.arrivals)
@@ -197,6 +198,29 @@ def _loaded(started: SessionStarted) -> LoadedConfig:
         path = Path(folder) / "config.yaml"
         path.write_text("".join(started.config), encoding="utf-8")
         return load_config(path, expect_mode="live")
+
+
+def closes_in(started: SessionStarted) -> Closes:
+    """Return when the rows of a session close, by its own config."""
+    from keel.live.closes import closes_of
+
+    return closes_of(_live(_loaded(started)))
+
+
+def _allowed(steps: list[Step], loaded: dict[int, LoadedConfig]) -> list[Step]:
+    """Return the steps with what their session's config allows at each."""
+    from dataclasses import replace
+
+    from keel.live.closes import hours_of
+
+    configs = {number: _live(one) for number, one in loaded.items()}
+    hours = {number: hours_of(config) for number, config in configs.items()}
+    found = []
+    for step in steps:
+        known, allowed = hours[step.session], configs[step.session].sessions.activities
+        activity = step.activity if known is None else allowed[known.at(step.close_ts_ms).window]
+        found.append(replace(step, activity=activity))
+    return found
 
 
 def _live(loaded: LoadedConfig) -> LiveRun:

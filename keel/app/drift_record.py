@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -32,6 +32,7 @@ from keel.journal.entries import (
     TradingBegan,
 )
 from keel.journal.reading import Recorded
+from keel.live.closes import Closes
 from keel.live.rows import bar_records
 from keel.sim.room import Records
 
@@ -100,9 +101,14 @@ class Record:
         return equity
 
 
-def read_record(entries: Iterable[Recorded], run_id: str | None) -> Record:
-    """Return a run as its journal tells it, of one session if that is named. Raises UsageError where it cannot be."""
-    reader = _Reader(run_id)
+def read_record(
+    entries: Iterable[Recorded], run_id: str | None, closes_of: Callable[[SessionStarted], Closes]
+) -> Record:
+    """Return a run as its journal tells it, of one session if that is named. Raises UsageError where it cannot be.
+
+    `closes_of` tells when the rows of a session close.
+    """
+    reader = _Reader(run_id, closes_of)
     for recorded in entries:
         reader.take(recorded.entry)
     record = reader.whole()
@@ -114,8 +120,10 @@ def read_record(entries: Iterable[Recorded], run_id: str | None) -> Record:
 class _Reader:
     """Go through a journal once."""
 
-    def __init__(self, run_id: str | None) -> None:
+    def __init__(self, run_id: str | None, closes_of: Callable[[SessionStarted], Closes]) -> None:
         self.record = Record()
+        self._closes_of = closes_of
+        self._closes: dict[int, Closes] = {}
         self._run_id = run_id
         self._session = 0
         self._is_wanted = run_id is None
@@ -181,7 +189,9 @@ class _Reader:
         started = self._started
         if started is None:
             return
-        row = bar_records(bars, started.symbols, close_ts_ms)
+        if self._session not in self._closes:
+            self._closes[self._session] = self._closes_of(started)
+        row = bar_records(bars, started.symbols, close_ts_ms, self._closes[self._session])
         if self.record.state is None or not self._is_wanted:
             self.record.history.append(row)
         elif not self.record.steps or close_ts_ms > self.record.steps[-1].close_ts_ms:

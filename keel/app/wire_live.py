@@ -15,6 +15,7 @@ from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
 from keel.config.yaml_tree import Document
+from keel.data.market_hours import MarketHours
 from keel.domain.clock import Clock
 from keel.domain.timeframe import timeframe_ms
 from keel.domain.venue_messages import VenueFill
@@ -23,6 +24,7 @@ from keel.journal.journal import Journal
 from keel.live.bar_watch import BarWatch
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
+from keel.live.closes import hours_of
 from keel.live.counts import Counts
 from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
@@ -38,6 +40,7 @@ from keel.live.rows import BarGate
 from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
 from keel.live.session import changes_since, in_few_words, last_session
+from keel.live.session_watch import SessionWatch
 from keel.live.standing import Grid, Standing
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
@@ -231,8 +234,20 @@ class _Wiring:
         return BarHistory(self.symbols, self.config.live.history_bars)
 
     @cached_property
+    def hours(self) -> MarketHours | None:
+        return hours_of(self.config)
+
+    @cached_property
+    def sessions(self) -> SessionWatch | None:
+        if self.hours is None:
+            return None
+        section, rules = self.config.sessions, self._doubt_rules
+        return SessionWatch(self.hours, section, self.clock, self.journal, self.blocks, self._wake, rules)
+
+    @cached_property
     def gate(self) -> BarGate:
-        return BarGate(self.symbols, self.timeframe_ms, self.config.live.max_price_jump)
+        market = self.config.market
+        return BarGate(self.symbols, self.timeframe_ms, self.config.live.max_price_jump, market.timezone, self.hours)
 
     @cached_property
     def trader(self) -> Trader:
@@ -332,6 +347,7 @@ class _Wiring:
             self.trader.lines,
             self.started_ms,
             self.config.account.initial_cash,
+            sessions=self.sessions,
         )
 
     @cached_property
@@ -364,6 +380,7 @@ class _Wiring:
             paced=None if self.market is None else self.market.decided,
             offset_ms=self.way.offset_ms,
             rules=self.rules_watch,
+            sessions=self.sessions,
         )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from keel.backtest.drift import Filled
 from keel.domain.layout import LOCAL, VENUE
 from keel.domain.orders import EventKind
+from keel.domain.sessions import Activity
 from keel.sim.exchange import Exchange
 from keel.sim.local import LocalDesk
 from keel.sim.room import Records
@@ -22,7 +23,8 @@ from keel.sim.room import Records
 class Step:
     """Hold one close: its bars, BAR (N,), the journalled weights (N,) or None, and what was sent after it.
 
-    `sent` are ORDER (1,) records of orders that reached the venue, `cancels` numbers of orders.
+    `sent` are ORDER (1,) records of orders that reached the venue, `cancels` numbers of orders. `activity` is what the
+    run's sessions allow there.
     """
 
     close_ts_ms: int
@@ -31,11 +33,17 @@ class Step:
     weights: NDArray[np.float64] | None = None
     sent: tuple[Records, ...] = ()
     cancels: tuple[int, ...] = ()
+    activity: Activity = Activity.TRADE
 
     @property
     def is_decided(self) -> bool:
         """Say whether the run decided at this close."""
         return self.weights is not None
+
+    @property
+    def is_missed(self) -> bool:
+        """Say whether it did not, though its sessions allow it."""
+        return not self.is_decided and self.activity is not Activity.WATCH
 
 
 Parameters = Callable[[int], tuple[Records, Records]]
@@ -109,10 +117,10 @@ def decide_again(state: Mapping[str, Any], steps: Sequence[Step], parameters: Pa
             session = step.session
             desk, exchange = _halves(parameters(session), desk.capture(), exchange.capture())
         _move(desk, exchange, step, played)
-        chosen = chooser.choose(place, desk)
+        chosen = None if step.activity is Activity.WATCH else chooser.choose(place, desk)
         if chosen is None:
             continue
-        sent = desk.decide(*chosen)
+        sent = desk.decide(*chosen, entries=step.activity is Activity.TRADE)
         chooser.note_ids()
         played.note_sent(step.close_ts_ms, sent.orders)
         for order in sent.orders:

@@ -26,9 +26,17 @@ _LOOK_S: Final = 0.003
 
 
 def play_events(
-    config: RunConfig, strategy: EventStrategy, panel: BarPanel, simulator: Simulator, keep_going: KeepGoing
+    config: RunConfig,
+    strategy: EventStrategy,
+    panel: BarPanel,
+    simulator: Simulator,
+    keep_going: KeepGoing,
+    watched: NDArray[np.bool_] | None = None,
 ) -> tuple[Weights, str | None]:
-    """Ask the strategy at every close; return its weights (rows, N), NaN for no new target, and why it was stopped."""
+    """Ask the strategy at every close; return its weights (rows, N), NaN for no new target, and why it was stopped.
+
+    It is not asked at the closes that are `watched` (rows,) only.
+    """
     weights = np.full((len(panel), panel.n), np.nan)
     if stopped := keep_going(0):
         return weights, stopped
@@ -39,6 +47,8 @@ def play_events(
     look_s = time.perf_counter() + _LOOK_S
     for row, given in enumerate(weights):
         follower.row = row
+        if watched is not None and watched[row]:
+            continue
         if not ask(strategy, Context(panel, follower.account, given, desk, row), config, follower.goes_on):
             return weights, None
         requests = desk.requests()

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from keel.backtest.events import play_events
 from keel.config.modes import DecidedConfig
 from keel.data.adjust import adjust_bars
+from keel.data.market_hours import activities
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.domain.instrument import Instrument
 from keel.domain.orders import RunStatus, TimeInForce, TradingState
+from keel.domain.sessions import Activity
 from keel.runs.result import Played, RunResult
 from keel.sim.engine import Simulator
 from keel.sim.parameters import LIMITS, run_records, slot_records
@@ -57,6 +59,12 @@ class BacktestInputs:
         )
 
     @property
+    def activities(self) -> NDArray[np.uint8] | None:
+        """Return what the config's sessions allow at each close, Activity (rows,); None for everything everywhere."""
+        config, closes = self.config, self.bars["close_ts_ms"][:, 0]
+        return activities(config.sessions, config.session_calendar, config.data.timeframe, closes)
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """Return the instruments' symbols, in the configured order."""
         return tuple(instrument.id.symbol for instrument in self.instruments)
@@ -84,8 +92,9 @@ def simulate(inputs: BacktestInputs, keep_going: KeepGoing) -> tuple[Played, Wei
     Raises UsageError for a bad strategy; GateRefusedError or KeyboardInterrupt if stopped before the first bar, when
     there is no result yet.
     """
-    simulator = _simulator(inputs, run_records(inputs.config), len(inputs.bars))
-    weights, stopped = _play(inputs, simulator, keep_going)
+    allowed = inputs.activities
+    simulator = _simulator(inputs, run_records(inputs.config), len(inputs.bars), allowed)
+    weights, stopped = _play(inputs, simulator, keep_going, None if allowed is None else allowed == Activity.WATCH)
     simulator.finish()
     rows = simulator.row
     if rows == 0 and stopped == "interrupted":
@@ -108,11 +117,14 @@ def simulate(inputs: BacktestInputs, keep_going: KeepGoing) -> tuple[Played, Wei
     return played, weights
 
 
-def _simulator(inputs: BacktestInputs, run: NDArray[np.void], rows: int) -> Simulator:
+def _simulator(
+    inputs: BacktestInputs, run: NDArray[np.void], rows: int, allowed: NDArray[np.uint8] | None
+) -> Simulator:
     slots = slot_records(inputs.config, inputs.instruments)
     slots["fine_start"], slots["fine_end"] = inputs.fine_starts, inputs.fine_ends
     slots["action_start"], slots["action_end"] = inputs.action_starts, inputs.action_ends
-    return Simulator(inputs.bars[:rows], run, slots, inputs.fine, inputs.actions, inputs.rates[:rows])
+    allowed = None if allowed is None else allowed[:rows]
+    return Simulator(inputs.bars[:rows], run, slots, inputs.fine, inputs.actions, inputs.rates[:rows], allowed)
 
 
 def _ended(simulator: Simulator, inputs: BacktestInputs) -> bool:
@@ -125,12 +137,17 @@ def _status(simulator: Simulator, *, halted: bool) -> str:
     return "halted" if halted else "done"
 
 
-def _play(inputs: BacktestInputs, simulator: Simulator, keep_going: KeepGoing) -> tuple[Weights, str | None]:
+def _play(
+    inputs: BacktestInputs, simulator: Simulator, keep_going: KeepGoing, watched: NDArray[np.bool_] | None
+) -> tuple[Weights, str | None]:
+    """Play the strategy; `watched` are the rows at which nothing is decided."""
     if isinstance(inputs.strategy, EventStrategy):
-        return play_events(inputs.config, inputs.strategy, inputs.panel, simulator, keep_going)
+        return play_events(inputs.config, inputs.strategy, inputs.panel, simulator, keep_going, watched)
     if not isinstance(inputs.strategy, VectorStrategy):
         raise TypeError(f"{inputs.strategy} is neither a VectorStrategy nor an EventStrategy")
     weights = _decide_all(inputs, inputs.strategy)
+    if watched is not None:
+        weights = np.where(watched[:, np.newaxis], np.nan, weights)
     stopped = list(filter(None, [keep_going(0)]))
 
     def pause(row: int) -> bool:
@@ -158,7 +175,7 @@ def _buy_and_hold(inputs: BacktestInputs, rows: int) -> NDArray[np.void]:
         run[limit] = 0
     run["every_bar"] = False
     run["time_in_force"] = TimeInForce.GTC
-    simulator = _simulator(inputs, run, rows)
+    simulator = _simulator(inputs, run, rows, inputs.activities)
     n = len(inputs.instruments)
     simulator.run(np.broadcast_to(1.0 / n, (rows, n)).copy())
     simulator.finish()

@@ -29,14 +29,16 @@ from keel.config.ray import RaySection
 from keel.config.risk import RiskSection
 from keel.config.run import RunSection
 from keel.config.section import Section, broken_rule, clip
+from keel.config.sessions import SessionsSection
 from keel.config.spans import FractionSpans, Spans
 from keel.config.strategy import StrategySection
 from keel.config.stress import StressSection
 from keel.config.training import TrainingSection
 from keel.config.venue import AlpacaSection, VenueSection
-from keel.domain.timeframe import ROUND_THE_CLOCK
+from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
 
 _MODE = "Kind of run: sim, train, eval or live."
+_SESSIONS = "What may be done in which part of a trading day, for markets that close."
 LIVE_LIMITS: Final = (
     ("max_order_weight", "max_order_notional"),
     ("max_position_weight", "max_abs_position_notional"),
@@ -76,10 +78,19 @@ class BaseRun(Section):
     ray: RaySection = Field(RaySection(), description="Cluster of a search.")
 
     @property
+    def calendars(self) -> frozenset[str]:
+        """Return the trading calendars of the symbols."""
+        return frozenset(self.data.calendar_of(symbol, self.market.calendar) for symbol in self.data.symbols)
+
+    @property
     def ratio_calendar(self) -> str:
         """Return the calendar by which a year's returns are counted: 24/7 if anything trades round the clock."""
-        calendars = {self.data.calendar_of(symbol, self.market.calendar) for symbol in self.data.symbols}
-        return ROUND_THE_CLOCK if ROUND_THE_CLOCK in calendars else self.market.calendar
+        return ROUND_THE_CLOCK if ROUND_THE_CLOCK in self.calendars else self.market.calendar
+
+    @property
+    def session_calendar(self) -> str:
+        """Return the calendar of the trading day, 24/7 where the symbols have several: no day is theirs together."""
+        return next(iter(self.calendars)) if len(self.calendars) == 1 else ROUND_THE_CLOCK
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
@@ -132,6 +143,12 @@ class DecidedRun(BaseRun):
     """Hold what runs share in which a strategy decides."""
 
     strategy: StrategySection = Field(description="Who decides.")
+    sessions: SessionsSection = Field(SessionsSection(), description=_SESSIONS)
+
+    @model_validator(mode="after")
+    def _sessions_fit(self) -> Self:
+        _check_sessions(self, self.sessions)
+        return self
 
 
 class SimRun(DecidedRun):
@@ -166,6 +183,12 @@ class EvalRun(BaseRun):
 
     mode: Literal["eval"] = Field(description=_MODE)
     evaluation: EvaluationSection = Field(EvaluationSection(), description="Which model, under which profiles.")
+    sessions: SessionsSection = Field(SessionsSection(), description=_SESSIONS)
+
+    @model_validator(mode="after")
+    def _sessions_fit(self) -> Self:
+        _check_sessions(self, self.sessions)
+        return self
 
     @model_validator(mode="after")
     def _profiles_fit(self) -> Self:
@@ -186,7 +209,7 @@ class EvalRun(BaseRun):
         """Return the backtest of a strategy at this config's costs under a profile."""
         kept = {name: getattr(self, name) for name in BaseRun.model_fields}
         changed = {"mode": "sim", "risk": self.limits_of(profile), "stress": self.stress.times(profile.stress)}
-        return SimRun(**(kept | changed), strategy=strategy)
+        return SimRun(**(kept | changed), strategy=strategy, sessions=self.sessions)
 
 
 class LiveRun(DecidedRun):
@@ -217,12 +240,29 @@ class LiveRun(DecidedRun):
         return self
 
     @model_validator(mode="after")
+    def _has_one_calendar(self) -> Self:
+        if len(self.calendars) > 1:
+            message = f"one live run takes one calendar, got {', '.join(sorted(self.calendars))}: make a run of each"
+            raise broken_rule("data.sources", message)
+        return self
+
+    @model_validator(mode="after")
     def _limits_are_on(self) -> Self:
         for keys in LIVE_LIMITS:
             if all(getattr(self.risk, key) is None for key in keys):
                 mend = "give it a value" if len(keys) == 1 else f"give it or risk.{keys[1]} a value"
                 raise broken_rule(f"risk.{keys[0]}", f"limits off (null) is an error in mode live: {mend}")
         return self
+
+
+def _check_sessions(run: BaseRun, sessions: SessionsSection) -> None:
+    if run.session_calendar == ROUND_THE_CLOCK and sessions != SessionsSection():
+        message = "symbols that trade round the clock, or by several calendars, have no sessions: remove the section"
+        raise broken_rule("sessions", message)
+    by_day = timeframe_ms(run.data.timeframe) >= MS_PER_DAY
+    if by_day and sessions.at_close != "trade":
+        message = f"bars of {run.data.timeframe} are decided on at the close: set it to trade"
+        raise broken_rule("sessions.at_close", message)
 
 
 RunConfig = Annotated[SimRun | TrainRun | EvalRun | LiveRun, Field(discriminator="mode")]

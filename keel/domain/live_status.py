@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from keel.domain.orders import TradingState
+from keel.domain.sessions import SessionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ class LiveStatus:
     decide_latency: LatencyStatus
     risk_used: dict[str, float] = field(default_factory=dict)
     """Part of each limit that is used, by its config key: 1.0 is at the limit."""
+    session: SessionState | None = None
+    """State of the trading day, None in a market that trades round the clock."""
+    session_change_ms: int | None = None
+    """When the market's next window begins."""
 
     @property
     def fill_rate(self) -> float:

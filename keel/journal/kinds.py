@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from keel.journal import entries
+from keel.journal import entries, market_entries
 from keel.journal.codec import MalformedError, decode
 from keel.journal.entries import Entry
 
 KINDS: Final[Mapping[str, type[Entry]]] = {
     name: kind
-    for name, kind in vars(entries).items()
+    for name, kind in (vars(entries) | vars(market_entries)).items()
     if isinstance(kind, type) and issubclass(kind, Entry) and kind is not Entry and not name.startswith("_")
 }
 """Every kind by its name."""

@@ -30,6 +30,7 @@ from keel.journal.entries import (
     SubmitAnswered,
     TradingBegan,
 )
+from keel.journal.market_entries import MarketStateChanged
 
 
 def describe(entry: Entry) -> str:
@@ -135,6 +136,11 @@ def _(entry: OrderResolved) -> str:
 def _(entry: ExternalSeen) -> str:
     order = "" if entry.order is None else _state(entry.order)
     return f"{entry.what} {order} {_pairs({'qty': entry.qty})}"
+
+
+@_words.register
+def _(entry: MarketStateChanged) -> str:
+    return f"{entry.before} -> {entry.after}: {entry.why}"
 
 
 @_words.register

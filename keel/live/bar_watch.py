@@ -25,8 +25,6 @@ BARS: Final = "bars"
 _STALE: Final = "stale"
 _MISSED: Final = "missed bars"
 """Apart from the stream's own name: an answer to a question does not bring the stream back."""
-_CLOCK_LOOK_S: Final = 0.25
-"""Longest wait for a bar by our clock: the market's may go faster."""
 
 
 def _nowhere(_market_ms: int) -> None:
@@ -48,6 +46,8 @@ class BarWatch:
     counts: Counts
     reached: Callable[[int], None] = _nowhere
     """Told how far the market has come, by each bar that closes."""
+    clock_look_s: float = 0.25
+    """Longest wait for a bar by our clock: the market's may go faster."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _first_seen_s: float | None = None
     _asked_for: int = 0
@@ -95,15 +95,16 @@ class BarWatch:
             return gate.pop()
         wait_s = self._wait_s()
         if wait_s > 0:
-            await self._wait_for_news(min(wait_s, _CLOCK_LOOK_S))
+            await self._wait_for_news(min(wait_s, self.clock_look_s))
             return None
-        if self._asked_for != gate.next_close_ts_ms:
-            self._asked_for = gate.next_close_ts_ms
+        if self._asked_for < gate.next_close_ts_ms:
+            self._asked_for = gate.closes.due_with(gate.next_close_ts_ms, self.clock.now_ms())
             await self._ask_for_bars()
             return None
-        if gate.newest_close_ts_ms is None:
+        if gate.newest_close_ts_ms is None and not self._may_be_empty():
             await self._stay_stale()
             return None
+        self.blocks.lift(_STALE)
         self._first_seen_s = None
         return gate.pop()
 
@@ -115,6 +116,8 @@ class BarWatch:
             return 0.0  # a later bar is here: this one was missed
         if newest is not None and self._first_seen_s is not None:
             return self._first_seen_s + wait_s - self.clock.monotonic_s()
+        if self._may_be_empty():
+            wait_s = self.section.stale_after_ms / _MS_PER_S
         return wait_s - self._overdue_s()
 
     def _overdue_s(self) -> float:
@@ -159,6 +162,10 @@ class BarWatch:
                 if refused is not None:
                     self.journal.append_lazily(FaultSeen(BARS, refused))
         self.blocks.lift(_MISSED)
+
+    def _may_be_empty(self) -> bool:
+        """Say whether the next row may well have no bars: nobody has to trade outside the regular session."""
+        return self.gate.closes.is_thin(self.gate.next_close_ts_ms, self.clock.now_ms())
 
     async def _stay_stale(self) -> None:
         """No bar is to be had: nothing is opened on old ones, and the question is asked again."""

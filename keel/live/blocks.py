@@ -4,29 +4,45 @@ from __future__ import annotations
 
 
 class Blocks:
-    """Keep the reasons by the part they come from; what closes a position is never held back by them."""
+    """Keep the reasons by the part they come from; what closes a position is never held back by them.
+
+    A reason is a fault, or it is as planned: a market that is closed at night holds entries back, and all is well.
+    """
 
     def __init__(self) -> None:
-        self._reasons: dict[str, str] = {}
+        self._faults: dict[str, str] = {}
+        self._planned: dict[str, str] = {}
 
     def put(self, part: str, reason: str) -> bool:
-        """Hold entries back for a part's reason; return whether that is new."""
-        new = self._reasons.get(part) != reason
-        self._reasons[part] = reason
+        """Hold entries back for a part's fault; return whether that is new."""
+        new = self._faults.get(part) != reason
+        self._faults[part] = reason
         return new
 
     def lift(self, part: str) -> bool:
-        """Let a part's reason go; return whether there was one."""
-        return self._reasons.pop(part, None) is not None
+        """Let a part's fault go; return whether there was one."""
+        return self._faults.pop(part, None) is not None
 
     def set(self, part: str, reason: str | None) -> bool:
-        """Put a part's reason, or lift it for None; return whether that changed anything."""
+        """Put a part's fault, or lift it for None; return whether that changed anything."""
         return self.lift(part) if reason is None else self.put(part, reason)
+
+    def plan(self, part: str, reason: str | None) -> None:
+        """Hold entries back for a reason that is as planned, or no longer for None."""
+        if reason is None:
+            self._planned.pop(part, None)
+        else:
+            self._planned[part] = reason
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Return all reasons."""
-        return tuple(self._reasons.values())
+        return (*self.faults, *self._planned.values())
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Return the reasons for which the run is not healthy."""
+        return tuple(self._faults.values())
 
     def __bool__(self) -> bool:
-        return bool(self._reasons)
+        return bool(self._faults or self._planned)

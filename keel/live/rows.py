@@ -13,10 +13,11 @@ from typing import Final
 
 import numpy as np
 
+from keel.data.market_hours import MarketHours
 from keel.data.zone import days, local_ms, minutes_of_week
 from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT
-from keel.domain.timeframe import MS_PER_DAY
 from keel.domain.venue_messages import LiveBar
+from keel.live.closes import Closes
 from keel.sim.room import Records
 
 _FIELDS: Final = ("open", "high", "low", "close", "volume", "open_ts_ms", "close_ts_ms")
@@ -34,13 +35,23 @@ class Row:
 
 
 class BarGate:
-    """Take bars as they come and give rows of N symbols, from the one after `begin_after` on."""
+    """Take bars as they come and give rows of N symbols, from the one after `begin_after` on.
 
-    def __init__(self, symbols: Sequence[str], timeframe_ms: int, max_jump: float, timezone: str = "UTC") -> None:
+    `hours` are those of a market that closes: there is no row while it does.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        timeframe_ms: int,
+        max_jump: float,
+        timezone: str = "UTC",
+        hours: MarketHours | None = None,
+    ) -> None:
         self._places = {symbol: i for i, symbol in enumerate(symbols)}
         self._timeframe_ms = timeframe_ms
         self._max_jump = max_jump
-        self._timezone = timezone
+        self.closes = Closes(timeframe_ms, timezone, hours)
         self._last_close_ts_ms = 0
         self._last_price: dict[str, float] = {}
         self._newest: dict[str, LiveBar] = {}
@@ -55,7 +66,7 @@ class BarGate:
     @property
     def next_close_ts_ms(self) -> int:
         """Return the close of the next row."""
-        return self._last_close_ts_ms + self._timeframe_ms
+        return self.closes.after(self._last_close_ts_ms)
 
     @property
     def newest_close_ts_ms(self) -> int | None:
@@ -111,7 +122,7 @@ class BarGate:
             self._last_price[symbol] = bar.close
             self._newest[symbol] = bar
         seen = tuple(there[symbol] for symbol in self._places if symbol in there)
-        bars = bar_records(seen, tuple(self._places), close_ts_ms, self._timezone)
+        bars = bar_records(seen, tuple(self._places), close_ts_ms, self.closes)
         return Row(close_ts_ms, bars, seen, missing, doubted)
 
     def _fault(self, bar: LiveBar) -> str | None:
@@ -138,11 +149,11 @@ class BarGate:
         return last is not None and abs(bar.close / last - 1.0) > self._max_jump
 
 
-def bar_records(seen: Iterable[LiveBar], symbols: Sequence[str], close_ts_ms: int, timezone: str = "UTC") -> Records:
+def bar_records(seen: Iterable[LiveBar], symbols: Sequence[str], close_ts_ms: int, closes: Closes) -> Records:
     """Return BAR (N,) of one close; an instrument without a bar is as `keel.data.align` leaves it."""
     bars = np.zeros(len(symbols), BAR)
     there = {bar.symbol: bar for bar in seen}
-    ends_day = BAR_ENDS_DAY if local_ms(np.array([close_ts_ms]), timezone)[0] % MS_PER_DAY == 0 else 0
+    ends_day = BAR_ENDS_DAY if closes.ends_day(close_ts_ms) else 0
     for record, symbol in zip(bars, symbols, strict=True):
         bar = there.get(symbol)
         if bar is None:
@@ -153,6 +164,6 @@ def bar_records(seen: Iterable[LiveBar], symbols: Sequence[str], close_ts_ms: in
             for name in _FIELDS:
                 record[name] = getattr(bar, name)
             record["flags"] = BAR_PRESENT | ends_day
-    local = local_ms(bars["open_ts_ms"], timezone)
+    local = local_ms(bars["open_ts_ms"], closes.timezone)
     bars["day"], bars["minute_of_week"] = days(local), minutes_of_week(local)
     return bars

@@ -14,6 +14,7 @@ from keel.data.feed import BarFeed
 from keel.domain.clock import Clock
 from keel.domain.errors import HaltTradingError, KeelError, RetryableError, UsageError
 from keel.domain.orders import TradingState
+from keel.domain.sessions import Activity
 from keel.domain.timeframe import MS_PER_DAY
 from keel.journal.entries import (
     Alarm,
@@ -34,6 +35,7 @@ from keel.live.orders import OrderTracker
 from keel.live.reconcile import Reconciler
 from keel.live.rows import Row
 from keel.live.sender import Sender
+from keel.live.session_watch import SessionWatch
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
@@ -89,6 +91,8 @@ class LiveRunner:
     offset_ms: Callable[[], Awaitable[float]] | None = None
     """Asks how far our clock is ahead of the venue's."""
     rules: RulesWatch | None = None
+    sessions: SessionWatch | None = None
+    """Those of a market that closes."""
     _rules_doubted: asyncio.Event = field(default_factory=asyncio.Event)
     kill_look_s: float = 0.02
     beat_s: float = 0.1
@@ -112,6 +116,7 @@ class LiveRunner:
             ending = await self._ending
             return await self._finish(ending)
         except BaseException as error:
+            self._fail(str(error) or type(error).__name__)
             self._record_end(str(error) or type(error).__name__, getattr(error, "exit_code", 1))
             raise
         finally:
@@ -151,6 +156,9 @@ class LiveRunner:
         book = json.dumps(self.trader.resumable.capture(), separators=(",", ":"))
         self.journal.append([*warm.unseen, TradingBegan(warm.close_ts_ms, warm.rows, in_parts(book))])
         self._tell_of_latch()
+        if self.sessions is not None:
+            self.sessions.look()
+            self._follow_halt()
         self._publish("trading")
         if self.paced is not None:  # whoever was here before us may have gone without a word on this close
             await self.paced(warm.close_ts_ms)
@@ -163,6 +171,15 @@ class LiveRunner:
         text = f"the risk guard is {state.name} since before this start: {lifts}"
         self.journal.append([Alarm(text)])
         _LOG.error(text)
+
+    def _follow_halt(self) -> None:
+        """Take the state of a halted day where the risk guard, or the kill switch, lets nothing through."""
+        if self.sessions is None:
+            return
+        if self.kill.why is not None:
+            self.sessions.halt(f"kill switch: {self.kill.why}")
+        elif self.trader.desk.trading_state is TradingState.HALTED:
+            self.sessions.halt("the risk guard is HALTED")
 
     async def _finish(self, ending: Ending) -> Ending:
         self._stopping = True
@@ -203,6 +220,7 @@ class LiveRunner:
             self._watch_clock,
             self._watch_rules,
             self._keep_journal,
+            *(() if self.sessions is None else (self._watch_sessions,)),
         )
 
     async def _guard(self, watch: Watch) -> None:
@@ -210,14 +228,26 @@ class LiveRunner:
         try:
             await watch()
         except HaltTradingError as error:
+            if self.sessions is not None:
+                self.sessions.halt(str(error))
             self.ask_to_stop(str(error), error.exit_code)
-        except RetryableError as error:
-            self.ask_to_stop(str(error), HaltTradingError.exit_code)
         except KeelError as error:
-            self.ask_to_stop(str(error), error.exit_code)
+            self._fail(str(error))
+            code = HaltTradingError.exit_code if isinstance(error, RetryableError) else error.exit_code
+            self.ask_to_stop(str(error), code)
         except Exception as error:  # noqa: BLE001 - whatever fails, the run ends in good order and says so
             _LOG.exception("a watcher of the live run failed")
-            self.ask_to_stop(f"this is a bug in Keel: {type(error).__name__}: {error}", 1)
+            text = f"this is a bug in Keel: {type(error).__name__}: {error}"
+            self._fail(text)
+            self.ask_to_stop(text, 1)
+
+    def _fail(self, why: str) -> None:
+        if self.sessions is not None:
+            self.sessions.fail(why)
+
+    async def _watch_sessions(self) -> None:
+        if self.sessions is not None:
+            await self.sessions.run()
 
     async def _watch_kill_switch(self) -> None:
         while not self.kill.is_tripped():
@@ -225,6 +255,7 @@ class LiveRunner:
         why = self.kill.why or "the kill switch"
         self.trader.desk.trip_kill_switch()
         self.blocks.put("kill switch", why)
+        self._follow_halt()
         self.ask_to_stop(f"kill switch: {why}", 3)
         self.journal.append([KillSwitchSeen(why)])
 
@@ -248,7 +279,10 @@ class LiveRunner:
         while True:
             row = await self.bars.next_row()
             self.status.last_close_ms = row.close_ts_ms
-            await self.trader.take_row(row, self._why_not(row))
+            if self.sessions is not None:
+                self.sessions.look()
+            await self.trader.take_row(row, self._why_not(row), may_open=self._may_open(row))
+            self._follow_halt()
             self._publish(self.status.phase)
             if self.paced is not None:
                 await self.paced(row.close_ts_ms)
@@ -261,7 +295,10 @@ class LiveRunner:
         late_ms = self.clock.now_ms() - row.close_ts_ms
         if late_ms > self.config.live.stale_after_ms or self.bars.is_behind:
             return f"it came {late_ms / _MS_PER_S:.1f} s late"
-        return None
+        return None if self.sessions is None else self.sessions.why_watched(row.close_ts_ms)
+
+    def _may_open(self, row: Row) -> bool:
+        return self.sessions is None or self.sessions.activity(row.close_ts_ms) is Activity.TRADE
 
     async def _watch_rules(self) -> None:
         if self.rules is None:

@@ -16,6 +16,7 @@ from keel.domain.orders import TradingState
 from keel.live.blocks import Blocks
 from keel.live.counts import Counts
 from keel.live.orders import OrderTracker, Phase
+from keel.live.session_watch import SessionWatch
 from keel.sim.local import LocalDesk
 
 _MS_PER_S: Final = 1000.0
@@ -39,6 +40,8 @@ class StatusMaker:
     phase: str = "starting"
     last_close_ms: int | None = None
     clock_offset_ms: float | None = None
+    sessions: SessionWatch | None = None
+    """Those of a market that closes."""
 
     def make(self) -> LiveStatus:
         """Return the status as of now."""
@@ -83,11 +86,13 @@ class StatusMaker:
             submit_latency=counts.submit.status(),
             decide_latency=counts.decide.status(),
             risk_used=self._risk_used(view),
+            session=None if self.sessions is None else self.sessions.state,
+            session_change_ms=None if self.sessions is None else self.sessions.next_change_ms,
         )
 
     def _reasons(self, state: TradingState) -> tuple[str, ...]:
         narrowed = () if state is TradingState.ACTIVE else (f"the risk guard is {state.name}",)
-        return (*narrowed, *self.blocks.reasons)
+        return (*narrowed, *self.blocks.faults)
 
     def _positions(self, view: AccountView) -> tuple[PositionStatus, ...]:
         weights, found = view.weight, []

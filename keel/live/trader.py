@@ -90,16 +90,17 @@ class Trader:
         """Return the symbols, in the order of instruments."""
         return self.config.data.symbols
 
-    async def take_row(self, row: Row, why_not: str | None = None) -> None:
+    async def take_row(self, row: Row, why_not: str | None = None, *, may_open: bool = True) -> None:
         """Take a row: the book moves to its close and, unless there is a reason not to, orders are sent.
 
-        Raises HaltTradingError where the strategy has given no decision for too long.
+        Without `may_open` only those that close are. Raises HaltTradingError where the strategy has given no decision
+        for too long.
         """
         await self.exits.tend()  # what has ended is known before it is decided on
-        await self._take(row, why_not)
+        await self._take(row, why_not, may_open=may_open)
         await self.exits.tend()
 
-    async def _take(self, row: Row, why_not: str | None) -> None:
+    async def _take(self, row: Row, why_not: str | None, *, may_open: bool) -> None:
         self._rehearse(row)
         before = self.desk.trading_state
         self.desk.close_row(row.bars, self.clock.now_ms())
@@ -115,7 +116,7 @@ class Trader:
             self._write(entries)
             return
         before = self.desk.trading_state
-        sent = self._decide(row, wanted)
+        sent = self._decide(row, wanted, may_open=may_open)
         entries += self._latches(before)
         await self._carry_out(row, wanted, sent, entries, decide_ms)
 
@@ -153,8 +154,8 @@ class Trader:
         self.counts.decide.add(decide_ms)
         return wanted, decide_ms
 
-    def _decide(self, row: Row, wanted: Wanted) -> Sent:
-        may_open = not self.blocks and not row.doubted and self._has_signal(row.close_ts_ms)
+    def _decide(self, row: Row, wanted: Wanted, *, may_open: bool) -> Sent:
+        may_open = may_open and not self.blocks and not row.doubted and self._has_signal(row.close_ts_ms)
         weights = wanted.weights
         if not self.config.execution.enabled:
             weights = np.full_like(weights, np.nan)

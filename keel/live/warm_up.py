@@ -64,9 +64,9 @@ class WarmUp:
 
     async def run(self) -> Warm:
         """Return what there is to look back on. Raises RetryableError, DataError where there is nothing."""
-        now_ms = self.clock.now_ms()
-        newest_close_ms = now_ms - now_ms % self.timeframe_ms
-        first_ms = newest_close_ms - self.bars * self.timeframe_ms
+        closes = self.gate.closes
+        newest_close_ms = closes.latest(self.clock.now_ms())
+        first_ms = closes.before(newest_close_ms, self.bars)
         if self.resumable.close_ts_ms:
             first_ms = min(first_ms, self.resumable.close_ts_ms - self.timeframe_ms)
         rows = await self._fetch(first_ms, newest_close_ms)
@@ -102,7 +102,7 @@ class WarmUp:
         return [(close, self._row(close, found[close])) for close in sorted(found)]
 
     def _row(self, close_ts_ms: int, bars: Mapping[str, LiveBar]) -> Records:
-        return bar_records(bars.values(), self.symbols, close_ts_ms)
+        return bar_records(bars.values(), self.symbols, close_ts_ms, self.gate.closes)
 
     def _take(self, close_ts_ms: int, bars: Records) -> None:
         """Take a row: before the run it is watched; of a run that goes on, what was missed is booked."""

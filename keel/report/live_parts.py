@@ -57,6 +57,8 @@ def _state_line(status: LiveStatus, reasons: Sequence[str]) -> Text:
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f" {status.trading_state.name} ", style=live_text.STATE_STYLES[status.trading_state])
     line.append(f" {live_text.shown(status.phase)}", style="bold")
+    if status.session is not None:
+        line.append(f", {status.session}")
     line.append("  ·  ", style="dim")
     line.append("not healthy" if reasons else "healthy", style=live_text.ALARM if reasons else "green")
     line.append("  ·  ", style="dim")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keel.domain.orders import RunStatus
+from keel.domain.sessions import Activity
 from keel.sim import kernel_nb
 from keel.sim.event_log import EventLog
 from keel.sim.room import Records, Room
@@ -30,8 +31,9 @@ class Simulator(Room):
     `bars` is BAR of shape (rows, N); `run` is RUN of shape (1,) with parameters and starting cash set; `slots` is SLOT
     of shape (N,); `fine` is BAR of shape (M,) for the reference price model; `actions` is ACTION of shape (A,), by
     instrument and time, with each instrument's range in its slot; `rates` is float64 of shape (rows, N), account
-    currency per unit of quote currency, or (0, N) where both are the same. State is set up here; the arrays given are
-    copied, except bars, actions and rates. Raises ValueError for arrays that do not fit each other.
+    currency per unit of quote currency, or (0, N) where both are the same; `activities` is Activity, (rows,), what may
+    be done at the close of each row, or None for everything at all of them. State is set up here; the arrays given are
+    copied, except bars, actions, rates and activities. Raises ValueError for arrays that do not fit each other.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Simulator(Room):
         fine: Records | None = None,
         actions: Records | None = None,
         rates: NDArray[np.float64] | None = None,
+        activities: NDArray[np.uint8] | None = None,
         *,
         first_row: int = 0,
         order_room: int = 64,
@@ -51,6 +54,8 @@ class Simulator(Room):
             raise ValueError(f"bars of shape {bars.shape} do not fit {len(slots)} instruments from row {first_row}")
         if rates is not None and len(rates) and rates.shape != bars.shape:
             raise ValueError(f"rates of shape {rates.shape} do not fit bars of shape {bars.shape}")
+        if activities is not None and activities.shape != bars.shape[:1]:
+            raise ValueError(f"activities of shape {activities.shape} do not fit {len(bars)} rows")
         super().__init__(
             bars,
             run,
@@ -63,6 +68,7 @@ class Simulator(Room):
             order_room=order_room,
             tape_room=tape_room,
         )
+        self._activities = activities
         self._log = EventLog()
         self._decided = True
         self._next = first_row
@@ -98,9 +104,11 @@ class Simulator(Room):
         for weights where there is no row to decide on.
         """
         decided = self._no_weights
-        if weights is not None:
+        if weights is not None and self.activity(self._next - 1) is Activity.TRADE:
             self._take_turn()
             decided = weights
+        elif weights is not None:
+            self.decide(weights)
         while True:
             if self._play_room(min(self._next + 1, len(self._bars)), decided, self._no_targets):
                 self._decided = False
@@ -124,18 +132,47 @@ class Simulator(Room):
         if self._next > row:
             return self.status is RunStatus.RUNNING
         undecided = None if self._decided else targets[self._next - 1]
+        if undecided is not None and self.activity(self._next - 1) is not Activity.TRADE:
+            self.decide(undecided)
+            undecided = None
         if self._next < row:
             self._decided = True
             self._play_until(row, targets, self._no_weights if undecided is None else undecided)
             undecided = None
         return self.advance(undecided)
 
+    def activity(self, row: int) -> Activity:
+        """Return what may be done at the close of a row: nothing is decided there with WATCH, whatever is given."""
+        return Activity.TRADE if self._activities is None else Activity(int(self._activities[row]))
+
     def _play_until(self, stop: int, targets: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        """Decide by `weights` on the row played last, unless there are none; play up to `stop`, deciding by targets."""
+        for until, activity in self._stretches(stop):
+            decides = activity is Activity.TRADE
+            self._play_stretch(until, targets if decides else self._no_targets, weights)
+            weights = self._no_weights
+            if self.status is not RunStatus.RUNNING or self.row < until:
+                break
+            if activity is Activity.REDUCE:
+                self._decide_row(targets[until - 1], self._no_requests, entries=False)
+        self._next = self.row
+
+    def _play_stretch(self, stop: int, targets: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
         self._play_room(stop, weights, targets)
         while self.status is RunStatus.NO_ROOM:
             self._make_room()
             self._play_room(stop, self._no_weights, targets)
-        self._next = self.row
+
+    def _stretches(self, stop: int) -> Iterator[tuple[int, Activity]]:
+        """Yield where the next rows of one activity end, up to `stop`; each row of REDUCE by itself."""
+        first = self.row
+        if self._activities is None or first >= stop:
+            yield stop, Activity.TRADE
+            return
+        ahead = self._activities[first:stop]
+        ends = np.flatnonzero((ahead[1:] != ahead[:-1]) | (ahead[:-1] == Activity.REDUCE)) + 1
+        for end in (*ends.tolist(), len(ahead)):
+            yield first + end, Activity(int(ahead[end - 1]))
 
     def _take_turn(self) -> None:
         if self._decided:
@@ -145,14 +182,18 @@ class Simulator(Room):
     def decide(self, weights: NDArray[np.float64], requests: Records | None = None) -> None:
         """Take what was decided at the close of the row last played and send the orders it needs.
 
-        `weights` is float64 (N,), NaN for no new target; `requests` is REQUEST (R,), what is asked for besides.
+        `weights` is float64 (N,), NaN for no new target; `requests` is REQUEST (R,), what is asked for besides. What
+        `activity` does not allow there is left out.
         Raises ValueError where there is no row to decide on: before the first, or a second time.
         """
         self._take_turn()
+        activity = self.activity(self._next - 1)
+        if activity is Activity.WATCH:
+            return
         asked = self._no_requests if requests is None else requests
         if len(asked):
             self._make_room(len(asked))
-        kernel_nb.decide_nb(self._bars, weights, asked, self._run, self._slots, self._orders, self._tape, self.row - 1)
+        self._decide_row(weights, asked, entries=activity is Activity.TRADE)
 
     def finish(self) -> None:
         """End the run: what is still open is cancelled, positions stay. Nothing can be played afterwards."""

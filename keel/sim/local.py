@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from keel.domain.layout import EVENT, LOCAL
 from keel.domain.orders import EventKind, OrderStatus, Reason, TradingState
-from keel.sim import kernel_nb
 from keel.sim.event_log import ring_part
 from keel.sim.halves_nb import book_fill_nb, close_local_row_nb, watch_row_nb
 from keel.sim.live_room import LiveRoom
@@ -87,14 +86,9 @@ class LocalDesk(LiveRoom):
         asked = self._no_requests if requests is None else requests
         self._make_room(len(asked))
         run = self._run[0]
-        held_back = not entries and self.trading_state is TradingState.ACTIVE
-        if held_back:
-            run["trading_state"] = TradingState.REDUCING
         first_id, tail = int(run["next_order_id"]), int(run["tape_tail"])
         before = self._orders[: int(run["n_orders"])].copy()
-        kernel_nb.decide_nb(self._bars, weights, asked, self._run, self._slots, self._orders, self._tape, self.row - 1)
-        if held_back:
-            run["trading_state"] = TradingState.ACTIVE
+        self._decide_row(weights, asked, entries=entries)
         after = self._orders[: int(run["n_orders"])]
         kept = after[: len(before)]
         told = self._tape[np.arange(tail, int(run["tape_tail"])) & (len(self._tape) - 1)]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from keel.domain.account import AccountView
 from keel.domain.layout import ACTION, BAR, EVENT, LOCAL, MARK, ORDER, REQUEST
-from keel.domain.orders import RunStatus
+from keel.domain.orders import RunStatus, TradingState
 from keel.sim import kernel_nb
 from keel.sim.event_log import ring_part
 from keel.sim.start_nb import start_run_nb
@@ -111,6 +111,18 @@ class Room:
             stop,
         )
         return goes_on
+
+    def _decide_row(self, weights: NDArray[np.float64], requests: Records, *, entries: bool) -> None:
+        """Decide on the row played last. Without `entries` only what closes may go, as if the guard were REDUCING."""
+        run = self._run[0]
+        held_back = not entries and run["trading_state"] == TradingState.ACTIVE
+        if held_back:
+            run["trading_state"] = TradingState.REDUCING
+        kernel_nb.decide_nb(
+            self._bars, weights, requests, self._run, self._slots, self._orders, self._tape, self.row - 1
+        )
+        if held_back:
+            run["trading_state"] = TradingState.ACTIVE
 
     def _drain(self) -> None:
         """Let go of what is delivered."""

@@ -75,7 +75,8 @@ def test_every_table_cites_the_rule_it_proves(path):
 
 def test_rules_on_fills_are_all_proven_by_a_table():
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "tables").glob("test_*.py"))
-    not_part_of_a_table = {1, 18, 20, 21, 22}  # importers, wall time, arithmetic, randomness, figures
+    # importers, wall time, arithmetic, randomness, figures, closes at which nothing is decided
+    not_part_of_a_table = {1, 18, 20, 21, 22, 28}
     assert rules() - cited(text) <= not_part_of_a_table
 
 

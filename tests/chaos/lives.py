@@ -32,6 +32,7 @@ from keel.journal.entries import (
     StreamChanged,
     SubmitAnswered,
 )
+from keel.live.closes import Closes
 from keel.live.rows import bar_records
 from keel.risk.kill_switch import KillSwitch
 
@@ -335,7 +336,7 @@ class Trial:
         place = (self.loop.time() * 1000) // BAR_MS + HISTORY
         bars = [self.market.bars[symbol][int(place)] for symbol in self.market.symbols]
         symbols = tuple(self.market.symbols)
-        desk.close_row(bar_records(bars, symbols, bars[0].close_ts_ms), bars[0].close_ts_ms)
+        desk.close_row(bar_records(bars, symbols, bars[0].close_ts_ms, Closes(BAR_MS)), bars[0].close_ts_ms)
         if list(self.parts.runner.tracker.live()):
             wrong.append("an order is still taken for live")
         cash = float(desk.run_record["cash"][LOCAL])

@@ -12,7 +12,7 @@ import pytest
 
 from keel.app.cli import run_cli
 from keel.app.commands import app
-from keel.app.drift import drift_of
+from keel.app.drift import closes_in, drift_of
 from keel.app.drift_record import read_record
 from keel.backtest.drift import Drift
 from keel.config.faults import Fault
@@ -26,7 +26,7 @@ FREE = Decimal("1e-6")
 
 def drift_in(stage: Stage) -> Drift:
     with JournalReader.open(stage.journal_path) as reader:
-        return drift_of(read_record(reader.entries(), None))
+        return drift_of(read_record(reader.entries(), None, closes_in))
 
 
 def adds_up(found: Drift) -> bool:

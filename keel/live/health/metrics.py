@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from keel.domain.live_status import LatencyStatus, LiveStatus
 from keel.domain.orders import TradingState
+from keel.domain.sessions import SessionState
 from keel.live.board import StatusBoard
 
 ORDER_STATES: Final = ("held", "waiting", "sent", "working", "partial", "cancelling", "unknown")
@@ -102,6 +103,9 @@ def _run_metrics(status: LiveStatus) -> Iterator[Metric]:
     states = [state.name for state in TradingState]
     yield _states("keel_trading_state", "What the risk guard lets through.", "state", states, status.trading_state.name)
     yield _states("keel_phase", "What the run is doing.", "phase", PHASES, status.phase)
+    if status.session is not None:
+        days = [state.value for state in SessionState]
+        yield _states("keel_session_state", "Where in its trading day the run is.", "state", days, status.session.value)
     for name, (words, field) in _GAUGES.items():
         yield _gauge(name, words, getattr(status, field))
     yield _gauge("keel_started_timestamp_seconds", "When the run started.", status.started_ms / 1000)

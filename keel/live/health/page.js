@@ -84,6 +84,7 @@
       make("span", s.trading_state, state), make("span", s.phase), make("span", s.venue),
       make("span", "up " + lasted((s.ts_ms - s.started_ms) / 1000)), make("span", clock(s.ts_ms)),
     ];
+    if (s.session) { parts.splice(2, 0, make("span", s.session.toLowerCase().replace("_", " "))); }
     if (s.healthy) { parts.unshift(make("span", "Healthy", "fine")); }
     fill("meta", parts);
   }

@@ -385,3 +385,21 @@ def test_strategy_that_misbehaves_is_told_in_one_line(strategy, told):
     assert told in line
     assert "\n" not in line
     assert inputs.bars.tobytes() == before
+
+
+MONDAY_MS = 1_720_425_600_000
+"""2024-07-08 08:00 UTC, 04:00 in New York."""
+
+
+@pytest.mark.parametrize("strategy", [HalfAndBack, HalfAndBackByBar])
+def test_bars_outside_the_regular_session_are_seen_and_not_decided_on(strategy: type[Strategy]):
+    config = config_of(market={"calendar": "XNYS", "timezone": "America/New_York"})
+    bars = bars_of(rows=17)  # one day, 04:00 to 21:00
+    bars["open_ts_ms"] += MONDAY_MS
+    bars["close_ts_ms"] += MONDAY_MS
+    found = run_backtest(inputs_of(strategy(StrategyParams()), config, bars), "id", lambda _rows: None)
+    sent = found.events[found.events["kind"] == EventKind.SUBMITTED]
+    closes = (sent["ts_ms"] - MONDAY_MS) // HOUR_MS
+    assert closes.min() == 6, "the first close in the session is that of 10:00"
+    assert closes.max() <= 12, "the last is 16:00"
+    assert found.signals["buy"] + found.signals["sell"] > 0

@@ -1,0 +1,91 @@
+"""When rows of a live market close: each timeframe round the clock, or only while a market has bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from keel.config.modes import LiveRun
+from keel.data.market_hours import MarketHours
+from keel.data.zone import days, local_ms
+from keel.domain.sessions import Window
+from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
+
+_BUSY: Final = (Window.REGULAR, Window.AT_CLOSE)
+"""Windows in which it is a fault that no bar comes."""
+
+
+@dataclass(frozen=True)
+class Closes:
+    """Know the closes of a timeframe. `hours` are a market's that closes, for bars shorter than a day; None = never."""
+
+    timeframe_ms: int
+    timezone: str = "UTC"
+    hours: MarketHours | None = None
+
+    def after(self, close_ts_ms: int) -> int:
+        """Return the close of the next row: no bar lies wholly in a night, a weekend or a holiday."""
+        following = close_ts_ms + self.timeframe_ms
+        if self.hours is None:
+            return following
+        span = self.hours.at(following - 1)
+        if span.window is not Window.CLOSED or span.end_ms is None or span.end_ms < following:
+            return following
+        return span.end_ms - span.end_ms % self.timeframe_ms + self.timeframe_ms
+
+    def latest(self, now_ms: int) -> int:
+        """Return the newest close by now."""
+        latest = now_ms - now_ms % self.timeframe_ms
+        if self.hours is None:
+            return latest
+        span = self.hours.at(latest - 1)
+        if span.window is Window.CLOSED and span.start_ms is not None:
+            return min(latest, -(-span.start_ms // self.timeframe_ms) * self.timeframe_ms)
+        return latest
+
+    def before(self, close_ts_ms: int, rows: int) -> int:
+        """Return the close that lies so many rows before another, or up to a day more."""
+        if self.hours is None:
+            return close_ts_ms - rows * self.timeframe_ms
+        earlier, left_ms = close_ts_ms, rows * self.timeframe_ms
+        while left_ms > 0:
+            span = self.hours.at(earlier - 1)
+            if span.start_ms is None:
+                break
+            left_ms -= 0 if span.window is Window.CLOSED else earlier - span.start_ms
+            earlier = span.start_ms
+        return earlier - earlier % self.timeframe_ms
+
+    def is_thin(self, close_ts_ms: int, now_ms: int) -> bool:
+        """Say whether a row may well have no bars: outside the regular session nobody has to trade.
+
+        Once that is over, what it has not brought is not waited for any longer.
+        """
+        if self.hours is None:
+            return False
+        return any(self.hours.at(ts_ms).window not in _BUSY for ts_ms in (close_ts_ms - 1, now_ms))
+
+    def due_with(self, close_ts_ms: int, now_ms: int) -> int:
+        """Return the last close that one question for bars covers: of a market that closes, all that are due."""
+        return close_ts_ms if self.hours is None else max(close_ts_ms, self.latest(now_ms))
+
+    def ends_day(self, close_ts_ms: int) -> bool:
+        """Say whether a row is the last of a day in the market's zone."""
+        if self.hours is None:
+            return bool(local_ms(np.array([close_ts_ms]), self.timezone)[0] % MS_PER_DAY == 0)
+        opens = np.array([close_ts_ms, self.after(close_ts_ms)]) - self.timeframe_ms
+        today, following = days(local_ms(opens, self.timezone))
+        return bool(today != following)
+
+
+def hours_of(config: LiveRun) -> MarketHours | None:
+    """Return the hours of a config's market, None for one that never closes."""
+    calendar = config.session_calendar
+    return None if calendar == ROUND_THE_CLOCK else MarketHours(calendar, config.sessions)
+
+
+def closes_of(config: LiveRun) -> Closes:
+    """Return when the rows of a config close."""
+    return Closes(timeframe_ms(config.data.timeframe), config.market.timezone, hours_of(config))

@@ -1,0 +1,86 @@
+"""When rows close in a market that closes itself: no night in between, and no row missed before or after it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keel.config.sessions import SessionsSection
+from keel.data.market_hours import MarketHours
+from keel.domain.sessions import Window
+from keel.live.closes import Closes
+
+MINUTE_MS = 60_000
+HOURS = MarketHours("XNYS", SessionsSection())
+
+
+def moment(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/New_York")).timestamp() * 1000)
+
+
+def closes(minutes: int = 1) -> Closes:
+    return Closes(minutes * MINUTE_MS, "America/New_York", HOURS)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "close", "following"),
+    [
+        (1, "2024-07-03 12:59", "2024-07-03 13:00"),
+        (1, "2024-07-03 16:59", "2024-07-03 17:00"),
+        (1, "2024-07-03 17:00", "2024-07-05 04:01"),  # a half day, then Independence Day
+        (60, "2024-03-08 20:00", "2024-03-11 05:00"),  # clocks go forward meanwhile
+        (60, "2024-11-01 20:00", "2024-11-04 05:00"),  # and back
+        (15, "2024-11-27 20:00", "2024-11-29 04:15"),
+    ],
+)
+def test_the_row_after_the_last_of_a_day_is_the_first_of_the_next(minutes: int, close: str, following: str):
+    rows = closes(minutes)
+    assert rows.after(moment(close)) == moment(following)
+    assert rows.ends_day(moment(close)) is (close[:10] != following[:10])
+
+
+@given(start=st.integers(0, 400_000), minutes=st.sampled_from([1, 5, 15, 60]))
+@settings(max_examples=40, deadline=None)
+def test_every_bar_with_a_part_in_a_window_has_a_row_and_no_other(start: int, minutes: int):
+    rows = closes(minutes)
+    now_ms = moment("2024-03-01 00:00") + start * MINUTE_MS
+    close = rows.latest(now_ms)
+    assert close <= now_ms
+    following = rows.after(close)
+    assert following > now_ms or HOURS.at(now_ms).window is not Window.CLOSED
+    for opened in range(close, following - rows.timeframe_ms, max(rows.timeframe_ms, 600_000)):
+        assert HOURS.at(opened).window is Window.CLOSED
+    assert {HOURS.at(following - 1).window, HOURS.at(following - rows.timeframe_ms).window} != {Window.CLOSED}
+
+
+@given(start=st.integers(0, 400_000), rows=st.integers(1, 500))
+@settings(max_examples=20, deadline=None)
+def test_history_reaches_back_over_nights_for_the_rows_it_needs(start: int, rows: int):
+    grid = closes(15)
+    close = grid.latest(moment("2024-03-01 00:00") + start * MINUTE_MS)
+    at, n = grid.before(close, rows), 0
+    while at < close:
+        at, n = grid.after(at), n + 1
+    assert at == close
+    assert rows <= n <= rows + 64
+
+
+def test_round_the_clock_there_is_a_row_each_timeframe():
+    rows = Closes(MINUTE_MS)
+    midnight = moment("2024-07-03 20:00")
+    assert (rows.after(midnight), rows.latest(midnight + 1)) == (midnight + MINUTE_MS, midnight)
+    assert rows.before(midnight, 3) == midnight - 3 * MINUTE_MS
+    assert (rows.ends_day(midnight), rows.ends_day(midnight + MINUTE_MS)) == (True, False)
+    assert not rows.is_thin(midnight, midnight)
+
+
+def test_a_row_may_be_empty_outside_the_regular_session_and_once_it_is_over():
+    rows = closes()
+    noon, late = moment("2024-07-05 12:00"), moment("2024-07-05 18:00")
+    assert not rows.is_thin(noon, noon + 500)
+    assert rows.is_thin(late, late + 500)
+    assert rows.is_thin(noon, late), "the session is over: nobody brings that bar any more"
