@@ -21,6 +21,7 @@ from keel.config.live import HealthSection
 from keel.domain.clock import WallClock
 from keel.domain.errors import UsageError
 from keel.domain.orders import TradingState
+from keel.domain.sessions import SessionState
 from keel.live.board import StatusBoard
 from keel.live.health.guard import TOKEN_NAME
 from keel.live.health.server import HealthServer
@@ -117,6 +118,17 @@ def test_status_shows_everything_and_what_is_no_number_as_null(shared, shared_bo
     assert [each["state"] for each in said["orders"]] == ["working", "partial"]
     assert said["decide_latency"] == {"p50_ms": 2.31, "p90_ms": 3.9, "p99_ms": 9.42, "n": 500}
     assert said["risk_used"]["risk.max_drawdown"] == 0.79
+
+
+def test_the_state_of_the_trading_day_is_shown_where_a_market_closes(shared, shared_board):
+    shared_board.publish(made_status(session=SessionState.AFTER_HOURS, session_change_ms=NOW_MS + 1))
+    _, said = facts(shared, "/status")
+    assert (said["session"], said["session_change_ms"]) == ("AFTER_HOURS", NOW_MS + 1)
+    told = samples(asked(shared, "/metrics")[1])
+    assert told['keel_session_state{state="after_hours"}'] == 1.0
+    assert sum(value for name, value in told.items() if name.startswith("keel_session_state")) == 1.0
+    shared_board.publish(made_status())
+    assert facts(shared, "/status")[1]["session"] is None
 
 
 def samples(text: str) -> dict[str, float]:
@@ -300,7 +312,7 @@ def test_a_page_that_fails_is_a_500_and_a_line_in_the_log(switch, caplog):
 
 
 def test_the_guide_names_every_metric_and_no_other(shared, shared_board):
-    shared_board.publish(made_status())
+    shared_board.publish(made_status(session=SessionState.MARKET_OPEN))
     exposed = {name.partition("{")[0] for name in samples(asked(shared, "/metrics")[1])}
     guide = (Path(__file__).resolve().parents[3] / "docs" / "watching.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(keel_\w+)`", guide)) == exposed
