@@ -126,7 +126,7 @@ class BinanceLink:
         self.settings = settings
         self.clock = clock
         self.addresses: Addresses = binance_addresses(settings.environment, settings.practice_address)
-        self.budget = Budget(clock, settings.cancel_share, RetryAfter(settings.state_dir))
+        self.budget = Budget(clock, settings.cancel_share, RetryAfter(settings.state_dir, self.addresses.rest))
         self.sync = ClockSync(clock, self._server_ms)
         self._client: BinanceClient | None = None
         self._keeping: asyncio.Task[None] | None = None

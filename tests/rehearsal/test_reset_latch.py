@@ -9,7 +9,7 @@ import pytest
 
 from keel.app.cli import run_cli
 from keel.app.reset_latch import reset_latch
-from keel.app.run_journal import live_run, lock_of
+from keel.app.run_journal import live_run, locked
 from keel.config.load import load_config
 from keel.domain.errors import GateRefusedError
 from keel.journal.entries import LatchCleared
@@ -52,7 +52,7 @@ def test_a_running_run_is_left_alone(tmp_path: Path, call, monkeypatch: pytest.M
     stage = Stage(tmp_path)
     asyncio.run(stage.play(3))
     config = live_run(load_config(tmp_path / "live.yaml"), dry_run=False)
-    with lock_of(config, {"BINANCE_API_KEY": "k" * 64}):
+    with locked(config, {"BINANCE_API_KEY": "k" * 64}):
         code, told = call("--reason", "why")
         assert code == GateRefusedError.exit_code
         assert "another run" in told
