@@ -49,7 +49,7 @@ what is left.
 
     python scripts/flatten.py --config configs/config_live.yaml --all --yes --json
     """
-    from keel.app.live_ways import clocked
+    from keel.app.live_ways import clock_of
     from keel.app.run_journal import KEY, live_run, locked, open_journal
     from keel.config.load import load_config
     from keel.domain.errors import HaltTradingError, RetryableError, UsageError
@@ -59,7 +59,7 @@ what is left.
         raise UsageError("dry_run is true: nothing of it is at the exchange; --set dry_run=false if the run had orders")
     if not all(os.environ.get(name, "").strip() for name in (KEY, _SECRET)):
         raise UsageError(f"{KEY} and {_SECRET} are not set: export them first; keys never stand in a file")
-    clock = clocked(run)
+    clock = clock_of(run)
     with locked(run, os.environ), open_journal(run, clock) as journal, _logs(run):
         try:
             work = _flatten(run, journal, clock, None if yes else _asked, with_others=all_, quiet=as_json)

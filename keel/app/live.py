@@ -112,10 +112,10 @@ class Session:
 
     def trade(self) -> Ending:
         """Take the lock, open the journal, trade until the end. Raises as the parts do."""
-        from keel.app.live_ways import clocked
+        from keel.app.live_ways import clock_of
         from keel.app.run_journal import locked, open_journal
 
-        clock = clocked(self.config)
+        clock = clock_of(self.config)
         with locked(self.config, os.environ), open_journal(self.config, clock) as journal:
             ending, status = asyncio.run(self._with_market(journal, clock))
         if status is not None:

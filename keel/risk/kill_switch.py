@@ -29,7 +29,8 @@ class KillSwitch:
     def __init__(self, state_dir: Path, run: str | None = None, *, fail_closed: bool = False) -> None:
         self._state_dir = state_dir
         self._fail_closed = fail_closed
-        self._flags = (KillFlag(state_dir), *(() if run is None else (KillFlag(state_dir, run),)))
+        names = (None,) if run is None else (None, run)
+        self._flags = tuple(KillFlag(state_dir, name) for name in names)
         self._seen: dict[Path, KillFlag] = {}
 
     @classmethod

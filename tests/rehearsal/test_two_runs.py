@@ -21,8 +21,9 @@ from keel.practice.server import PracticeVenue
 from .stage import Outcome, Stage
 
 NO_END = 1_000_000
+NAMES = ("one", "two", "three")
 PATIENT = ("latency.timeout_ms=20000", "live.stream_idle_ms=30000")
-"""Two venues and two runs are one busy process."""
+"""Venues and runs are one busy process."""
 
 
 @dataclass(repr=False)
@@ -64,53 +65,39 @@ class Player:
         return int(self.parts.runner.venue._link.budget._retry_after.until_ms)  # type: ignore[attr-defined]
 
 
-def test_two_runs_share_a_folder_and_neither_lock_nor_budget_nor_their_own_kill_switch(tmp_path: Path):
-    state = tmp_path / "state"
+def test_runs_share_a_folder_and_neither_lock_nor_budget_nor_their_own_kill_switch(tmp_path: Path):
+    """Play three: the first one's flag stops the first only, the common one stops the other two."""
+    state, players = tmp_path / "state", [Player(Stage(tmp_path, live=PATIENT, name=name)) for name in NAMES]
 
-    async def play() -> tuple[Player, Outcome, Player, Outcome]:
-        one, two = (Player(Stage(tmp_path, live=PATIENT, name=name)) for name in ("one", "two"))
-        async with AsyncExitStack() as stack:
-            await one.begin(stack, Fault(kind="rate_limit", row=3, seconds=1))
-            await two.begin(stack)
-            await one.goes_on()
-            await two.goes_on()
-            assert one.shut_until_ms > 0
-            assert two.shut_until_ms == 0, "what one venue asked for is nothing to the other"
-            (state / "one.kill_switch.flag").touch()
-            first = await asyncio.wait_for(one.playing, 60)
-            await two.goes_on()
-            (state / "kill_switch.flag").touch()
-            return one, first, two, await asyncio.wait_for(two.playing, 60)
-
-    one, first, two, second = asyncio.run(play())
-    assert (first.ending.exit_code, first.ending.why) == (3, f"kill switch: {state}/one.kill_switch.flag exists")
-    assert (second.ending.exit_code, second.ending.why) == (3, f"kill switch: {state}/kill_switch.flag exists")
-    check_all(first)
-    check_all(second)
-    assert {path.name for path in state.glob("*.journal.sqlite")} == {
-        one.stage.journal_path.name,
-        two.stage.journal_path.name,
-    }
-    assert len(list(state.glob("*.retry_after.json"))) == 1
-    assert {"one.run.lock", "two.run.lock"} <= {path.name for path in state.glob("*.lock")}
-    assert len(list(state.glob("binance-practice-*.lock"))) == 2
-
-
-def test_the_common_flag_stops_both_at_once(tmp_path: Path):
     async def play() -> list[Outcome]:
-        players = [Player(Stage(tmp_path, live=PATIENT, name=name)) for name in ("one", "two")]
         async with AsyncExitStack() as stack:
             for player in players:
-                await player.begin(stack)
+                await player.begin(
+                    stack, *([Fault(kind="rate_limit", row=3, seconds=1)] if player is players[0] else [])
+                )
             for player in players:
-                await player.goes_on(1)
-            (tmp_path / "state" / "kill_switch.flag").touch()
-            return list(await asyncio.wait_for(asyncio.gather(*(player.playing for player in players)), 60))
+                await player.goes_on()
+            shut = [player.shut_until_ms > 0 for player in players]
+            assert shut == [True, False, False], "what one venue asked for is nothing to the others"
+            (state / "one.kill_switch.flag").touch()
+            first = await asyncio.wait_for(players[0].playing, 60)
+            for player in players[1:]:
+                await player.goes_on()
+            (state / "kill_switch.flag").touch()
+            return [first, *await asyncio.wait_for(asyncio.gather(*(one.playing for one in players[1:])), 60)]
 
     outcomes = asyncio.run(play())
-    assert [outcome.ending.exit_code for outcome in outcomes] == [3, 3]
+    assert [(outcome.ending.exit_code, outcome.ending.why) for outcome in outcomes] == [
+        (3, f"kill switch: {state}/one.kill_switch.flag exists"),
+        (3, f"kill switch: {state}/kill_switch.flag exists"),
+        (3, f"kill switch: {state}/kill_switch.flag exists"),
+    ]
     for outcome in outcomes:
         check_all(outcome)
+    assert set(state.glob("*.journal.sqlite")) == {player.stage.journal_path for player in players}
+    assert len(list(state.glob("*.retry_after.json"))) == 1
+    assert {f"{name}.run.lock" for name in NAMES} <= {path.name for path in state.glob("*.lock")}
+    assert len(list(state.glob("binance-practice-*.lock"))) == len(NAMES)
 
 
 def configured(folder: Path, name: str, environment: str = "practice", *, dry_run: bool = False) -> LiveRun:
