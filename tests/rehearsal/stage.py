@@ -59,7 +59,7 @@ extends: {root}/configs/base/crypto.yaml
 mode: live
 dry_run: false
 venue: {{ kind: binance, environment: practice, address: "{address}" }}
-run: {{ name: {name}, seed: 11, state_dir: {folder}/state, logs_dir: {folder}/logs, artifacts_dir: {folder}/artifacts }}
+run: {{ name: stage, seed: 11, state_dir: {folder}/state, logs_dir: {folder}/logs, artifacts_dir: {folder}/artifacts }}
 data: {{ store: {folder}/bars, venue: synthetic, symbols: {symbols}, timeframe: 1m }}
 market:
   instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
@@ -125,10 +125,8 @@ class Stage:
 
     def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
         path = self.folder / "live.yaml"
-        path.write_text(
-            LIVE.format(root=ROOT, folder=self.folder, symbols=self.symbols, address=address, name=self.name)
-        )
-        loaded = load_config(path, list(self.live), expect_mode="live")
+        path.write_text(LIVE.format(root=ROOT, folder=self.folder, symbols=self.symbols, address=address))
+        loaded = load_config(path, [f"run.name={self.name}", *self.live], expect_mode="live")
         assert isinstance(loaded.config, LiveRun)
         return loaded.config.model_copy(update={"dry_run": dry_run}), loaded.document
 

@@ -69,12 +69,12 @@ def test_runs_share_a_folder_and_neither_lock_nor_budget_nor_their_own_kill_swit
     """Play three: the first one's flag stops the first only, the common one stops the other two."""
     state, players = tmp_path / "state", [Player(Stage(tmp_path, live=PATIENT, name=name)) for name in NAMES]
 
+    shutting = (Fault(kind="rate_limit", row=3, seconds=1),)
+
     async def play() -> list[Outcome]:
         async with AsyncExitStack() as stack:
             for player in players:
-                await player.begin(
-                    stack, *([Fault(kind="rate_limit", row=3, seconds=1)] if player is players[0] else [])
-                )
+                await player.begin(stack, *(shutting if player is players[0] else ()))
             for player in players:
                 await player.goes_on()
             shut = [player.shut_until_ms > 0 for player in players]
@@ -141,18 +141,20 @@ def test_dry_runs_are_kept_apart_by_name_only_where_they_have_no_key(tmp_path: P
 
 
 def test_two_state_folders_of_a_user_cannot_trade_one_real_account(tmp_path: Path):
-    home = {"XDG_STATE_HOME": str(tmp_path / "home")}
+    home = {"XDG_STATE_HOME": str(tmp_path / "of_user")}
     with locked(configured(tmp_path / "a", "one", "real"), MINE | home):
         with (
-            pytest.raises(GateRefusedError, match=r"this account is traded on by another run: .*/home/keel/locks/"),
+            pytest.raises(GateRefusedError, match=r"this account is traded on by another run: .*/of_user/keel/locks/"),
             locked(configured(tmp_path / "b", "two", "real"), MINE | home),
         ):
             pass
         with locked(configured(tmp_path / "b", "two", "real"), YOURS | home):
             pass
-    (tmp_path / "home" / "file").touch()
+    (tmp_path / "of_user" / "file").touch()
     with (
         pytest.raises(UsageError, match=r"cannot make .* for the locks of accounts: .*XDG_STATE_HOME"),
-        locked(configured(tmp_path / "a", "one", "real"), MINE | {"XDG_STATE_HOME": str(tmp_path / "home" / "file")}),
+        locked(
+            configured(tmp_path / "a", "one", "real"), MINE | {"XDG_STATE_HOME": str(tmp_path / "of_user" / "file")}
+        ),
     ):
         pass
