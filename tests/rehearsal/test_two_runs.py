@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,10 +36,8 @@ class Player:
     parts: LiveParts = field(init=False)
     venue: PracticeVenue = field(init=False)
 
-    async def begin(self, stack: AsyncExitStack, *faults: Fault) -> None:
+    async def begin(self, stack: AsyncExitStack) -> None:
         self.venue = self.stage.open_venue()
-        for fault in faults:
-            self.venue.add_fault(fault)
         await self.venue.start()
         stack.push_async_callback(self.venue.stop)
         config, _ = self.stage.live_config(self.venue.address, dry_run=False)
@@ -50,14 +49,23 @@ class Player:
             begun.set()
 
         self.playing = asyncio.ensure_future(self.stage.run_beside(self.venue, NO_END, while_running=note))
+        stack.push_async_callback(self.end)  # a venue waits for those that are connected
         await begun.wait()
+
+    async def end(self) -> None:
+        self.playing.cancel()
+        await asyncio.wait([self.playing])
 
     async def goes_on(self, fills: int = 2) -> None:
         """Wait until it has traded so often again."""
         counts = self.parts.runner.counts
         wanted = counts.fills + fills
-        while counts.fills < wanted:
-            assert not self.playing.done(), "it ended"
+        await self.holds(lambda: counts.fills >= wanted)
+
+    async def holds(self, what: Callable[[], bool]) -> None:
+        """Wait until something is so while it runs."""
+        while not what():
+            assert not self.playing.done(), str(self.playing)
             await asyncio.sleep(0.01)
 
     @property
@@ -69,16 +77,16 @@ def test_runs_share_a_folder_and_neither_lock_nor_budget_nor_their_own_kill_swit
     """Play three: the first one's flag stops the first only, the common one stops the other two."""
     state, players = tmp_path / "state", [Player(Stage(tmp_path, live=PATIENT, name=name)) for name in NAMES]
 
-    shutting = (Fault(kind="rate_limit", row=3, seconds=1),)
-
     async def play() -> list[Outcome]:
         async with AsyncExitStack() as stack:
             for player in players:
-                await player.begin(stack, *(shutting if player is players[0] else ()))
+                await player.begin(stack)
             for player in players:
                 await player.goes_on()
-            shut = [player.shut_until_ms > 0 for player in players]
-            assert shut == [True, False, False], "what one venue asked for is nothing to the others"
+            players[0].venue.add_fault(Fault(kind="rate_limit", seconds=1))
+            await players[0].holds(lambda: players[0].shut_until_ms > 0)
+            others = [player.shut_until_ms for player in players[1:]]
+            assert others == [0, 0], "what one venue asked for is nothing to the others"
             (state / "one.kill_switch.flag").touch()
             first = await asyncio.wait_for(players[0].playing, 60)
             for player in players[1:]:
