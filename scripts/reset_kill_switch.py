@@ -1,4 +1,4 @@
-"""Take the kill switch back, on the record: reset_kill_switch.py --reason "…" [--state-dir state]."""
+"""Take the kill switch back, on the record: reset_kill_switch.py --reason "…" [--run NAME] [--state-dir state]."""
 
 from __future__ import annotations
 

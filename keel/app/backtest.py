@@ -133,7 +133,7 @@ def _simulate(
     manifest = begin_manifest(run_id, loaded.resolved, records, sys.argv, started)
     _LOG.info("run %s: %d rows of %s", run_id, len(inputs.bars), ", ".join(inputs.symbols))
     progress.update(task, description="simulating", total=len(inputs.bars))
-    switch = KillSwitch(Path(config.run.state_dir))
+    switch = KillSwitch.of(config.run)
     watch = Watch(switch, progress, task)
     with watch.stopping_gracefully():
         result = run_backtest(inputs, run_id, watch)

@@ -115,7 +115,7 @@ def gate_run(config: RunConfig) -> None:
     from keel.preflight.gate import GATE_CHECKS, gate, run_checks
     from keel.risk.kill_switch import KillSwitch
 
-    switch = KillSwitch(Path(config.run.state_dir))
+    switch = KillSwitch.of(config.run)
     if switch.is_tripped():
         switch.note_tripped()
     gate(run_checks(check_context(config), GATE_CHECKS[config.mode]))
@@ -140,6 +140,7 @@ def check_context(
         cache_is_warm=cache_is_warm,
         config_path=config_path,
         config_error=config_error,
+        run=None if config is None else run.name,
         state_dir=Path(run.state_dir),
         artifacts_dir=Path(run.artifacts_dir),
         logs_dir=Path(run.logs_dir),

@@ -10,10 +10,16 @@ import typer
 
 from keel.domain.errors import GateRefusedError, HaltTradingError
 from keel.domain.timeframe import utc_text
+from keel.risk.kill_switch import KillSwitch
 from keel.runs.result import RunResult
 
 INTERRUPTED_EXIT_CODE: Final = 130
 """What shells expect of a program that Ctrl+C ended."""
+
+
+def killed(switch: KillSwitch, after: str) -> GateRefusedError:
+    """Return the refusal (exit 3) that says which flag of the kill switch stopped a run, and how it is lifted."""
+    return GateRefusedError(f"stopped by the kill switch ({switch.why_stopped()}) {after}; {switch.mend()}")
 
 
 def end_stopped(result: RunResult, folder: Path) -> NoReturn:
@@ -27,10 +33,7 @@ def end_stopped(result: RunResult, folder: Path) -> NoReturn:
         sys.stderr.write(f"error: interrupted {after}\n")
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
     if result.status == "kill_switch":
-        raise GateRefusedError(
-            f"stopped by the kill switch in {result.config.run.state_dir} {after}; find out who pulled it and why, "
-            'then: python scripts/reset_kill_switch.py --reason "..."'
-        )
+        raise killed(KillSwitch.of(result.config.run), after)
     if result.status == "bankrupt":
         raise HaltTradingError(f"equity fell to zero {after}; ask for smaller weights, or set limits under risk")
     when = "" if result.halted_ts_ms is None else f" at {utc_text(result.halted_ts_ms)}"

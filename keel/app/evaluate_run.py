@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from keel.app.endings import killed
 from keel.app.evaluate_wiring import Part, Subject
 from keel.backtest.evaluation.attribution import Worth, feature_worths
 from keel.backtest.evaluation.baselines import Baseline, play_baselines
@@ -19,7 +20,6 @@ from keel.backtest.run import BacktestInputs, beside_holding, simulate
 from keel.backtest.search.trial import figures_of
 from keel.backtest.search.windows import within
 from keel.config.load import resolve
-from keel.domain.errors import GateRefusedError
 from keel.metrics.summary import run_year, summarise
 from keel.risk.kill_switch import KillSwitch
 from keel.runs.hashing import config_hash
@@ -70,7 +70,7 @@ def play_profiles(subject: Subject, names: Sequence[str], study: str, progress: 
     """
     config = subject.config
     asked, seed, year = config.evaluation, config.run.seed, run_year(config)
-    switch = KillSwitch(Path(config.run.state_dir))
+    switch = KillSwitch.of(config.run)
     with TrialLedger.open(Path(config.run.state_dir)) as ledger:
         entry = _Entry(ledger, subject, ledger.claim_study(study, "evaluation", _now(), {"profiles": list(names)}))
         parts = {name: _play_profile(subject, name, entry, switch, progress) for name in names}
@@ -166,10 +166,7 @@ def _stopping(switch: KillSwitch, tell: Callable[[int], None]) -> Stop:
     def stop(rows: int) -> None:
         if sampler.is_tripped():
             switch.note_tripped()
-            raise GateRefusedError(
-                "stopped by the kill switch before there was a result to keep; find out who pulled it and why, then: "
-                'python scripts/reset_kill_switch.py --reason "..."'
-            )
+            raise killed(switch, "before there was a result to keep")
         tell(rows)
 
     return stop

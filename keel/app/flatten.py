@@ -48,7 +48,7 @@ what is left.
     python scripts/flatten.py --config configs/config_live.yaml --all --yes --json
     """
     from keel.app.live_ways import clock_of
-    from keel.app.run_journal import live_run, lock_of, open_journal
+    from keel.app.run_journal import live_run, locked, open_journal
     from keel.app.venue_keys import venue_keys
     from keel.config.load import load_config
     from keel.domain.errors import HaltTradingError, RetryableError, UsageError
@@ -62,7 +62,7 @@ what is left.
             f"{keys.key_name} and {keys.secret_name} are not set: export them first; keys never stand in a file"
         )
     clock = clock_of(run)
-    with lock_of(run, os.environ), open_journal(run, clock) as journal, _logs(run):
+    with locked(run, os.environ), open_journal(run, clock) as journal, _logs(run):
         try:
             work = _flatten(run, journal, clock, None if yes else _asked, with_others=all_, quiet=as_json)
             before, after = asyncio.run(work)

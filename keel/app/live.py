@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from keel.domain.venue_messages import VenueFill
     from keel.journal.journal import Journal
     from keel.live.runner import Ending, LiveRunner
+    from keel.risk.kill_switch import KillSwitch
     from keel.wire.practice_market import PracticeMarket
 
 _LOG: Final = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ def live(
     config, and a doctor without a failure. Every intent is on the disk before it is sent; after a crash the run goes
     on from its journal and asks the exchange what became of its orders.
 
-    Stop it with Ctrl+C once (it ends with "Shutdown complete"), twice for at once; or touch state/kill_switch.flag.
+    Stop it with Ctrl+C once (it ends with "Shutdown complete"), twice for at once; or by the kill switch:
+    touch state/<run.name>.kill_switch.flag stops this run, touch state/kill_switch.flag all of them.
 
     Examples:
 
@@ -111,10 +113,10 @@ class Session:
     def trade(self) -> Ending:
         """Take the lock, open the journal, trade until the end. Raises as the parts do."""
         from keel.app.live_ways import clock_of
-        from keel.app.run_journal import lock_of, open_journal
+        from keel.app.run_journal import locked, open_journal
 
         clock = clock_of(self.config)
-        with lock_of(self.config, os.environ), open_journal(self.config, clock) as journal:
+        with locked(self.config, os.environ), open_journal(self.config, clock) as journal:
             ending, status = asyncio.run(self._with_market(journal, clock))
         if status is not None:
             from keel.report.live_summary import print_live_summary
@@ -153,7 +155,7 @@ class Session:
         parts = wire_live(
             config, self.loaded.document, self.run_id, hashed, journal, clock, link, market, self.write_fill
         )
-        _LOG.info("live run %s begins", self.run_id)
+        _LOG.info("live run %s begins; each of these flags stops it: %s", self.run_id, _listed(parts.switch))
         with ExitStack() as stack:
             if config.health.enabled:
                 stack.enter_context(HealthServer(config.health, parts.board, parts.switch))
@@ -179,6 +181,10 @@ class Session:
         parts.runner.blocks.put("doctor", text)
         journal.append([Alarm(text)])
         _LOG.error(text)
+
+
+def _listed(switch: KillSwitch) -> str:
+    return ", ".join(map(str, switch.flag_paths))
 
 
 @contextmanager

@@ -179,12 +179,12 @@ def _health_page(config: LiveRun) -> str | None:
 
 
 def _lock_holder(config: LiveRun) -> str | None:
-    """Return who trades on the account, None where nobody does: the lock is taken for a moment and given back."""
-    from keel.app.run_journal import lock_of
+    """Return who has a lock of this run, None where nobody does: they are taken for a moment and given back."""
+    from keel.app.run_journal import locked
     from keel.domain.errors import GateRefusedError
 
     try:
-        with lock_of(config, os.environ):
+        with locked(config, os.environ):
             return None
     except GateRefusedError as error:
         return str(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def gate_live(loaded: LoadedConfig, config: LiveRun) -> LiveStart:
     from keel.preflight.verdict import refuse_start, restart_verdict
     from keel.risk.kill_switch import KillSwitch
 
-    switch = KillSwitch(Path(config.run.state_dir), fail_closed=True)
+    switch = KillSwitch.of(config.run, fail_closed=True)
     if switch.is_tripped():
         switch.note_tripped()
     context = live_context(loaded, config)

@@ -1,9 +1,9 @@
-"""The journal of a run that is not running, for commands that write to it: under the run's own lock."""
+"""The journal of a run and its locks, for what writes to it: the run itself, or a command while it is not running."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,16 +24,43 @@ def live_run(loaded: LoadedConfig, *, dry_run: bool) -> LiveRun:
     return loaded.config.model_copy(update={"dry_run": loaded.config.dry_run or dry_run})
 
 
-def lock_of(config: LiveRun, environ: Mapping[str, str]) -> RunLock:
-    """Return the lock of the account that a run trades on, not taken yet; a dry run has one of its own."""
+@contextmanager
+def locked(config: LiveRun, environ: Mapping[str, str]) -> Iterator[None]:
+    """Hold a run's locks. Raises GateRefusedError (exit 3) naming who holds one, UsageError where a folder refuses."""
+    with ExitStack() as stack:
+        for lock in locks_of(config, environ):
+            stack.enter_context(lock)
+        yield
+
+
+def locks_of(config: LiveRun, environ: Mapping[str, str]) -> list[RunLock]:
+    """Return the locks of a run, not taken yet: its account's, that of its name, and its account's on this machine.
+
+    A dry run has its own of each, and without a key none of an account. What is not practice is also locked in a folder
+    of the user, for two state folders may be one account's.
+    """
     from keel.app.venue_keys import venue_keys
     from keel.domain.clock import WallClock
-    from keel.journal.lock import RunLock, account_name
+    from keel.journal.lock import RunLock, account_name, user_locks
 
+    clock, state_dir, name = WallClock(), Path(config.run.state_dir), config.run.name
     key = venue_keys(config.venue.kind, environ).key.strip()
-    account = account_name(config.venue.kind, config.venue.environment, key)
-    name = f"{account}-dry" if config.dry_run else account
-    return RunLock(Path(config.run.state_dir), name, clock=WallClock())
+    kind = "dry_run" if config.dry_run else "run"
+    locks = [
+        RunLock(
+            state_dir,
+            f"{name}.{kind}",
+            clock=clock,
+            taken=f"a run called {name} is running",
+            instead="give this one a name of its own (run.name)",
+        )
+    ]
+    if key:
+        account = account_name(config.venue.kind, config.venue.environment, key)
+        locks.insert(0, RunLock(state_dir, f"{account}-dry" if config.dry_run else account, clock=clock))
+        if config.venue.environment != "practice" and not config.dry_run:
+            locks.append(RunLock(user_locks(environ), account, clock=clock))
+    return locks
 
 
 def journal_path(config: LiveRun) -> Path:
@@ -54,10 +81,10 @@ def open_journal(config: LiveRun, clock: Clock) -> Journal:
 
 @contextmanager
 def run_journal(config: LiveRun, environ: Mapping[str, str]) -> Iterator[Journal]:
-    """Hold a run's lock and journal for a command.
+    """Hold a run's locks and journal for a command.
 
     Raises GateRefusedError while the run is running, UsageError where it has no journal, or where the account's key,
-    which names the lock, is not set.
+    which names a lock, is not set.
     """
     from keel.app.venue_keys import venue_keys
     from keel.domain.clock import WallClock
@@ -68,5 +95,5 @@ def run_journal(config: LiveRun, environ: Mapping[str, str]) -> Iterator[Journal
         raise UsageError(f"{keys.key_name} is not set: the lock of the account goes by it; export it first")
     if not journal_path(config).exists():
         raise UsageError(f"there is no {journal_path(config)}: no run of this config has traded")
-    with lock_of(config, environ), open_journal(config, WallClock()) as journal:
+    with locked(config, environ), open_journal(config, WallClock()) as journal:
         yield journal

@@ -17,7 +17,7 @@ import typer
 
 from keel.app.console import Watch, compile_if_cold, progress_bar
 from keel.app.doctor import gate_run
-from keel.app.endings import INTERRUPTED_EXIT_CODE
+from keel.app.endings import INTERRUPTED_EXIT_CODE, killed
 from keel.app.search_wiring import EnterTrials, check_trial, fits_threads
 from keel.app.wire_data import MarketData, read_market_data
 from keel.backtest.search.crew import Alone, Crew, Growing, Processes, Stop
@@ -25,9 +25,10 @@ from keel.backtest.search.mapped import Mapped, save_mapped
 from keel.backtest.search.study import Study
 from keel.backtest.search.threads import Threads
 from keel.config.load import LoadedConfig
+from keel.config.run import RunSection
 from keel.data.provide import ensure_bars
 from keel.data.store import BarStore
-from keel.domain.errors import GateRefusedError, UsageError
+from keel.domain.errors import UsageError
 from keel.risk.kill_switch import KillSwitch
 from keel.runs.folder import new_run_id
 from keel.runs.hashing import config_hash
@@ -98,7 +99,7 @@ def search_run(loaded: LoadedConfig, options: Options) -> Iterator[SearchRun]:
         study = Study(
             name, ledger, lambda given: check_trial(loaded, given), loaded.resolved, set_hash, code_revision()
         )
-        switch = KillSwitch(Path(config.run.state_dir))
+        switch = KillSwitch.of(config.run)
         task = progress.add_task("simulating", total=None)
         watch = Watch(switch, progress, task)
         stop = _stop(watch, study, switch)
@@ -112,7 +113,7 @@ def search_run(loaded: LoadedConfig, options: Options) -> Iterator[SearchRun]:
         yield SearchRun(loaded, study, data, crew, stop, ledger, set_hash, started, logs, plan)
 
 
-def end_search(status: str | None, name: str, done: int, state_dir: str, folder: Path | None) -> None:
+def end_search(status: str | None, name: str, done: int, run: RunSection, folder: Path | None) -> None:
     """End a search that was stopped: exit 130 for an interrupt, GateRefusedError (exit 3) for the kill switch."""
     where = "they are in the trial ledger" if folder is None else f"the result so far is in {folder}"
     after = f"after {done:,} trials; {where}; go on with --resume {name}"
@@ -120,10 +121,7 @@ def end_search(status: str | None, name: str, done: int, state_dir: str, folder:
         sys.stderr.write(f"error: interrupted {after}\n")
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
     if status == "kill_switch":
-        raise GateRefusedError(
-            f"stopped by the kill switch in {state_dir} {after} once you know who pulled it and why, and after: "
-            'python scripts/reset_kill_switch.py --reason "..."'
-        )
+        raise killed(KillSwitch.of(run), after)
 
 
 def _read(loaded: LoadedConfig, progress: Progress) -> MarketData:

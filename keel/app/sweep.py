@@ -113,7 +113,7 @@ def _run(loaded: LoadedConfig, space: tuple[Parameter, ...], proposals: Proposal
         status = "done" if done else run.stop()
         result = write_sweep(run, space, metric, status or "done")
     _tell(result, as_json=options.quiet)
-    end_search(status, run.study.name, len(run.study.tried), loaded.config.run.state_dir, result.folder)
+    end_search(status, run.study.name, len(run.study.tried), loaded.config.run, result.folder)
 
 
 def _planned(space: tuple[Parameter, ...], trials: int | None) -> int:

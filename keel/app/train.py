@@ -109,8 +109,8 @@ def _runs(config: Path, overrides: list[str], all_folds: bool) -> list[LoadedCon
 
 
 def _end(trained: Trained, *, as_json: bool, on_one_line: bool = False) -> None:
-    from keel.app.endings import INTERRUPTED_EXIT_CODE
-    from keel.domain.errors import GateRefusedError
+    from keel.app.endings import INTERRUPTED_EXIT_CODE, killed
+    from keel.risk.kill_switch import KillSwitch
 
     told: dict[str, Any] = trained.as_json()
     if as_json:
@@ -124,7 +124,7 @@ def _end(trained: Trained, *, as_json: bool, on_one_line: bool = False) -> None:
     sys.stdout.flush()
     after = f"after {trained.outcome.steps:,} steps; go on with: {trained.resume_command}"
     if trained.outcome.status == "kill_switch":
-        raise GateRefusedError(f"stopped by the kill switch {after}")
+        raise killed(KillSwitch.of(trained.run), after)
     if trained.outcome.status == "interrupted":
         sys.stderr.write(f"error: interrupted {after}\n")
         raise typer.Exit(INTERRUPTED_EXIT_CODE)

@@ -18,6 +18,7 @@ from keel.app.population import PopulationReporter, learn_population, need_what_
 from keel.app.wire_environment import Wired, wire_environment
 from keel.config.load import LoadedConfig, dump_yaml, load_config
 from keel.config.modes import TrainRun
+from keel.config.run import RunSection
 from keel.data.provide import ensure_bars
 from keel.data.store import BarStore
 from keel.domain.errors import UsageError
@@ -47,7 +48,7 @@ class Trained:
     outcome: Outcome
     folder: Path
     board: Path
-    name: str
+    run: RunSection
     warnings: int
     population: Sequence[Mapping[str, Any]] = ()
 
@@ -125,7 +126,7 @@ def _learn(
     logs_dir = Path(config.run.logs_dir)
     board = logs_dir / "tensorboard" / folder.run_id
     section = config.training
-    switch = KillSwitch(Path(config.run.state_dir))
+    switch = KillSwitch.of(config.run)
     agents = 1 if section.population is None else section.population.size
     with folder.locked(), run_logs(logs_dir, folder.run_id), training_log(logs_dir, folder.run_id):
         bar = progress.add_task("learning", total=agents * section.total_timesteps, speed="")
@@ -158,7 +159,7 @@ def _learn(
             switch.note_tripped()
         progress.remove_task(bar)
     population = told_of_population(folder.path, section)
-    return Trained(outcome, folder.path, board, config.run.name, reporter.warnings, population)
+    return Trained(outcome, folder.path, board, config.run, reporter.warnings, population)
 
 
 def _learn_alone(

@@ -108,7 +108,7 @@ def _run(loaded: LoadedConfig, candidates: list[tuple[str, ...]], options: Optio
         else:
             status = run.stop()
     if result is None:
-        end_search(status, run.study.name, len(run.study.tried), loaded.config.run.state_dir, None)
+        end_search(status, run.study.name, len(run.study.tried), loaded.config.run, None)
         return
     _tell(result, as_json=options.quiet)
     if result.run.status != "done":

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 from keel.app.live_ways import Link, way_of
@@ -135,7 +134,7 @@ class _Wiring:
         self.rules = {symbol: self.config.market.rules_for(symbol) for symbol in self.symbols}
         self.blocks, self.counts = Blocks(), Counts()
         self.tracker = OrderTracker(self.base_of, self.quote_of)
-        self.switch = KillSwitch(Path(self.config.run.state_dir), fail_closed=True)
+        self.switch = KillSwitch.of(self.config.run, fail_closed=True)
         self.board = StatusBoard(self.clock, self.config.health.loop_bound_s)
 
     def go_on(self) -> None:

@@ -1,6 +1,6 @@
-"""The lock of an account: two runs that trade on the same one exclude each other, whatever they are called.
+"""The locks of runs: two that trade on one account exclude each other whatever they are called, and two of one name.
 
-The lock is the kernel's (flock) on an open file: it goes with the process that holds it, however that ends. What is
+A lock is the kernel's (flock) on an open file: it goes with the process that holds it, however that ends. What is
 written in the file is for people, and a file that is left behind locks nothing.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
@@ -33,12 +34,40 @@ def account_name(venue: str, environment: str, api_key: str) -> str:
     return f"{venue}-{environment}-{digest.hex()[:_DIGITS]}"
 
 
-class RunLock:
-    """Hold the one right to trade on an account, from `take` to `release` or the end of the process."""
+def user_locks(environ: Mapping[str, str]) -> Path:
+    """Return the folder of this user's locks, made if it is not there: keel/locks in XDG_STATE_HOME or ~/.local/state.
 
-    def __init__(self, state_dir: Path, account: str, *, clock: Clock) -> None:
-        self.path = state_dir / f"{account}.lock"
+    Two state folders of one machine may hold runs of one account; this folder is the same for both. Raises UsageError.
+    """
+    folder = Path(environ.get("XDG_STATE_HOME") or "~/.local/state") / "keel" / "locks"
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # a user without a home is a RuntimeError
+        message = f"cannot make {folder} for the locks of accounts: {reason_of(error).lower()}; make it writable"
+        raise UsageError(f"{message}, or name a folder that is in XDG_STATE_HOME") from error
+    return folder
+
+
+class RunLock:
+    """Hold the one right to trade on an account, or to a run's name, from `take` to `release` or the process's end.
+
+    `taken` says of whom has it that he has it, `instead` what else one could do.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        clock: Clock,
+        taken: str = "this account is traded on by another run",
+        instead: str = "run on another account",
+    ) -> None:
+        self.path = folder / f"{name}.lock"
         self._clock = clock
+        self._taken = taken
+        self._instead = instead
         self._descriptor: int | None = None
 
     @property
@@ -78,18 +107,16 @@ class RunLock:
             # Python keeps it from programs we start: one that outlives us does not keep the account locked.
             return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            message = (
-                f"cannot lock {self.path}: {reason_of(error).lower()}; make the state folder writable for this user"
-            )
+            message = f"cannot lock {self.path}: {reason_of(error).lower()}; make the folder writable for this user"
             raise UsageError(message) from error
 
     def _claim(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise GateRefusedError(f"{self._holder(descriptor)}; stop it first, or run on another account") from None
+            raise GateRefusedError(f"{self._holder(descriptor)}; stop it first, or {self._instead}") from None
         except OSError as error:
-            message = f"cannot lock {self.path}: {reason_of(error).lower()}; put the state folder on a local disk"
+            message = f"cannot lock {self.path}: {reason_of(error).lower()}; put the folder on a local disk"
             raise UsageError(message) from error
         if not _is_at(descriptor, self.path):
             raise GateRefusedError(f"{self.path} was removed while it was being locked: start again")
@@ -111,7 +138,7 @@ class RunLock:
             who = f"process {int(note['pid'])} on {note['host']} since {since}"
         except (ValueError, TypeError, KeyError, OverflowError, OSError):
             who = "a process that has not yet signed it"
-        return f"this account is traded on by another run: {self.path} is held by {who}"
+        return f"{self._taken}: {self.path} is held by {who}"
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -64,7 +64,8 @@ class CheckContext:
     """Hold what the checks look at; app builds it from a config or, without one, from the defaults.
 
     `extras` are Keel's own extras that the mode needs. `config_path` is the config asked for, `config_error` why it did
-    not load; `data`, `bar_faults` and `fees` are None without a config, `live` in every mode but live.
+    not load; `run` (its name), `data`, `bar_faults` and `fees` are None without a config, `live` in every other
+    mode.
     `bars_exist(instrument, timeframe)` asks the bar store, `bar_faults()` reads the bars and raises a UsageError where
     it cannot, `cache_is_warm()` asks the compiled code.
     """
@@ -73,6 +74,7 @@ class CheckContext:
     cache_is_warm: Callable[[], bool]
     config_path: Path | None = None
     config_error: str | None = None
+    run: str | None = None
     state_dir: Path = Path("state")
     artifacts_dir: Path = Path("artifacts")
     logs_dir: Path = Path("logs")

@@ -14,6 +14,7 @@ from typing import Final
 
 from keel.domain.errors import UsageError
 from keel.preflight.check import CheckContext, CheckResult, CheckStatus, DataNeed
+from keel.risk.kill_flag import run_flags_in
 from keel.risk.kill_switch import KillSwitch
 from keel.runs.disk import disk_errors_named, make_folder
 
@@ -96,19 +97,20 @@ def check_disk(context: CheckContext) -> CheckResult:
 
 
 def check_kill_switch(context: CheckContext) -> CheckResult:
-    """Check that nobody has pulled the kill switch; live, that nobody removed its flag without saying why."""
-    switch = KillSwitch(context.state_dir, fail_closed=context.fail_closed)
-    where = "" if context.state_dir == Path("state") else f" --state-dir {context.state_dir}"
-    reset = f'python scripts/reset_kill_switch.py{where} --reason "..."'
+    """Check that nobody has pulled the kill switch; live, that nobody removed a flag of it without saying why."""
+    switch = KillSwitch(context.state_dir, context.run, fail_closed=context.fail_closed)
     why = switch.why_tripped()
-    if why is not None:
-        return CheckResult("kill switch", CheckStatus.FAIL, why, f"find out who pulled it and why, then: {reset}")
     try:
-        unexplained = switch.unexplained_removal() if context.fail_closed else None
+        why = why or (switch.unexplained_removal() if context.fail_closed else None)
     except UsageError as error:
         return CheckResult("kill switch", CheckStatus.FAIL, str(error), "make the state folder readable")
-    if unexplained is not None:
-        return CheckResult("kill switch", CheckStatus.FAIL, unexplained, f"find out why, then: {reset}")
+    if why is not None:
+        return CheckResult("kill switch", CheckStatus.FAIL, why, switch.mend())
+    others = run_flags_in(context.state_dir) if context.run is None else []
+    if others:
+        detail = f"pulled for single runs: {', '.join(str(flag.path) for flag in others)}"
+        mend = f"find out why, then: {' and: '.join(flag.reset_command for flag in others)}"
+        return CheckResult("kill switch", CheckStatus.WARN, detail, mend)
     return CheckResult("kill switch", CheckStatus.PASS, "not pulled")
 
 

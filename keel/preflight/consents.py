@@ -45,13 +45,13 @@ def check_strategy(need: LiveNeed, name: str) -> CheckResult:
 
 
 def check_lock(need: LiveNeed, name: str) -> CheckResult:
-    """Check that no other process trades with this state folder."""
+    """Check that no other process trades on this account, and that no other run of this name is running."""
     try:
         holder = need.lock_holder()
     except KeelError as error:
         return failed(name, str(error), "make the state folder readable and writable for this user")
     if holder is not None:
-        return failed(name, holder, "stop that process first: two would trade the same account")
+        return failed(name, holder, "stop that process first, or give this run a name and an account of its own")
     return passed(name, "free")
 
 

@@ -70,8 +70,8 @@ class MarketDataLink(VenueLink[AlpacaClient]):
 
     name: ClassVar[str] = "Alpaca"
 
-    def __init__(self, settings: AlpacaSettings, clock: Clock, of: Callable[[], AlpacaClient]) -> None:
-        super().__init__(settings, clock, _budget(settings, clock, "alpaca_data"))
+    def __init__(self, settings: AlpacaSettings, clock: Clock, url: str, of: Callable[[], AlpacaClient]) -> None:
+        super().__init__(settings, clock, _budget(settings, clock, url))
         self._of = of
 
     @property
@@ -96,13 +96,13 @@ class AlpacaLink(VenueLink[AlpacaClient]):
     name: ClassVar[str] = "Alpaca"
 
     def __init__(self, settings: AlpacaSettings, clock: Clock) -> None:
-        super().__init__(settings, clock, _budget(settings, clock, "alpaca"))
-        self.settings = settings
         self.addresses: AlpacaAddresses = alpaca_addresses(
             settings.environment, settings.feed, settings.practice_address
         )
+        super().__init__(settings, clock, _budget(settings, clock, self.addresses.trading))
+        self.settings = settings
         self._client: AlpacaClient | None = None
-        self.data = MarketDataLink(settings, clock, lambda: self.client)
+        self.data = MarketDataLink(settings, clock, self.addresses.data, lambda: self.client)
 
     @property
     def client(self) -> AlpacaClient:
@@ -150,5 +150,5 @@ def _counts(headers: Mapping[str, str]) -> dict[tuple[LimitKind, int], tuple[int
 _RULES: Final = RateRules("Alpaca", (RateLimit("RAW_REQUESTS", _MINUTE_S, _MOST_A_MINUTE),), _counts)
 
 
-def _budget(settings: AlpacaSettings, clock: Clock, name: str) -> Budget:
-    return Budget(clock, settings.cancel_share, RetryAfter(settings.state_dir, name), _RULES)
+def _budget(settings: AlpacaSettings, clock: Clock, url: str) -> Budget:
+    return Budget(clock, settings.cancel_share, RetryAfter(settings.state_dir, url), _RULES)

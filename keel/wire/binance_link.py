@@ -69,9 +69,10 @@ class BinanceLink(VenueLink[BinanceClient]):
     name: ClassVar[str] = "Binance"
 
     def __init__(self, settings: BinanceSettings, clock: Clock) -> None:
-        super().__init__(settings, clock, Budget(clock, settings.cancel_share, RetryAfter(settings.state_dir)))
-        self.settings = settings
         self.addresses: Addresses = binance_addresses(settings.environment, settings.practice_address)
+        kept = RetryAfter(settings.state_dir, self.addresses.rest)
+        super().__init__(settings, clock, Budget(clock, settings.cancel_share, kept))
+        self.settings = settings
         self._client: BinanceClient | None = None
 
     @property

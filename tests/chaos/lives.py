@@ -140,7 +140,7 @@ class Trial:
         self.book = AccountBook(loop, self.market, schedule.seed, Decimal(CASH), schedule.fee_in_base)
         self.faults = Faults(schedule.faults)
         self.line = Line()
-        self.switch = KillSwitch(Path(self.config.run.state_dir), fail_closed=True)
+        self.switch = KillSwitch.of(self.config.run, fail_closed=True)
         self.killed: list[tuple[float, float]] = []
         self.verdict = Verdict()
         self.parts: LiveParts | None = None
@@ -165,7 +165,7 @@ class Trial:
             await asyncio.sleep(self.down_s)
             self.down_s = _RESTART_S
             if self.switch.is_tripped():
-                self.switch.flag.unlink()
+                self.switch.own.path.unlink()
                 self.killed[-1] = (self.killed[-1][0], self.loop.time())
         if not stopped:
             self.verdict.wrong.append("the run could not be started and stopped after the faults")
@@ -263,7 +263,7 @@ class Trial:
 
     def _kill(self) -> None:
         if not self.switch.is_tripped():
-            self.switch.flag.touch()
+            self.switch.own.path.touch()
             self.killed.append((self.loop.time(), float("inf")))
 
     async def _compare(self) -> None:

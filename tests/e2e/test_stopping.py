@@ -130,13 +130,13 @@ def test_flag_removed_by_hand_is_recorded_when_the_next_run_starts(desk: Desk) -
 
 def test_kill_switch_stops_a_running_backtest_and_says_so(desk: Desk) -> None:
     process = started(desk, bars=20)
-    (desk.folder / "state" / "kill_switch.flag").touch()
+    (desk.folder / "state" / "e2e.kill_switch.flag").touch()
     pulled = time.time()
     outcome = finish(process)
     line = refusal(outcome, 3)
     assert last_beat(desk)[1] - pulled < 10.0
-    assert line.startswith("stopped by the kill switch")
-    assert "reset_kill_switch.py" in line
+    assert line.startswith("stopped by the kill switch (state/e2e.kill_switch.flag exists) after ")
+    assert line.endswith('then: python scripts/reset_kill_switch.py --run e2e --reason "..."')
     assert_partial_result(desk, outcome, "kill_switch")
 
 

@@ -117,10 +117,11 @@ def check_that_a_full_disk_leaves_the_checkpoints_whole(desk: Desk) -> None:
 def test_the_kill_switch_stops_a_run_that_learns(desk: Desk, command: list[str]) -> None:
     process = learning(desk, command)
     (desk.folder / "state").mkdir(exist_ok=True)
-    (desk.folder / "state" / "kill_switch.flag").touch()
+    (desk.folder / "state" / "e2e.kill_switch.flag").touch()
     outcome = finish(process)
     assert outcome.code == 3
-    assert "stopped by the kill switch after " in outcome.err
+    assert "stopped by the kill switch (state/e2e.kill_switch.flag exists) after " in outcome.err
+    assert "reset_kill_switch.py --run e2e" in outcome.err
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(desk: Desk, command: list[str]) -> None:

@@ -112,6 +112,8 @@ class Stage:
     symbols: str = "[SYNBTC/USDT]"
     keys: dict[str, str] = field(default_factory=dict)
     patience_s: float = 120.0
+    name: str = "stage"
+    """Of the run."""
 
     def open_venue(self, keys: Mapping[str, KeyPair] | None = None) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
@@ -124,19 +126,22 @@ class Stage:
     def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
         path = self.folder / "live.yaml"
         path.write_text(LIVE.format(root=ROOT, folder=self.folder, symbols=self.symbols, address=address))
-        loaded = load_config(path, list(self.live), expect_mode="live")
+        loaded = load_config(path, [f"run.name={self.name}", *self.live], expect_mode="live")
         assert isinstance(loaded.config, LiveRun)
         return loaded.config.model_copy(update={"dry_run": dry_run}), loaded.document
 
     @property
     def journal_path(self) -> Path:
-        return JournalName("stage", "binance", "practice", dry_run=False).path(self.folder / "state")
+        return JournalName(self.name, "binance", "practice", dry_run=False).path(self.folder / "state")
+
+    def environ_of(self, venue: PracticeVenue) -> dict[str, str]:
+        pair = venue.keys["practice"]
+        return {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
 
     async def wire(self, venue: PracticeVenue, *, dry_run: bool = False) -> tuple[LiveParts, Journal]:
         """Build a live run beside a venue that has started, with the market's clock open."""
         config, document = self.live_config(venue.address, dry_run=dry_run)
-        pair = venue.keys["practice"]
-        environ = {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
+        environ = self.environ_of(venue)
         clock = clock_of(config)
         journal = Journal.open(self.journal_path, clock=clock, redact=redact)
         market = market_of(config, clock)

@@ -9,10 +9,12 @@ import pytest
 
 from keel.app.cli import run_cli
 from keel.app.reset_latch import reset_latch
-from keel.app.run_journal import live_run, lock_of
+from keel.app.run_journal import live_run, locked
 from keel.config.load import load_config
+from keel.domain.clock import WallClock
 from keel.domain.errors import GateRefusedError
 from keel.journal.entries import LatchCleared
+from keel.journal.journal import Journal
 from keel.journal.reading import JournalReader
 
 from .stage import Stage
@@ -50,9 +52,11 @@ def test_a_halted_run_is_let_go_on_with_a_reason_only(tmp_path: Path, call):
 
 def test_a_running_run_is_left_alone(tmp_path: Path, call, monkeypatch: pytest.MonkeyPatch):
     stage = Stage(tmp_path)
-    asyncio.run(stage.play(3))
+    stage.live_config("http://127.0.0.1:9", dry_run=False)
+    stage.journal_path.parent.mkdir()
+    Journal.open(stage.journal_path, clock=WallClock(), redact=str).close()
     config = live_run(load_config(tmp_path / "live.yaml"), dry_run=False)
-    with lock_of(config, {"BINANCE_API_KEY": "k" * 64}):
+    with locked(config, {"BINANCE_API_KEY": "k" * 64}):
         code, told = call("--reason", "why")
         assert code == GateRefusedError.exit_code
         assert "another run" in told

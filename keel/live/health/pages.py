@@ -78,12 +78,12 @@ def _stop(board: StatusBoard, caller: str) -> Response:
 def _kill(switch: KillSwitch, caller: str) -> Response:
     _logger.warning("kill switch pulled by %s through the health page", caller)
     try:
-        switch.pull(f"POST /kill from {caller}")
+        switch.own.pull(f"POST /kill from {caller}")
     except UsageError as error:
-        answer: dict[str, Any] = {"error": f"{error}; stop the run by Ctrl+C or SIGTERM", "flag": str(switch.flag)}
+        answer: dict[str, Any] = {"error": f"{error}; stop the run by Ctrl+C or SIGTERM", "flag": str(switch.own.path)}
         _logger.error("the kill switch could not be pulled: %s", error)
         return JSONResponse(answer, 500)
-    return JSONResponse({"asked": "kill", "flag": str(switch.flag)}, 202)
+    return JSONResponse({"asked": "kill", "flag": str(switch.own.path)}, 202)
 
 
 def _caller(request: Request) -> str:

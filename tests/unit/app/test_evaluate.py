@@ -241,10 +241,12 @@ def test_learning_curve_is_drawn_where_training_noted_one(model, tell):
 
 def test_kill_switch_that_is_pulled_stops_an_evaluation_and_nothing_is_kept(model, refusal, monkeypatch):
     monkeypatch.setattr("keel.app.doctor.gate_run", lambda _config: None)
-    flag = KillSwitch(Path("state")).flag
+    flag = KillSwitch(Path("state")).own.path
     flag.parent.mkdir()
     flag.touch()
-    assert "stopped by the kill switch" in refusal(code=3)
+    told = refusal(code=3)
+    assert "stopped by the kill switch (state/kill_switch.flag exists) before there was a result" in told
+    assert 'then: python scripts/reset_kill_switch.py --reason "..."' in told
 
 
 def test_profile_that_is_not_there_is_told_with_the_nearest(model, refusal):

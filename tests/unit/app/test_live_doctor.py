@@ -106,14 +106,16 @@ def test_a_flag_removed_by_hand_asks_for_a_reason(here: Here) -> None:
     from keel.app.reset_kill_switch import reset_kill_switch
     from keel.risk.kill_switch import KillSwitch
 
-    switch = KillSwitch(here.folder / "state")
-    switch.flag.touch()
+    switch = KillSwitch(here.folder / "state", "live")
+    switch.own.path.touch()
     assert "exists" in only_failure(here.config(), "kill switch").detail
+    assert switch.is_tripped()
     switch.note_tripped()
-    switch.flag.unlink()
+    switch.own.path.unlink()
     result = only_failure(here.config(), "kill switch")
     assert "removed by hand, and nobody has said why" in result.detail
-    reset_kill_switch(reason="the feed was mended", state_dir=here.folder / "state")
+    assert "--run live --reason" in result.mend
+    reset_kill_switch(reason="the feed was mended", run="live", state_dir=here.folder / "state")
     assert not failed(here.config())
 
 
@@ -121,6 +123,8 @@ def test_a_lock_that_another_holds_fails_and_names_it(here: Here) -> None:
     account = account_name("binance", "practice", KEYS.key)
     with RunLock(here.folder / "state", account, clock=WallClock()):
         assert f"process {os.getpid()}" in only_failure(here.config(), "lock").detail
+    with RunLock(here.folder / "state", "live.run", clock=WallClock(), taken="a run called live is running"):
+        assert only_failure(here.config(), "lock").detail.startswith("a run called live is running: ")
     assert not failed(here.config())
 
 

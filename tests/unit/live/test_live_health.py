@@ -39,7 +39,7 @@ def board() -> StatusBoard:
 
 @pytest.fixture
 def switch(tmp_path: Path) -> KillSwitch:
-    return KillSwitch(tmp_path, fail_closed=True)
+    return KillSwitch(tmp_path, "live", fail_closed=True)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +232,7 @@ def test_a_wrong_token_does_nothing(guarded, board, switch):
         headers = {} if shown is None else {"Authorization": shown}
         assert facts(guarded, "/kill", "POST", **headers)[0] == 401
         assert facts(guarded, "/stop", "POST", **headers)[0] == 401
-    assert not switch.flag.exists()
+    assert not switch.own.path.exists()
     assert board.stop_asked is None
 
 
@@ -245,10 +245,11 @@ def test_stop_with_the_token_asks_the_run_to_stop(guarded, board):
 def test_kill_with_the_token_pulls_the_kill_switch_and_records_who_did(guarded, switch):
     for _ in range(2):
         status, said = facts(guarded, "/kill", "POST", Authorization=f"bearer {TOKEN}")
-        assert (status, said["flag"]) == (202, str(switch.flag))
+        assert (status, said["flag"]) == (202, str(switch.own.path))
     assert switch.is_tripped()
-    records = [json.loads(line) for line in switch.resets.read_text().splitlines()]
+    records = [json.loads(line) for line in switch.own.record.read_text().splitlines()]
     assert [(each["event"], each["reason"]) for each in records] == [("tripped", "POST /kill from 127.0.0.1")]
+    assert not KillSwitch(switch.own.path.parent, "another").is_tripped(), "a run's page stops that run only"
 
 
 def test_a_kill_that_cannot_be_written_says_so(board, tmp_path):

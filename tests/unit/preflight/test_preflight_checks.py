@@ -68,6 +68,20 @@ def test_a_pulled_kill_switch_fails_and_names_the_command(context: CheckContext)
     assert f"reset_kill_switch.py --state-dir {context.state_dir} --reason" in result.mend
 
 
+def test_a_runs_own_flag_fails_its_run_is_nothing_to_another_and_warns_where_no_run_is_meant(
+    context: CheckContext,
+) -> None:
+    context.state_dir.mkdir()
+    (context.state_dir / "live.kill_switch.flag").touch()
+    failed = checks.check_kill_switch(replace(context, run="live"))
+    assert (failed.status, failed.detail) == (CheckStatus.FAIL, f"{context.state_dir}/live.kill_switch.flag exists")
+    assert f"--state-dir {context.state_dir} --run live --reason" in failed.mend
+    assert checks.check_kill_switch(replace(context, run="other")).status is CheckStatus.PASS
+    warned = checks.check_kill_switch(context)
+    assert (warned.status, "live.kill_switch.flag" in warned.detail) == (CheckStatus.WARN, True)
+    assert "--run live" in warned.mend
+
+
 def test_a_missing_state_folder_fails_the_kill_switch_where_it_fails_closed(context: CheckContext) -> None:
     assert checks.check_kill_switch(context).status is CheckStatus.PASS
     assert checks.check_kill_switch(replace(context, fail_closed=True)).status is CheckStatus.FAIL

@@ -16,6 +16,8 @@ from keel.wire.budget import Budget, Spend
 from keel.wire.rate_window import RateLimit, RateWindow
 from keel.wire.retry_after import RetryAfter
 
+REAL = "https://api.binance.com/api"
+
 MINUTE = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 100}
 ORDERS = {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 5}
 
@@ -65,7 +67,7 @@ class EventClock(StepClock):
 
 
 def budget(clock: StepClock, share: float = 0.2, limits=(MINUTE, ORDERS)) -> Budget:
-    made = Budget(clock, share, RetryAfter(None))
+    made = Budget(clock, share, RetryAfter(None, REAL))
     made.set_limits(limits)
     return made
 
@@ -259,16 +261,37 @@ def test_memory_of_uses_does_not_grow():
 
 
 def test_window_survives_a_restart_and_only_grows(tmp_path):
-    RetryAfter(tmp_path).hold(5_000, banned=True)
-    again = RetryAfter(tmp_path)
+    RetryAfter(tmp_path, REAL).hold(5_000, banned=True)
+    again = RetryAfter(tmp_path, REAL)
     assert (again.until_ms, again.is_ban(4_999), again.is_ban(5_000), again.left_s(2_000)) == (5_000, True, False, 3.0)
     again.hold(4_000, banned=False)
-    assert RetryAfter(tmp_path).is_ban(4_500)
-    assert [path.name for path in tmp_path.iterdir()] == ["binance_retry_after.json"]
+    assert RetryAfter(tmp_path, REAL).is_ban(4_500)
+    assert [path.name for path in tmp_path.iterdir()] == ["api.binance.com.retry_after.json"]
+
+
+def test_what_one_run_is_told_another_of_the_address_heeds_and_no_other(tmp_path):
+    ours, theirs = RetryAfter(tmp_path, REAL), RetryAfter(tmp_path, REAL)
+    elsewhere = [RetryAfter(tmp_path, f"http://127.0.0.1:{port}/api") for port in (8900, 8901)]
+    theirs.hold(5_000, banned=True)
+    assert (ours.until_ms, ours.is_ban(4_999)) == (5_000, True)
+    ours.hold(4_000, banned=False)
+    theirs.hold(6_000, banned=False)
+    assert (ours.left_s(5_000), ours.is_ban(5_000)) == (1.0, False)
+    elsewhere[0].hold(9_000, banned=True)
+    assert (ours.until_ms, elsewhere[1].until_ms) == (6_000, 0)
+
+
+def test_window_of_another_run_that_became_unreadable_leaves_what_is_known(tmp_path, caplog):
+    ours, theirs = RetryAfter(tmp_path, REAL), RetryAfter(tmp_path, REAL)
+    theirs.hold(5_000, banned=False)
+    assert ours.until_ms == 5_000
+    (tmp_path / "api.binance.com.retry_after.json").write_text("{")
+    assert ours.until_ms == 5_000
+    assert caplog.text.count("cannot be read") == 1
 
 
 def test_window_holds_where_it_cannot_be_written_and_that_is_logged(tmp_path, caplog):
-    kept = RetryAfter(tmp_path / "gone")
+    kept = RetryAfter(tmp_path / "gone", REAL)
     kept.hold(5_000, banned=True)
     assert kept.left_s(1_000) == 4.0
     assert "cannot be written" in caplog.text
@@ -276,9 +299,9 @@ def test_window_holds_where_it_cannot_be_written_and_that_is_logged(tmp_path, ca
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"until_ms": "x", "banned": true}', json.dumps({"until_ms": 5})])
 def test_window_that_cannot_be_read_is_refused(tmp_path, text):
-    (tmp_path / "binance_retry_after.json").write_text(text)
+    (tmp_path / "api.binance.com.retry_after.json").write_text(text)
     with pytest.raises(GateRefusedError, match="cannot be read"):
-        RetryAfter(tmp_path)
+        RetryAfter(tmp_path, REAL)
 
 
 @given(st.floats(0.01, 10), st.floats(0.01, 600), st.integers(0, 1000), st.integers(1, 30))
