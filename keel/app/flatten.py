@@ -49,18 +49,13 @@ what is left.
     """
     from keel.app.live_ways import clock_of
     from keel.app.run_journal import live_run, locked, open_journal
-    from keel.app.venue_keys import venue_keys
     from keel.config.load import load_config
     from keel.domain.errors import HaltTradingError, RetryableError, UsageError
 
     run = live_run(load_config(config, set_ or [], expect_mode="live"), dry_run=False)
     if run.dry_run:
         raise UsageError("dry_run is true: nothing of it is at the exchange; --set dry_run=false if the run had orders")
-    keys = venue_keys(run.venue.kind, os.environ)
-    if not (keys.key.strip() and keys.secret.strip()):
-        raise UsageError(
-            f"{keys.key_name} and {keys.secret_name} are not set: export them first; keys never stand in a file"
-        )
+    _check_keys(run)
     clock = clock_of(run)
     with locked(run, os.environ), open_journal(run, clock) as journal, _logs(run):
         try:
@@ -68,13 +63,23 @@ what is left.
             before, after = asyncio.run(work)
         except RetryableError as error:
             raise HaltTradingError(f"the exchange does not answer, so nothing is known to be flat: {error}") from None
-    is_flat = after.is_flat(with_others=all_)
     if as_json:
-        sys.stdout.write(json.dumps({"flat": is_flat, "before": _tree(before), "left": _tree(after)}) + "\n")
-    if not is_flat:
+        told = {"flat": after.is_flat(with_others=all_), "before": _tree(before), "left": _tree(after)}
+        sys.stdout.write(json.dumps(told) + "\n")
+    if not after.is_flat(with_others=all_):
         raise HaltTradingError(f"not flat: {'; '.join(_lines(after, with_others=all_))}")
     if not as_json:
         sys.stdout.write("flat\n")
+
+
+def _check_keys(run: LiveRun) -> None:
+    from keel.app.venue_keys import venue_keys
+    from keel.domain.errors import UsageError
+
+    keys = venue_keys(run.venue.kind, os.environ)
+    if not (keys.key.strip() and keys.secret.strip()):
+        told = f"{keys.key_name} and {keys.secret_name} are not set: export them first; keys never stand in a file"
+        raise UsageError(told)
 
 
 def _logs(run: LiveRun) -> AbstractContextManager[LiveLogs]:

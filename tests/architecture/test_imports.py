@@ -16,6 +16,7 @@ OWN = {
     "keel/strategies/policy.py": TRAINING,
     "keel/strategies/actions.py": {"gymnasium"},
     "keel/wire/sdk.py": {"binance"},
+    "keel/wire/alpaca_sdk.py": {"alpaca"},
 }
 RUNS_ON_THE_SIMULATOR = {"binance", "alpaca", *TRAINING}
 HEAVY = ("numba", "pandas", "torch", "matplotlib", "plotly", "talib", "exchange_calendars", "arch", "scipy")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from itertools import count
 
 import pytest
 from alpaca_rig import alpaca_rig
 from practice_rig import practice_rig
 from rig import BASE, HIGH, LOW, MIN_NOTIONAL, PRICE, QUOTE, START, STEP, SYMBOL, TICK, Rig, fills_of, state_of
 from simulated_rig import simulated_rig
+from tickets import BUY, limit, ref, ticket
 
-from keel.domain.ids import ClientOrderId, DrawKey
-from keel.domain.instrument import InstrumentId
 from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderRef, OrderTicket, Outcome, StreamState, VenueStatus
 
@@ -25,9 +23,8 @@ PAIRS = ["binance"]
 """Those that keep pairs."""
 MINIMUMS = ["binance"]
 """Those with a tick and minimums for coins: the practice venue's Alpaca rounds and takes them."""
-BUY, SELL = OrderSide.BUY, OrderSide.SELL
+SELL = OrderSide.SELL
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
-_NUMBERS = count()
 
 Scenario = Callable[[Rig], Awaitable[None]]
 
@@ -42,30 +39,6 @@ def on_venue(request) -> Callable[[Scenario], None]:
         asyncio.run(with_rig())
 
     return run
-
-
-def ticket(kind: OrderType = OrderType.MARKET, side: OrderSide = BUY, qty="1", life=GTC, **prices) -> OrderTicket:
-    name = ClientOrderId(
-        "00000", DrawKey(InstrumentId("synthetic", SYMBOL).stable_hash, 1_700_000_000_000, 0), next(_NUMBERS)
-    )
-    return OrderTicket(
-        client_order_id=str(name),
-        symbol=SYMBOL,
-        side=side,
-        type=kind,
-        time_in_force=life,
-        qty=Decimal(qty),
-        decided_ts_ms=1_700_000_000_000,
-        **{key: Decimal(str(value)) for key, value in prices.items()},
-    )
-
-
-def ref(of: OrderTicket) -> OrderRef:
-    return OrderRef(SYMBOL, of.client_order_id)
-
-
-def limit(price="80", side: OrderSide = BUY, **more) -> OrderTicket:
-    return ticket(OrderType.LIMIT, side, limit_price=price, **more)
 
 
 EVERY_KIND = {

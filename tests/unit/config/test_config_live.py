@@ -36,10 +36,13 @@ RULES = [
         ["venue={kind: alpaca, paper: false, address: 'http://127.0.0.1:8901'}"],
         "venue.address: paper is false, which is real money: set it to null, or paper to true to rehearse",
     ),
-    (["venue={kind: alpaca, environment: real}"], "venue.environment: it belongs to another kind: remove it"),
+    (
+        ["venue={kind: alpaca, environment: real}"],
+        "unknown key 'venue.environment': it belongs to another kind: remove it",
+    ),
     (["venue={kind: alpaca, feed: otc}"], "venue.feed: expected 'iex' or 'sip', got 'otc'"),
     (["venue={kind: alpaca}", "live.unknown_grace_ms=9999"], "live.unknown_grace_ms: must be at least 10000"),
-    (["venue.paper=true"], "venue.paper: it belongs to another kind: remove it"),
+    (["venue.paper=true"], "it belongs to another kind: remove it"),
     (["venue.environment=paper"], "venue.environment: expected 'practice', 'testnet' or 'real', got 'paper'"),
     (["venue.address=null"], "venue.address: environment practice needs it: http://127.0.0.1:8900 is where it listens"),
     (

@@ -143,7 +143,7 @@ NOT_THE_SIMULATORS = {
     "risk.enabled",
 }
 """Keys that choose bars, rates, strategy, folders and checks: the kernel's records do not hold them."""
-NOT_THE_SIMULATORS_SECTIONS = {"quality", "doctor", "ray"}
+NOT_THE_SIMULATORS_SECTIONS = {"quality", "doctor", "ray", "sessions"}
 
 Records = tuple[Fields, Fields]
 Read = Callable[[dict[str, Any]], Records]
