@@ -92,7 +92,7 @@ class PracticeMarket:
         except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError, OSError) as error:
             raise RetryableError(
                 f"there is no practice venue at {self._address} ({reason_of(error)}): start it with "
-                "python -m services.practice_venue --config configs/practice.yaml"
+                "python -m services.practice_venue --config, with configs/practice.yaml or practice_alpaca.yaml"
             ) from None
         if answer.status >= 400 or not isinstance(told, dict):
             raise RetryableError(f"the practice venue refuses {path}: {told}")
