@@ -12,7 +12,9 @@ def check_round_trip(need: LiveNeed, name: str) -> CheckResult:
     """Check that the exchange answers, and soon enough."""
     time = need.venue_answers().time
     if time.value is None:
-        mend = "start it: python -m services.practice_venue --config, with configs/practice.yaml or practice_alpaca.yaml"
+        mend = (
+            "start it: python -m services.practice_venue --config, with configs/practice.yaml or practice_alpaca.yaml"
+        )
         if need.environment != "practice":
             mend = "check this machine's connection, and whether the exchange is up"
         return failed(name, f"no answer: {time.why}", mend)
