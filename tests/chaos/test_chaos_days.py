@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from rehearsal.stage import Outcome, Stage, ask
 
 from keel.journal.entries import BarsSeen, SessionStarted
 from keel.practice.server import PracticeVenue
-from keel.wire import budget
 
 from .test_chaos_sigkill import wrong_in
 from .test_chaos_sockets import KINDS, LIVE, SEED, VENUE
@@ -25,12 +23,6 @@ GROWTH_MIB = 12.0
 _LOOK_S = 0.5
 _CALM = 12
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.fixture(autouse=True)
-def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let many bars a second be no matter of request limits."""
-    monkeypatch.setattr(budget, "DOCUMENTED", tuple(replace(one, most=1_000_000) for one in budget.DOCUMENTED))
 
 
 def stage_of(folder: Path) -> Stage:

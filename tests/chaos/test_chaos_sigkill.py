@@ -11,7 +11,7 @@ import signal
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,7 +26,6 @@ from keel.journal.entries import BookAdjusted, Decision, FillBooked, OrderIntent
 from keel.journal.journal import Journal
 from keel.live.runner import LiveRunner
 from keel.practice.server import PracticeVenue
-from keel.wire import budget
 
 SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
 KILLS = 30
@@ -45,12 +44,6 @@ class Kill:
     step: str
     nth: int
     after_s: float = 0.0
-
-
-@pytest.fixture(autouse=True)
-def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a start every second be no matter of request limits."""
-    monkeypatch.setattr(budget, "DOCUMENTED", tuple(replace(one, most=1_000_000) for one in budget.DOCUMENTED))
 
 
 def drawn(rng: Random, number: int) -> Kill:

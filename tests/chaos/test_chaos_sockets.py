@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rehearsal.stage import Outcome, Stage
-
-from keel.wire import budget
 
 from .test_chaos_sigkill import wrong_in
 
@@ -24,12 +21,6 @@ KINDS = (
 )
 VENUE = ("limits.weight_1m=1000000", "limits.orders_10s=100000", "limits.orders_1d=1000000")
 LIVE = ("latency.timeout_ms=300", "live.bar_wait_ms=200", "live.unknown_grace_ms=15000")
-
-
-@pytest.fixture(autouse=True)
-def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let many runs a minute be no matter of request limits."""
-    monkeypatch.setattr(budget, "DOCUMENTED", tuple(replace(one, most=1_000_000) for one in budget.DOCUMENTED))
 
 
 def played(folder: Path, seed: int) -> Outcome:
