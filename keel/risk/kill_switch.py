@@ -10,11 +10,13 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from keel.config.run import RunSection
 from keel.domain.errors import UsageError
 from keel.risk.kill_flag import KillFlag
+
+if TYPE_CHECKING:
+    from keel.config.run import RunSection
 
 SAMPLE_INTERVAL_S: Final = 0.025
 """Least wall time between two looks: half of rule 18's 50 ms, leaving the caller 25 ms between its calls."""

@@ -118,7 +118,7 @@ class Desk:
     def refused(self, *arguments: object, code: int = 2) -> str:
         """Run a backtest that must be refused in one clear line, leaving results as they were; return the line."""
         before = self.files()
-        line = refusal(self.backtest_here(*arguments), code)
+        line = refusal((self.backtest if self.environ else self.backtest_here)(*arguments), code)
         assert self.files() == before
         return line
 
