@@ -15,7 +15,7 @@ from keel.app.run_journal import locked
 from keel.app.wire_live import LiveParts
 from keel.config.faults import Fault
 from keel.config.modes import LiveRun
-from keel.config.venue import VenueSection
+from keel.config.venue import BinanceSection
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.practice.server import PracticeVenue
 
@@ -113,7 +113,7 @@ def configured(folder: Path, name: str, environment: str = "practice", *, dry_ru
     config, _ = Stage(folder, name=name).live_config("http://127.0.0.1:9", dry_run=dry_run)
     if environment == "practice":
         return config
-    return config.model_copy(update={"venue": VenueSection(environment="real")})
+    return config.model_copy(update={"venue": BinanceSection(environment="real")})
 
 
 MINE, YOURS = {"BINANCE_API_KEY": "m" * 64}, {"BINANCE_API_KEY": "y" * 64}

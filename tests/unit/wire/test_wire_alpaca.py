@@ -194,7 +194,7 @@ def test_nothing_is_asked_before_the_limit_begins_anew(tmp_path):
     with pytest.raises(RetryableError, match="Alpaca wants no request"):
         asyncio.run(again.ask(1, lambda client: client.get("/account")))
     assert len(wire.asked) == 1
-    assert (tmp_path / "alpaca_retry_after.json").exists()
+    assert len(list(tmp_path.glob("127.0.0.1_*.retry_after.json"))) == 1
     wire.server.shutdown()
     wire.server.server_close()
 
