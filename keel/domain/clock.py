@@ -17,6 +17,9 @@ class Clock(Protocol):
     def now_ms(self) -> int:
         """Return the market's time, UTC epoch milliseconds."""
 
+    def market_ms(self, offset_ms: float, /) -> int:
+        """Return the market's time by the exchange's own clock, which is ours and that much more."""
+
     def wall_ms(self) -> int:
         """Return our own time, UTC epoch milliseconds: what signatures carry."""
 
@@ -33,6 +36,10 @@ class WallClock:
     def now_ms(self) -> int:
         """Return the machine's time, UTC epoch milliseconds."""
         return self.wall_ms()
+
+    def market_ms(self, offset_ms: float, /) -> int:
+        """Return the machine's time, corrected, UTC epoch milliseconds."""
+        return self.now_ms() + int(offset_ms)
 
     def wall_ms(self) -> int:
         """Return the machine's time, UTC epoch milliseconds."""

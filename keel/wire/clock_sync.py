@@ -45,6 +45,10 @@ class ClockSync:
         """Return the exchange's time as we know it, UTC epoch milliseconds."""
         return int(self._clock.wall_ms() + self.offset_ms)
 
+    def market_ms(self) -> int:
+        """Return the market's time by the exchange's clock, UTC epoch milliseconds."""
+        return self._clock.market_ms(self.offset_ms)
+
     async def refresh(self) -> ClockSample:
         """Compare the clocks now. Many who ask together share one comparison. Raises as `ask` does."""
         if self._asking is None or self._asking.done():

@@ -30,6 +30,10 @@ class PracticeClock(WallClock):
         """Return the market's time as it was told last, carried on at its pace."""
         return int(self._market_ms + (self._monotonic_s() - self._read_s) * 1000 * self._pace)
 
+    def market_ms(self, _offset_ms: float, /) -> int:
+        """Return the market's time: told by the venue, it needs no correction of our own clock's."""
+        return self.now_ms()
+
     def follow(self, market_ms: int, pace: float) -> None:
         """Take the market's time, told now, and its pace: 0 stands still."""
         self._market_ms, self._read_s, self._pace = float(market_ms), self._monotonic_s(), pace

@@ -56,6 +56,10 @@ class VirtualClock:
         """Return the market's time, UTC epoch milliseconds."""
         return self.wall_ms()
 
+    def market_ms(self, offset_ms: float, /) -> int:
+        """Return the market's time by a clock that is so much more than ours, UTC epoch milliseconds."""
+        return self.now_ms() + int(offset_ms)
+
     def wall_ms(self) -> int:
         """Return our own time, UTC epoch milliseconds."""
         return START_MS + int(self._loop.time() * 1000 + 1e-6)

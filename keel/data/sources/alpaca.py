@@ -151,7 +151,7 @@ class AlpacaFeed:
 
     def _now_ms(self) -> int:
         # by the exchange's clock: with ours ahead, its open bar would pass for a closed one
-        return self._link.clock.now_ms() + int(self._link.sync.offset_ms)
+        return self._link.sync.market_ms()
 
     def _hear(self, event: dict[str, Any]) -> None:
         if self._timeframe != STREAMED or self._listener is None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from keel.domain.errors import RetryableError
 from keel.wire.clock_sync import ClockSync
+from keel.wire.practice_market import PracticeClock
 
 ways = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400)), min_size=5, max_size=5)
 
@@ -23,6 +25,9 @@ class Clocks:
 
     def now_ms(self) -> int:
         return self.ms
+
+    def market_ms(self, offset_ms: float, /) -> int:
+        return self.ms + int(offset_ms)
 
     def wall_ms(self) -> int:
         return self.ms
@@ -85,3 +90,14 @@ def test_there_is_no_offset_before_the_first_comparison():
 
     sync = ClockSync(Clocks(0, [(0, 0)]), never)
     assert (sync.last, sync.offset_ms) == (None, 0.0)
+
+
+def test_markets_time_is_by_the_exchanges_clock_and_as_told_where_the_market_is_not_by_our_clock():
+    """A market in step stands still at a close: an offset of -1 ms would have its bar open for ever."""
+    clocks, practice = Clocks(-40, [(1, 1)]), PracticeClock(lambda: 0.0)
+    practice.follow(1_700_000_000_000, 0.0)
+    for clock, wanted in ((clocks, 1_700_000_000_000 + 10 - 40), (practice, 1_700_000_000_000)):
+        sync = ClockSync(clock, clocks.ask)
+        asyncio.run(sync.refresh())
+        sync._last = replace(sync.last, offset_ms=-40.0)
+        assert sync.market_ms() == wanted
