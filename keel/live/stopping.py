@@ -43,6 +43,7 @@ class Stopper:
     async def stop(self, why: str, *, killed: bool) -> None:
         """Cancel what is open until the venue shows none of it; then flatten, if the kill switch's policy says so."""
         self.journal.append_lazily(SessionStopping(why))
+        self.sender.close_line()
         self.exits.halt(everything=killed)
         await self._cancel_until_gone(protective=killed)
         if not killed:

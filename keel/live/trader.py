@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -192,8 +193,8 @@ class Trader:
             self._take_back(orders)
             self.exits.forget(kept)
             return
-        await self.sender.send([order for order in orders if order.phase is Phase.SENT])
-        await self.sender.cancel_journalled(cancels)
+        to_send = [order for order in orders if order.phase is Phase.SENT]
+        await asyncio.gather(self.sender.send(to_send), self.sender.cancel_journalled(cancels))
         if orders:
             self.counts.close_to_sent.add(float(self.clock.now_ms() - row.close_ts_ms))
 

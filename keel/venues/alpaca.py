@@ -80,6 +80,10 @@ class AlpacaVenue:
         except UsageError:
             return False
 
+    def order_wait_s(self) -> float:
+        """Return how long until the rate limits let another order go, seconds; 0 for at once."""
+        return self._link.budget.order_wait_s()
+
     async def open(self, listener: VenueListener) -> None:
         """Agree on the time, read the assets, listen to our account's trade updates.
 

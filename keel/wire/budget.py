@@ -102,6 +102,24 @@ class Budget:
                 await self._clock.sleep(wait_s)
         self._spend(spend, weight)
 
+    def order_wait_s(self) -> float:
+        """Return how long until the limits let another order go, 0 for at once, also where nothing may be asked now.
+
+        What is shut or banned is not waited for: `acquire` turns it away.
+        """
+        if self._retry_after.left_s(self._clock.wall_ms()) > 0:
+            return 0.0
+        return self._wait_s(Spend.ORDER, 1)
+
+    def pause_s(self) -> float:
+        """Return how long to leave between questions that can wait: none before half of what they may use is used."""
+        now_s, pauses = self._clock.monotonic_s(), [0.0]
+        for window in self._windows:
+            most = self._most(window.limit, Spend.READ)
+            if _amount(window.limit, Spend.READ, 1) and 2 * window.used(now_s) >= most:
+                pauses.append(2 * window.limit.interval_s / most)
+        return max(pauses)
+
     def refuse_if_shut(self) -> None:
         """Raise as `acquire` does where nothing may be asked now; counts nothing."""
         left_s = self._retry_after.left_s(self._clock.wall_ms())

@@ -20,8 +20,8 @@ from keel.wire.supervisor import Supervisor
 Kind = Literal["stocks", "crypto"]
 _PAGE: Final = 10_000
 _STREAM_NUMBER: Final = 2
-_SHARED_S: Final = 1.0
-"""How long one answer serves the other symbols that are asked for over the same time."""
+_SHARED_S: Final = 10.0
+"""How long one answer serves the other symbols that are asked for over the same time: each once."""
 _USER: Final = "feed"
 
 
@@ -49,6 +49,7 @@ class AlpacaFeed:
         self._streams: dict[Kind, Supervisor] = {}
         self._states: dict[Kind, StreamState] = {}
         self._answer: tuple[tuple[Kind, int, int], float, dict[str, list[LiveBar]]] | None = None
+        self._asked_s = float("-inf")
 
     async def prepare(self) -> None:
         """Agree on the time and read the assets. Raises RetryableError for no answer."""
@@ -84,13 +85,21 @@ class AlpacaFeed:
         """
         kind: Kind = "crypto" if "/" in symbol else "stocks"
         asked = (kind, start_ms, end_ms)
-        now_s = self._link.clock.monotonic_s()
-        known = self._answer
-        if known is None or known[0] != asked or now_s - known[1] > _SHARED_S or symbol not in known[2]:
+        clock, known = self._link.clock, self._answer
+        if known is None or known[0] != asked or clock.monotonic_s() - known[1] > _SHARED_S or symbol not in known[2]:
+            await self._leave_pause()
             symbols = dict.fromkeys((*self._ours[kind], symbol))
-            known = (asked, now_s, await self._read(kind, tuple(symbols), start_ms, end_ms))
-            self._answer = known
+            found = await self._read(kind, tuple(symbols), start_ms, end_ms)
+            known = self._answer = (asked, clock.monotonic_s(), found)
         return known[2].pop(symbol)  # who asks for the same again is answered anew
+
+    async def _leave_pause(self) -> None:
+        """Ask less often once many questions were asked: a market in thin hours, or a fast one, has one for each bar."""
+        clock = self._link.clock
+        left_s = self._asked_s + self._link.data.budget.pause_s() - clock.monotonic_s()
+        if left_s > 0.0:
+            await clock.sleep(left_s)
+        self._asked_s = clock.monotonic_s()
 
     async def _read(self, kind: Kind, symbols: Sequence[str], start_ms: int, end_ms: int) -> dict[str, list[LiveBar]]:
         found: dict[str, list[LiveBar]] = {symbol: [] for symbol in symbols}
