@@ -99,6 +99,7 @@ class BaseRun(Section):
         self._check_shorts()
         self._check_base_fees()
         self._check_rates()
+        self._check_sectors()
         if self.execution.max_participation is None and self.impact.coefficient != 0:
             message = "must be 0 while execution.max_participation is null: set one of the two"
             raise broken_rule("impact.coefficient", message)
@@ -125,6 +126,15 @@ class BaseRun(Section):
         if currency in self.data.rates:
             message = f"{currency} is the account's currency, worth 1 of itself: remove it, or set account.currency"
             raise broken_rule(f"data.rates.{currency}", message)
+
+    def _check_sectors(self) -> None:
+        risk = self.risk
+        is_capped = risk.max_sector_weight is not None or bool(risk.sector_weights)
+        if is_capped and risk.sectors is None:
+            raise broken_rule("risk.sectors", "sector caps need it: name a CSV file of the columns symbol and sector")
+        if risk.sectors is not None and not is_capped:
+            message = "risk.sectors has no cap: give it or risk.sector_weights a value, or set risk.sectors to null"
+            raise broken_rule("risk.max_sector_weight", message)
 
     def _check_base_fees(self) -> None:
         in_base = [self.market.rules_for(symbol).fee_currency == "base" for symbol in self.data.symbols]
@@ -171,6 +181,9 @@ class TrainRun(BaseRun):
         wrong = self.training.misfit(self.environment, len(self.data.symbols))
         if wrong is not None:
             raise broken_rule("training.algorithm.kind", wrong)
+        if self.risk.sectors is not None and self.environment.symbols == "apart":
+            message = "each symbol has an account of its own, in which no sector comes together: set it to together"
+            raise broken_rule("environment.symbols", message)
         for symbol in self.environment.symbol_weights:
             if symbol not in self.data.symbols:
                 message = f"{clip(symbol)} is not in data.symbols: add it there or remove its weight"

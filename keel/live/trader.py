@@ -23,6 +23,7 @@ from keel.journal.entries import (
     Entry,
     LatchCleared,
     LatchSet,
+    Level,
     Note,
     OrderHeld,
     OrderIntent,
@@ -85,6 +86,7 @@ class Trader:
     _failed_in_a_row: int = 0
     _signal_tokens: float = 0.0
     _signal_ms: int = 0
+    _cut: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -176,6 +178,7 @@ class Trader:
         return self._signal_tokens >= 1.0
 
     async def _carry_out(self, row: Row, wanted: Wanted, sent: Sent, entries: list[Entry], decide_ms: float) -> None:
+        wanted = self._within_caps(wanted, sent, entries)
         orders, kept = self._taken_up(sent.orders)
         cancels = [order for order in map(self._to_cancel, sent.cancels) if order is not None]
         why = self._reasons(row, wanted, sent)
@@ -197,6 +200,14 @@ class Trader:
         await asyncio.gather(self.sender.send(to_send), self.sender.cancel_journalled(cancels))
         if orders:
             self.counts.close_to_sent.add(float(self.clock.now_ms() - row.close_ts_ms))
+
+    def _within_caps(self, wanted: Wanted, sent: Sent, entries: list[Entry]) -> Wanted:
+        """Return what was decided on of what was wanted; a cut is told when it is another than the last."""
+        cut = tuple(self.desk.caps.told(self.symbols, wanted.weights, sent.weights)) if self.desk.caps else ()
+        if cut != self._cut:
+            entries += [Note(text, level=Level.WARN) for text in cut or ("no sector is at its cap any more",)]
+        self._cut = cut
+        return Wanted(sent.weights, wanted.requests)
 
     def _amend(self, amends: Records) -> list[Entry]:
         """Change orders where the market is ours; elsewhere begin to replace them. Return what to write down."""

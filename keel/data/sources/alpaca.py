@@ -94,7 +94,7 @@ class AlpacaFeed:
         return known[2].pop(symbol)  # who asks for the same again is answered anew
 
     async def _leave_pause(self) -> None:
-        """Ask less often once many questions were asked: a market in thin hours, or a fast one, has one for each bar."""
+        """Ask less often once many questions were asked: in thin hours, or where a market is fast, each bar has one."""
         clock = self._link.clock
         left_s = self._asked_s + self._link.data.budget.pause_s() - clock.monotonic_s()
         if left_s > 0.0:
