@@ -323,7 +323,6 @@ class _Wiring:
         watch = BarWatch(
             self.config.live,
             self.symbols,
-            self.timeframe_ms,
             self.way.feed,
             self.gate,
             self.clock,

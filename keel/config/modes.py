@@ -48,6 +48,8 @@ LIVE_LIMITS: Final = (
     ("max_orders_per_min",),
 )
 """Limits of which live trading needs at least one each: as a fraction of equity, or in account currency."""
+_LEAST_RESERVE_BPS: Final = 250.0
+"""What Alpaca holds back of a stock bought at market. Source: its page on orders, of buying power."""
 _GRACE_BEYOND_WINDOW_MS: Final = 10_000
 """What an order request may still take to show up, after the exchange would have refused it as late."""
 
@@ -250,6 +252,17 @@ class LiveRun(DecidedRun):
             window = "" if isinstance(self.venue, AlpacaSection) else "venue.recv_window_ms + "
             message = f"must be at least {window}{_GRACE_BEYOND_WINDOW_MS}{f' = {least}' if window else ''}"
             raise broken_rule("live.unknown_grace_ms", message)
+        return self
+
+    @model_validator(mode="after")
+    def _reserve_is_the_venue_s(self) -> Self:
+        stocks = isinstance(self.venue, AlpacaSection) and any("/" not in symbol for symbol in self.data.symbols)
+        if stocks and self.execution.reserve_bps < _LEAST_RESERVE_BPS:
+            message = (
+                f"Alpaca holds back 2.5% above the price of stocks bought at market, 4% below 50 USD, and rejects what "
+                f"cash does not cover: must be at least {_LEAST_RESERVE_BPS:g}, 400 with stocks below 50 USD"
+            )
+            raise broken_rule("execution.reserve_bps", message)
         return self
 
     @model_validator(mode="after")

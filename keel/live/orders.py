@@ -61,6 +61,8 @@ class TrackedOrder:
     end: VenueStatus | None = None
     accepted: bool = False
     cancel_asked_ms: int | None = None
+    cancel_failed: bool = False
+    """Nobody knows whether the venue has heard of the last cancel."""
     unknown_since_ms: int | None = None
     ends_ms: int | None = None
     """When we end it, where the venue does not: the end of its day, or its own date."""

@@ -61,7 +61,10 @@ class Sender:
 
     async def send_pair(self, first: TrackedOrder, second: TrackedOrder) -> None:
         """Send two orders of which one cancels the other, whose intents are on the disk, as one request."""
-        if not await self._may_go(first):
+        second.in_line = True
+        may_go = await self._may_go(first)
+        second.in_line, second.sent_ms = False, first.sent_ms
+        if not may_go:
             self._take(second, SubmitResult(Outcome.NOT_SENT, reason="its partner was not sent"), 0.0)
             return
         started_s = self._clock.monotonic_s()
@@ -127,6 +130,7 @@ class Sender:
         order.cancel_asked_ms = self._clock.wall_ms()
         result: CancelResult = await self._venue.cancel(order.ref)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
+        order.cancel_failed = result.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT)
         self._count(result.outcome, latency_ms)
         self._journal.append_lazily(CancelAnswered(order.ticket.symbol, order.name, result, latency_ms))
 

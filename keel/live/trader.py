@@ -29,6 +29,7 @@ from keel.journal.entries import (
     OrderIntent,
 )
 from keel.journal.journal import Journal
+from keel.live.amends import take_over
 from keel.live.blocks import Blocks
 from keel.live.counts import Counts
 from keel.live.decider import BarHistory, Decider, Thinker, Wanted
@@ -190,6 +191,8 @@ class Trader:
         entries += self._amend(sent.amends)
         for order in orders:
             self.tracker.add(order)
+        # what the venue ends with its day lives on with us, and is placed anew
+        kept += [take_over(order) for order in orders if self.venue.ends_daily(order.ticket)]
         for waiting in kept:
             self.exits.keep(waiting)
         if not self._write(entries):

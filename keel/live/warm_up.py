@@ -68,7 +68,7 @@ class WarmUp:
         newest_close_ms = closes.latest(self.clock.now_ms())
         first_ms = closes.before(newest_close_ms, self.bars)
         if self.resumable.close_ts_ms:
-            first_ms = min(first_ms, self.resumable.close_ts_ms - self.timeframe_ms)
+            first_ms = min(first_ms, closes.opening_of(self.resumable.close_ts_ms))
         rows = await self._fetch(first_ms, newest_close_ms)
         if not rows:
             raise DataError(f"the feed has no closed bar of {', '.join(self.symbols)} before now: check data.timeframe")

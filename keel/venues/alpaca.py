@@ -18,7 +18,7 @@ from keel.domain.venue_messages import (
     VenueFill,
 )
 from keel.venues.alpaca_history import TradeHistory
-from keel.venues.alpaca_orders import held, order_body
+from keel.venues.alpaca_orders import ends_daily, held, order_body
 from keel.venues.alpaca_reports import account_state, order_report, order_state
 from keel.venues.base import VenueListener
 from keel.venues.order_names import OrderNames
@@ -77,6 +77,13 @@ class AlpacaVenue:
         """Say whether Alpaca keeps such an order: of crypto it keeps fewer kinds, and none to the day's end."""
         try:
             return held(self._symbols.asset(symbol), kind, time_in_force)
+        except UsageError:
+            return False
+
+    def ends_daily(self, ticket: OrderTicket) -> bool:
+        """Say whether Alpaca ends an order with the day that is to live on: one of a part of a share."""
+        try:
+            return ends_daily(ticket, self._symbols.asset(ticket.symbol))
         except UsageError:
             return False
 

@@ -28,6 +28,8 @@ _HEADERS: Final[dict[str, LimitKind]] = {"X-MBX-USED-WEIGHT": "REQUEST_WEIGHT", 
 _COUNT: Final = re.compile(r"(X-MBX-[A-Z-]+?)-(\d+)([SMHD])")
 _TURN_S: Final = 0.02
 """How often one who lets others go first looks again, seconds."""
+_ORDER_LOOKS_S: Final = 0.5
+"""How long an order that was told to wait is taken to wait still: it looks again before that, seconds."""
 _CANCELS_ALONE_S: Final = 1.0
 """How long after a window only cancels go, where some were turned away in it, seconds."""
 
@@ -73,6 +75,7 @@ class Budget:
         self._windows = [RateWindow(limit) for limit in self._rules.documented]
         self._waiting: Counter[Spend] = Counter()
         self._cancels_owed = False
+        self._order_waited_s = float("-inf")
 
     def used(self, kind: LimitKind, interval_s: int) -> int:
         """Return what counts of a limit now, 0 for one there is not."""
@@ -105,11 +108,14 @@ class Budget:
     def order_wait_s(self) -> float:
         """Return how long until the limits let another order go, 0 for at once, also where nothing may be asked now.
 
-        What is shut or banned is not waited for: `acquire` turns it away.
+        What is shut or banned is not waited for: `acquire` turns it away. Questions let who was told to wait go first.
         """
         if self._retry_after.left_s(self._clock.wall_ms()) > 0:
             return 0.0
-        return self._wait_s(Spend.ORDER, 1)
+        wait_s = self._wait_s(Spend.ORDER, 1)
+        if wait_s > 0:
+            self._order_waited_s = self._clock.monotonic_s()
+        return wait_s
 
     def pause_s(self) -> float:
         """Return how long to leave between questions that can wait: none before half of what they may use is used."""
@@ -174,6 +180,8 @@ class Budget:
 
     def _turn_s(self, spend: Spend) -> float:
         if any(count > 0 and other < spend for other, count in self._waiting.items()):
+            return _TURN_S
+        if spend is Spend.READ and self._clock.monotonic_s() - self._order_waited_s < _ORDER_LOOKS_S:
             return _TURN_S
         since_s = (self._clock.wall_ms() - self._retry_after.until_ms) / 1000
         owed = self._cancels_owed and spend is not Spend.CANCEL and 0 <= since_s < _CANCELS_ALONE_S

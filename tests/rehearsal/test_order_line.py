@@ -119,6 +119,17 @@ def test_a_cancel_waits_behind_no_order():
     assert len(play(scenario).went) == 10
 
 
+def test_questions_let_orders_that_wait_go_first():
+    async def scenario(rig: Rig) -> None:
+        await rig.use_up(160)
+        asked = asyncio.ensure_future(rig.budget.acquire(Spend.READ, 1, 100.0))
+        asked.add_done_callback(lambda _: rig.stayed.append(f"asked after {len(rig.went)}"))
+        await rig.send_all([order(number) for number in range(10)])
+        await asked
+
+    assert play(scenario).stayed == ["asked after 10"]
+
+
 def test_nothing_that_waits_goes_once_the_kill_switch_is_pulled():
     async def scenario(rig: Rig) -> None:
         await rig.use_up(160)

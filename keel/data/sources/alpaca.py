@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from keel.data.feed import FeedListener
-from keel.data.sources.alpaca_bars import NATIVE, STREAMED, alpaca_base_timeframe, bar_of
+from keel.data.sources.alpaca_bars import BY_SESSION, NATIVE, STREAMED, alpaca_base_timeframe, bar_of
 from keel.domain.errors import RetryableError
+from keel.domain.timeframe import MS_PER_DAY
 from keel.domain.venue_messages import LiveBar, StreamState
 from keel.wire.alpaca_assets import AlpacaAsset
 from keel.wire.alpaca_client import AlpacaClient
@@ -29,7 +30,8 @@ class AlpacaFeed:
     """Be the `BarFeed` of Alpaca's stocks and crypto.
 
     Alpaca streams bars of a minute only, and none of a minute without a trade. Longer ones are asked for: the caller
-    does, once they are due. A bar that is revised half a minute later comes again, as any that comes twice.
+    does, once they are due. A day's bar of a stock lasts from its session's open to its close. A bar that is revised
+    half a minute later comes again, as any that comes twice.
     """
 
     def __init__(self, link: AlpacaLink, symbols: Sequence[str], timeframe: str, idle_s: float) -> None:
@@ -38,7 +40,7 @@ class AlpacaFeed:
         Raises UsageError for a timeframe that Alpaca does not have.
         """
         self._link = link
-        self._timeframe = alpaca_base_timeframe(timeframe)
+        self._timeframe = alpaca_base_timeframe(timeframe, symbols)
         self._idle_s = idle_s
         self._symbols = AlpacaSymbols(link)
         self._ours: dict[Kind, tuple[str, ...]] = {
@@ -122,7 +124,8 @@ class AlpacaFeed:
         query = {
             "symbols": ",".join(symbols),
             "timeframe": NATIVE[self._timeframe],
-            "start": rfc3339(start_ms),
+            # a day's bar is stamped by the midnight before its session opens
+            "start": rfc3339(start_ms - start_ms % MS_PER_DAY if self._timeframe == BY_SESSION else start_ms),
             "end": rfc3339(end_ms - 1),
             "limit": _PAGE,
             "page_token": token,

@@ -115,6 +115,14 @@ def test_sections_of_live_trading_are_refused_in_other_modes(refusal):
     assert line.startswith("x.yaml:8: unknown key 'venue'")
 
 
+def test_what_alpaca_holds_back_of_a_purchase_is_held_back_by_us(live, refusal):
+    stocks = ("venue={kind: alpaca}", "data.symbols=[SPY]")
+    assert live(*stocks, "execution.reserve_bps=250").execution.reserve_bps == 250
+    told = refusal("", *stocks, "execution.reserve_bps=249", text=LIVE)
+    assert "execution.reserve_bps: Alpaca holds back 2.5% above the price of stocks bought at market" in told
+    assert live("venue={kind: alpaca}", "execution.reserve_bps=10"), "of crypto it holds back nothing"
+
+
 def test_worlds_of_alpaca_are_told_by_paper_and_address(live):
     worlds = {"{kind: alpaca}": "paper", "{kind: alpaca, paper: false}": "real"}
     worlds["{kind: alpaca, address: 'http://127.0.0.1:8901'}"] = "practice"

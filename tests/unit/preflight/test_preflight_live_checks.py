@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from keel.config.sessions import SessionsSection
+from keel.data.market_hours import MarketHours
 from keel.domain.orders import OrderSide, OrderType
 from keel.domain.venue_messages import Balance, LiveBar, OrderState, VenueStatus
+from keel.live.closes import Closes
 from keel.preflight.check import CheckResult
 from keel.preflight.connection import check_clock, check_round_trip
 from keel.preflight.consents import check_consents, check_lock, check_risk_limits, check_strategy
@@ -52,7 +55,7 @@ def need(found: VenueFindings = FOUND, **changes: Any) -> LiveNeed:
         accepts_real_money=True,
         keys={"BINANCE_API_KEY": True, "BINANCE_API_SECRET": True},
         symbols={"BTC/USDT": ConfiguredRules(PARTS, {part: f"market.instrument.{part}" for part in PARTS})},
-        timeframe_ms=HOUR_MS,
+        closes=Closes(HOUR_MS),
         taker_bps=10.0,
         maker_bps=10.0,
         limits={"max_drawdown": "0.2"},
@@ -161,6 +164,14 @@ def test_a_feed_may_be_late_by_what_the_config_allows() -> None:
     assert check_feed(need(market_now_ms=late), "feed", FOUND).status == "pass"
     later = lambda: NOW_MS + HOUR_MS + 15_001  # noqa: E731 - one value
     assert check_feed(need(market_now_ms=later), "feed", FOUND).status == "fail"
+
+
+def test_a_stock_s_bar_of_friday_is_not_late_before_monday_s_open() -> None:
+    friday_ms, monday_ms = 1_719_604_800_000, 1_719_840_600_000  # 16:00 on 28 June 2024, 9:30 on 1 July in New York
+    closes = Closes(60_000, "America/New_York", MarketHours("XNYS", SessionsSection()))
+    found = feed_of(bar(friday_ms, length_ms=60_000))
+    for now_ms, status in ((friday_ms + 7_200_000, "pass"), (monday_ms + 75_000, "pass"), (monday_ms + 75_001, "fail")):
+        assert check_feed(need(closes=closes, market_now_ms=lambda: now_ms), "feed", found).status == status  # noqa: B023
 
 
 def test_in_a_rehearsal_our_clock_says_nothing_about_the_feed() -> None:
