@@ -51,6 +51,8 @@ class Scene:
     keys: KeyPair | None = None
     """Keys of the account; the venue makes some up for None."""
     exchange: Exchange = BINANCE
+    name: str = "stage"
+    """Of the run."""
 
     @property
     def stalled(self) -> Path:
@@ -62,7 +64,9 @@ class Scene:
         params = {"plan": list(self.plan), "unit": self.exchange.unit} if self.params is None else self.params
         chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
         venue = (*self.exchange.plenty, f"pace={self.pace}", *self.venue)
-        return Stage(self.folder, venue, (*chosen, *self.live), patience_s=300.0, exchange=self.exchange)
+        return Stage(
+            self.folder, venue, (*chosen, *self.live), patience_s=300.0, name=self.name, exchange=self.exchange
+        )
 
     def play(self, decisions: int, *faults: Fault, beside: Beside | None = None) -> Outcome:
         """Play it to its end, which so many decisions bring, or what goes on `beside` it."""
