@@ -94,6 +94,8 @@ class Exchange:
     """Override of the run: a request is taken within a second of its stamp."""
     against_rules: int
     """Code of the refusal of an order that is against the rules of its symbol."""
+    longest_pause_s: int
+    """How long a 429 that is meant for three seconds may have us wait."""
     unknown_order: int
     """Code of the answer about an order that is not known."""
     read: Read
@@ -232,6 +234,7 @@ BINANCE: Final = Exchange(
     duplicate={"status": 400, "code": -2010, "message": "Duplicate order sent."},
     stamps_of_a_second=("venue.recv_window_ms=1000",),
     against_rules=-1013,
+    longest_pause_s=3,
     unknown_order=-2013,
     read=_binance,
 )
@@ -251,6 +254,7 @@ _ALPACA: Final[dict[str, Any]] = {
     "refusal": {"status": 422, "code": 40010001, "message": "stop price must be below the market"},
     "duplicate": {"status": 422, "code": 40010001, "message": "client_order_id must be unique"},
     "against_rules": 42210000,
+    "longest_pause_s": 60,
     "unknown_order": 40410000,
     "read": _alpaca,
 }
