@@ -82,7 +82,7 @@ class SectorCaps:
         """Return the sums by sector (…, S), each in the order of instruments, so that all modes get the same bits."""
         flat = amounts.reshape(-1, len(self.sectors))
         places = self.sectors + np.arange(len(flat))[:, np.newaxis] * len(self.names)
-        sums = np.bincount(places.ravel(), flat.ravel(), minlength=len(flat) * len(self.names))
+        sums = np.bincount(places.ravel(), flat.ravel(), minlength=len(flat) * len(self.names)).astype(np.float64)
         return sums.reshape(*amounts.shape[:-1], len(self.names))
 
 
