@@ -270,6 +270,9 @@ class LiveRun(DecidedRun):
         if len(self.calendars) > 1:
             message = f"one live run takes one calendar, got {', '.join(sorted(self.calendars))}: make a run of each"
             raise broken_rule("data.sources", message)
+        if self.session_calendar != ROUND_THE_CLOCK and timeframe_ms(self.data.timeframe) > MS_PER_DAY:
+            message = "live, bars of a market that closes are of a session at most: set it to 1d or shorter"
+            raise broken_rule("data.timeframe", message)
         return self
 
     @model_validator(mode="after")

@@ -260,7 +260,7 @@ _ALPACA: Final[dict[str, Any]] = {
 }
 _NO_FEES: Final = """
 fees: { taker_bps: 0, maker_bps: 0, sell_fee_bps: 0, sell_fee_per_unit: 0 }
-execution: { time_in_force: gtc }
+execution: { time_in_force: gtc, reserve_bps: 400 }
 """
 """A trade is told without its fee there: of the day's fees another place is told."""
 

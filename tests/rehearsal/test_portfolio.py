@@ -97,6 +97,7 @@ def test_fifty_stocks_are_turned_over_as_in_the_backtest_and_the_broker_refuses_
     assert asked["POST /v2/orders"] >= 75, "25 bought, then sold, and 25 others bought"
     questions = sum(asked.values()) - asked["POST /v2/orders"] - asked["DELETE /v2/orders/{order_id}"]
     assert questions < 60, asked
+    assert asked["GET /v2/stocks/bars"] < 10, "history comes of all symbols at once"
 
 
 @pytest.mark.soak
