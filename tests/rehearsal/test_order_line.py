@@ -84,7 +84,7 @@ def test_fifty_orders_go_at_once_while_there_is_room():
 
 def test_what_the_limits_hold_back_waits_in_its_order_and_none_is_dropped():
     async def scenario(rig: Rig) -> None:
-        await rig.use_up(130)  # of the 160 that are not kept for cancels
+        await rig.use_up(110)  # of the 140 that are kept neither for cancels nor for questions
         await rig.send_all([order(number) for number in range(50)])
 
     rig = play(scenario)
@@ -96,7 +96,7 @@ def test_what_the_limits_hold_back_waits_in_its_order_and_none_is_dropped():
 
 def test_what_closes_goes_before_what_opens_whoever_came_first():
     async def scenario(rig: Rig) -> None:
-        await rig.use_up(158)
+        await rig.use_up(138)
         opening = [order(number) for number in range(5)]
         protecting = [order(20, reduce_only=True), order(21, opens=False)]
         await rig.send_all([*opening, *protecting])
@@ -119,9 +119,23 @@ def test_a_cancel_waits_behind_no_order():
     assert len(play(scenario).went) == 10
 
 
-def test_questions_let_orders_that_wait_go_first():
+def test_after_many_orders_what_became_of_them_can_still_be_asked():
     async def scenario(rig: Rig) -> None:
-        await rig.use_up(160)
+        waiting = asyncio.ensure_future(rig.send_all([order(number) for number in range(150)]))
+        await rig.clock.sleep(1.0)
+        before_s = rig.clock.monotonic_s()
+        await rig.use_up(20)
+        assert rig.clock.monotonic_s() == before_s
+        await waiting
+
+    assert len(play(scenario).went) == 150
+
+
+def test_many_questions_let_orders_that_wait_go_first():
+    async def scenario(rig: Rig) -> None:
+        await rig.use_up(100)
+        await rig.clock.sleep(30.0)
+        await rig.use_up(60)
         asked = asyncio.ensure_future(rig.budget.acquire(Spend.READ, 1, 100.0))
         asked.add_done_callback(lambda _: rig.stayed.append(f"asked after {len(rig.went)}"))
         await rig.send_all([order(number) for number in range(10)])
@@ -164,6 +178,6 @@ def test_an_order_whose_turn_would_come_too_late_is_not_sent():
         await rig.send_all([order(number) for number in range(170)])
 
     rig = play(scenario)
-    assert [number for number, _ in rig.went] == list(range(160))
-    assert len(rig.stayed) == 10
+    assert [number for number, _ in rig.went] == list(range(140))
+    assert len(rig.stayed) == 30
     assert "rate limits would have kept it for" in rig.stayed[0]
