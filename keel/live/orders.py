@@ -62,7 +62,7 @@ class TrackedOrder:
     accepted: bool = False
     cancel_asked_ms: int | None = None
     cancel_failed: bool = False
-    """Nobody knows whether the venue has heard of the last cancel."""
+    """The venue has not taken the last cancel: it may not have heard of it, or not know the order yet."""
     unknown_since_ms: int | None = None
     ends_ms: int | None = None
     """When we end it, where the venue does not: the end of its day, or its own date."""

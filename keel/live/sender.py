@@ -130,7 +130,7 @@ class Sender:
         order.cancel_asked_ms = self._clock.wall_ms()
         result: CancelResult = await self._venue.cancel(order.ref)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
-        order.cancel_failed = result.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT)
+        order.cancel_failed = result.outcome is not Outcome.DONE
         self._count(result.outcome, latency_ms)
         self._journal.append_lazily(CancelAnswered(order.ticket.symbol, order.name, result, latency_ms))
 

@@ -199,8 +199,9 @@ class Trader:
             self._take_back(orders)
             self.exits.forget(kept)
             return
-        to_send = [order for order in orders if order.phase is Phase.SENT]
-        await asyncio.gather(self.sender.send(to_send), self.sender.cancel_journalled(cancels))
+        sending = self.sender.send([order for order in orders if order.phase is Phase.SENT])
+        # orders may wait for the venue's rate limits, and no cancel waits behind them
+        await (asyncio.gather(sending, self.sender.cancel_journalled(cancels)) if cancels else sending)
         if orders:
             self.counts.close_to_sent.add(float(self.clock.now_ms() - row.close_ts_ms))
 
