@@ -56,7 +56,6 @@ from .scene import (
 from .strangers import stranger
 
 Seen = Callable[[str], None]
-THIN = "execution.max_participation=0.00002"
 CALM = stopping(lambda parts: parts.runner.counts.decisions >= 3 and not parts.runner.tracker.unknown(), "calm")
 
 
@@ -118,7 +117,7 @@ def test_an_order_that_was_sent_before_the_end_is_adopted(tmp_path: Path, seen: 
 def test_after_an_end_in_a_partial_fill_quantity_fees_and_rest_are_exact(
     tmp_path: Path, seen: Seen, torn: bool, exchange: Exchange
 ):
-    scene = Scene(tmp_path, ("1 buy 0.05 limit 1.01",), venue=(THIN,), exchange=exchange)
+    scene = Scene(tmp_path, ("1 buy 0.05 limit 1.01",), venue=(exchange.thin,), exchange=exchange)
 
     async def play() -> Outcome:
         async with scene.venue_of() as venue:
