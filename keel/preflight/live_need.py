@@ -77,8 +77,8 @@ class LiveNeed:
 
     @property
     def needs_keys(self) -> bool:
-        """Say whether orders will leave: a dry run needs no key."""
-        return not self.dry_run
+        """Say whether a key is needed: for orders that leave, and at Alpaca for bars of stocks, too."""
+        return not self.dry_run or self.venue == "alpaca"
 
     @property
     def risks_real_money(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from .faults import KINDS, Fault, Schedule, draw
 from .lives import Stand, play, shrink
 
-IN_THE_SUITE = {"binance": 40, "alpaca": 15}
+IN_THE_SUITE = {"binance": 40, "alpaca": 8}
 ALL = 10_000
 FIRST_SEED = int(os.environ.get("KEEL_CHAOS_SEED", "0"))
 """Seed of the first schedule: KEEL_CHAOS_SEED repeats one that went wrong."""

@@ -17,8 +17,6 @@ from .checks import check_all
 from .scene import BOTH, NO_END, Exchange, Scene, booked, counted, held, orders_of, requests, stopping, texts, until
 
 Seen = Callable[[str], None]
-THIN = "execution.max_participation=0.00002"
-"""A market so thin that an order is filled in parts, over many bars."""
 
 
 @pytest.mark.fault(16)
@@ -49,7 +47,7 @@ def test_a_fill_before_the_acknowledgement_is_booked_once(tmp_path: Path, seen: 
 @pytest.mark.fault(18)
 @BOTH
 def test_a_fill_that_follows_its_order_s_cancel_is_booked(tmp_path: Path, seen: Seen, exchange: Exchange):
-    scene = Scene(tmp_path, ("1 buy 3", "5 cancel 0"), venue=(THIN,), exchange=exchange)
+    scene = Scene(tmp_path, ("1 buy 3", "5 cancel 0"), venue=(exchange.thin,), exchange=exchange)
     outcome = scene.play(15, Fault(kind="cancel_before_fill", count=100))
     heard = [entry.report for entry in outcome.of_kind(ReportHeard)]
     ended = next(i for i, report in enumerate(heard) if report.state.status.value == "canceled")
@@ -89,7 +87,7 @@ def test_what_is_filled_before_a_cancel_stays_and_dust_is_told(tmp_path: Path, s
     scene = Scene(
         tmp_path,
         ("1 buy 3", "5 cancel 0"),
-        venue=(THIN,),
+        venue=(exchange.thin,),
         live=("market.instrument.min_notional=60000",),
         exchange=exchange,
     )

@@ -35,6 +35,7 @@ from keel.practice.server import PracticeVenue
 from . import child
 from .checks import check_all, no_exposure_is_doubled
 from .scene import (
+    BINANCE,
     BOTH,
     BOTH_AT_LENGTH,
     FLIPS,
@@ -56,7 +57,6 @@ from .scene import (
 from .strangers import stranger
 
 Seen = Callable[[str], None]
-THIN = "execution.max_participation=0.00002"
 CALM = stopping(lambda parts: parts.runner.counts.decisions >= 3 and not parts.runner.tracker.unknown(), "calm")
 
 
@@ -118,7 +118,8 @@ def test_an_order_that_was_sent_before_the_end_is_adopted(tmp_path: Path, seen: 
 def test_after_an_end_in_a_partial_fill_quantity_fees_and_rest_are_exact(
     tmp_path: Path, seen: Seen, torn: bool, exchange: Exchange
 ):
-    scene = Scene(tmp_path, ("1 buy 0.05 limit 1.01",), venue=(THIN,), exchange=exchange)
+    qty = 0.05 if exchange is BINANCE else 0.5
+    scene = Scene(tmp_path, (f"1 buy {qty} limit 1.01",), venue=(exchange.thin,), exchange=exchange)
 
     async def play() -> Outcome:
         async with scene.venue_of() as venue:

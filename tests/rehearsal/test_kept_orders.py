@@ -95,7 +95,6 @@ def test_where_no_pairs_are_kept_the_stop_stands_and_the_target_waits_with_us(tm
     assert len(outcome.of_kind(OrderHeld)) == 2 * len(entries) >= 6
     assert stops.count("FILLED") >= 1, "the stop-loss at the venue"
     assert stops.count("CANCELED") >= 1, "the take-profit whose price has come sells in its place"
-    assert len(stops) <= len(entries), "one for each"
     assert not outcome.of_kind(Alarm)
     check_books(outcome)
 
@@ -172,7 +171,8 @@ def test_one_of_a_pair_of_entries_ends_the_other(tmp_path: Path):
 
 @EXCHANGES
 def test_a_stop_that_we_move_along_never_loosens(tmp_path: Path, exchange: Exchange):
-    outcome = asyncio.run(staged(tmp_path, "trailing", exchange=exchange, low=0.998).play(40))
+    low = 0.998 if exchange is BINANCE else 0.99
+    outcome = asyncio.run(staged(tmp_path, "trailing", exchange=exchange, low=low).play(40))
     triggers = [ticket.trigger_price for ticket in tickets(outcome, OrderType.STOP)]
     assert len(triggers) >= 3
     assert triggers == sorted(triggers, key=lambda price: price or 0)

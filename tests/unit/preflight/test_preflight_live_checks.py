@@ -278,3 +278,30 @@ def test_a_venue_that_does_not_answer_is_asked_once_and_let_go() -> None:
     found = asyncio.run(ask(probe, ["BTC/USDT"], "1h", {}, with_keys=True))
     assert found == unreached("no answer in time", ["BTC/USDT"])
     assert probe.closed
+
+
+class Locked(Silent):
+    """Tell nothing, not even the time, to whom it does not know."""
+
+    async def time(self) -> Any:
+        from keel.domain.errors import HaltTradingError
+
+        raise HaltTradingError("shut out: 401")
+
+
+def test_where_bars_need_a_key_a_wrong_one_keeps_a_dry_run_from_starting() -> None:
+    refused = replace(FOUND, key=Answer(why="401", shut_out=True))
+    dry = need(dry_run=True, venue="alpaca", environment="paper")
+    assert check_key_validity(dry, "key validity", refused).status == "fail"
+
+
+def test_a_venue_that_tells_its_time_to_known_keys_only_is_not_taken_for_one_that_is_down() -> None:
+    import asyncio
+
+    probe: Any = Locked()
+    found = asyncio.run(ask(probe, ["BTC/USDT"], "1h", {}, with_keys=True))
+    assert found.is_reached
+    assert status(check_round_trip(need(found), "round trip")) == ("na", False)
+    told = check_key_validity(need(found), "key validity", found)
+    assert (told.status, "shut out: 401" in told.detail) == ("fail", True)
+    assert check_clock(need(found), "clock", found).status == "na"
