@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from keel.journal.entries import SessionStarted
     from keel.live.closes import Closes
     from keel.live.decider import Decider
+    from keel.risk.sector_caps import SectorCaps
     from keel.sim.local import LocalDesk
     from keel.sim.room import Records
 
@@ -108,8 +109,10 @@ class _Vectors:
 
     record: Record
     again: NDArray[np.float64] | None
+    caps: SectorCaps | None
 
-    def choose(self, place: int, _desk: LocalDesk) -> tuple[NDArray[np.float64], Records | None] | None:
+    def choose(self, place: int, desk: LocalDesk) -> tuple[NDArray[np.float64], Records | None] | None:
+        desk.caps = self.caps
         weights = self.record.steps[place].weights
         if weights is None and self.again is not None:
             weights = self.again[place]
@@ -126,6 +129,7 @@ class _Events:
     record: Record
     loaded: LoadedConfig
     everywhere: bool
+    caps: SectorCaps | None
     _desk: LocalDesk | None = None
     _decider: Decider | None = None
     _bars: Any = field(default=None)
@@ -133,7 +137,7 @@ class _Events:
     def choose(self, place: int, desk: LocalDesk) -> tuple[NDArray[np.float64], Records | None] | None:
         from keel.strategies.panel import BarPanel
 
-        self._desk = desk
+        self._desk, desk.caps = desk, self.caps
         if not self.everywhere and not self.record.steps[place].is_decided:
             return None
         if self._decider is None:
@@ -168,18 +172,20 @@ class _Events:
 
 
 def _chooser(loaded: LoadedConfig, record: Record, *, everywhere: bool) -> Chooser:
+    from keel.app.wire_sectors import sector_caps_of
     from keel.app.wire_strategy import load_strategy
     from keel.strategies.decisions import decide_all
     from keel.strategies.panel import BarPanel
     from keel.strategies.port import VectorStrategy
 
     strategy = load_strategy(_live(loaded).strategy.class_path, loaded.document)
+    caps, _ = sector_caps_of(_live(loaded))
     if not isinstance(strategy, VectorStrategy):
-        return _Events(record, loaded, everywhere)
+        return _Events(record, loaded, everywhere, caps)
     if not everywhere or all(step.is_decided for step in record.steps):
-        return _Vectors(record, None)
+        return _Vectors(record, None, caps)
     weights = decide_all(strategy, BarPanel(_all_bars(record), record.symbols))
-    return _Vectors(record, weights[len(record.history) :])
+    return _Vectors(record, weights[len(record.history) :], caps)
 
 
 def _all_bars(record: Record) -> Records:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
     from keel.config.modes import LIVE_LIMITS
     from keel.domain.clock import WallClock
     from keel.domain.timeframe import timeframe_ms
+    from keel.live.closes import closes_of
     from keel.preflight.live_need import LiveNeed
 
     fees, risk = config.fees, config.risk
@@ -38,7 +40,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
         accepts_real_money=config.i_accept_real_money,
         keys=venue_keys(config.venue.kind, os.environ).found,
         symbols={symbol: _configured(config, symbol) for symbol in config.data.symbols},
-        timeframe_ms=timeframe_ms(_asked_timeframe(config)),
+        closes=replace(closes_of(config), timeframe_ms=timeframe_ms(_asked_timeframe(config))),
         taker_bps=first.taker_bps,
         maker_bps=first.maker_bps,
         limits=on,
@@ -88,8 +90,9 @@ def _asked_timeframe(config: LiveRun) -> str:
     from keel.data.sources.alpaca_bars import alpaca_base_timeframe
     from keel.data.sources.klines import base_timeframe
 
-    of = {"alpaca": alpaca_base_timeframe, "binance": base_timeframe}[config.venue.kind]
-    return of(config.data.timeframe)
+    data = config.data
+    is_alpaca = config.venue.kind == "alpaca"
+    return alpaca_base_timeframe(data.timeframe, data.symbols) if is_alpaca else base_timeframe(data.timeframe)
 
 
 def _configured(config: LiveRun, symbol: str) -> ConfiguredRules:

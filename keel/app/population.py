@@ -37,7 +37,7 @@ def learn_population(task: Task, config: TrainRun, folder: Path, board: Path, re
     if address is not None:
         ray = join_cluster(address)
     else:
-        shared = sum(values.nbytes for world in (task.world, *task.validation) for values in world)
+        shared = sum(values.nbytes for world in (task.world, *task.validation) for values in world.arrays)
         from keel.rl.crew import processor_count
 
         ray = start_ray(processor_count(), shared, "training.population", _WITHOUT)

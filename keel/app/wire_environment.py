@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keel.app.wire_data import MarketData, read_market_data
+from keel.app.wire_sectors import sector_caps_of
 from keel.app.wiring import instruments_of
 from keel.config.environment import EnvironmentSection, RandomizeSection
 from keel.config.load import LoadedConfig, load_config
@@ -112,6 +113,7 @@ class _Wiring:
         self._slots = slot_records(config, instruments_of(config))
         self._slots["fine_start"], self._slots["fine_end"] = data.fine_starts, data.fine_ends
         self._slots["action_start"], self._slots["action_end"] = data.action_starts, data.action_ends
+        self._caps, self._sector_records = sector_caps_of(config)
 
     def wired(self, spans: Mapping[str, Any]) -> Wired:
         config, section = self._config, self._config.environment
@@ -137,14 +139,15 @@ class _Wiring:
             bound=bound,
             split=self._split,
             spans=spans,
-            records=self._data.records,
+            records=(*self._data.records, *self._sector_records),
         )
 
     def _world(
         self, patches: Sequence[Patch], section: EnvironmentSection, layout: ObservationLayout, bound: float
     ) -> World:
         data = self._data
-        return build_world(patches, run_records(self._config), section, layout, bound, data.fine, data.actions)
+        run = run_records(self._config)
+        return build_world(patches, run, section, layout, bound, data.fine, data.actions, self._caps)
 
     def _fit(self, group: list[int]) -> Fitted:
         """Learn what a group's features are normalised by, from its bars in training spans."""

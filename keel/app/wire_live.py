@@ -10,6 +10,7 @@ from typing import Final
 
 from keel.app.live_ways import Link, way_of
 from keel.app.way import Way
+from keel.app.wire_sectors import sector_caps_of
 from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
@@ -162,7 +163,9 @@ class _Wiring:
 
     @cached_property
     def desk(self) -> LocalDesk:
-        return LocalDesk(run_records(self.config), slot_records(self.config, self.instruments))
+        desk = LocalDesk(run_records(self.config), slot_records(self.config, self.instruments))
+        desk.caps, _ = sector_caps_of(self.config)
+        return desk
 
     @cached_property
     def exchange(self) -> Exchange | None:
@@ -320,7 +323,6 @@ class _Wiring:
         watch = BarWatch(
             self.config.live,
             self.symbols,
-            self.timeframe_ms,
             self.way.feed,
             self.gate,
             self.clock,

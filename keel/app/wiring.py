@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keel.app.wire_data import MarketData, read_market_data
+from keel.app.wire_sectors import sector_caps_of
 from keel.app.wire_strategy import load_strategy
 from keel.backtest.run import BacktestInputs
 from keel.config.modes import DecidedConfig, RunConfig
@@ -30,6 +31,7 @@ def wire_backtest(
     if data is None or not set(wanted) <= set(data.extra):
         data, panel = read_market_data(config, written, wanted), None
     instruments = instruments_of(config)
+    caps, sector_records = sector_caps_of(config)
     inputs = BacktestInputs(
         config=config,
         instruments=instruments,
@@ -44,8 +46,9 @@ def wire_backtest(
         rates=data.rates,
         panel=BarPanel(data.view, config.data.symbols, data.extra) if panel is None else panel,
         factors=data.factors,
+        caps=caps,
     )
-    return inputs, data.records
+    return inputs, (*data.records, *sector_records)
 
 
 def instruments_of(config: RunConfig) -> tuple[Instrument, ...]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from keel.config.modes import RunConfig
 from keel.domain.account import AccountView
+from keel.risk.sector_caps import SectorCaps, accepted, refuse_own_orders, tell_cut
 from keel.sim.engine import Simulator
 from keel.strategies.decisions import KeepGoing, Weights, ask, prepare
 from keel.strategies.desk import OrderDesk
@@ -32,10 +33,11 @@ def play_events(
     simulator: Simulator,
     keep_going: KeepGoing,
     watched: NDArray[np.bool_] | None = None,
+    caps: SectorCaps | None = None,
 ) -> tuple[Weights, str | None]:
     """Ask the strategy at every close; return its weights (rows, N), NaN for no new target, and why it was stopped.
 
-    It is not asked at the closes that are `watched` (rows,) only.
+    It is not asked at the closes that are `watched` (rows,) only; its weights are cut to `caps`.
     """
     weights = np.full((len(panel), panel.n), np.nan)
     if stopped := keep_going(0):
@@ -43,6 +45,7 @@ def play_events(
     prepare(strategy, panel, config)
     enabled = config.execution.enabled
     follower = _Follower(simulator, weights if enabled else np.full_like(weights, np.nan))
+    sectors = None if caps is None else _Sectors(caps, panel.present)
     desk = OrderDesk(panel.symbols, follower.live_orders, follower.heard)
     look_s = time.perf_counter() + _LOOK_S
     for row, given in enumerate(weights):
@@ -52,6 +55,9 @@ def play_events(
         if not ask(strategy, Context(panel, follower.account, given, desk, row), config, follower.goes_on):
             return weights, None
         requests = desk.requests()
+        if sectors is not None:
+            refuse_own_orders(requests)
+            given[:] = sectors.clip(row, given)
         if requests is not None and enabled and follower.place(requests):
             desk.note_ids()
         if time.perf_counter() < look_s:
@@ -63,7 +69,28 @@ def play_events(
         look_s = time.perf_counter() + _LOOK_S
     follower.goes_on()
     follower.decide()
+    if sectors is not None:
+        sectors.tell()
     return weights, keep_going(len(panel))
+
+
+class _Sectors:
+    """Cut weights row by row to what sectors may come to."""
+
+    def __init__(self, caps: SectorCaps, present: NDArray[np.bool_]) -> None:
+        self._caps, self._present = caps, present
+        self._last = np.zeros(present.shape[1])
+        self._cut = 0
+
+    def tell(self) -> None:
+        tell_cut(self._cut, len(self._present))
+
+    def clip(self, row: int, weights: Weights) -> Weights:
+        present = self._present[row]
+        clipped = self._caps.clip(weights, self._last, present)
+        self._cut += bool(np.any(~np.isnan(weights) & (weights != clipped)))
+        self._last = accepted(clipped, self._last, present)
+        return clipped
 
 
 class _Follower:

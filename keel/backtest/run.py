@@ -14,8 +14,10 @@ from keel.data.adjust import adjust_bars
 from keel.data.market_hours import activities
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.domain.instrument import Instrument
+from keel.domain.layout import BAR_PRESENT
 from keel.domain.orders import RunStatus, TimeInForce, TradingState
 from keel.domain.sessions import Activity
+from keel.risk.sector_caps import SectorCaps, tell_cut
 from keel.runs.result import Played, RunResult
 from keel.sim.engine import Simulator
 from keel.sim.parameters import LIMITS, run_records, slot_records
@@ -31,6 +33,7 @@ class BacktestInputs:
     `bars` is BAR (rows, N); `fine` is BAR (M,) and `actions` ACTION (A,), each with every instrument's range in it;
     `rates` is account currency per unit of quote currency, (rows, N), or (0, N) for none. `panel` is `bars` as
     strategies see them, prices × `factors` (rows, N): not to be written to, for it may be the memory that is played.
+    `caps` is what the targets of sectors may come to.
     """
 
     config: DecidedConfig
@@ -46,6 +49,7 @@ class BacktestInputs:
     rates: NDArray[np.float64]
     panel: BarPanel
     factors: NDArray[np.float64]
+    caps: SectorCaps | None = None
 
     def on(self, bars: NDArray[np.void]) -> BacktestInputs:
         """Return the same run on other bars of a part of its rows, whose view is adjusted as that of these."""
@@ -142,12 +146,16 @@ def _play(
 ) -> tuple[Weights, str | None]:
     """Play the strategy; `watched` are the rows at which nothing is decided."""
     if isinstance(inputs.strategy, EventStrategy):
-        return play_events(inputs.config, inputs.strategy, inputs.panel, simulator, keep_going, watched)
+        return play_events(inputs.config, inputs.strategy, inputs.panel, simulator, keep_going, watched, inputs.caps)
     if not isinstance(inputs.strategy, VectorStrategy):
         raise TypeError(f"{inputs.strategy} is neither a VectorStrategy nor an EventStrategy")
     weights = _decide_all(inputs, inputs.strategy)
     if watched is not None:
         weights = np.where(watched[:, np.newaxis], np.nan, weights)
+    if inputs.caps is not None:
+        wanted = weights
+        weights = inputs.caps.clip_rows(wanted, inputs.bars["flags"] & BAR_PRESENT != 0)
+        tell_cut(int(np.count_nonzero(np.any(~np.isnan(wanted) & (wanted != weights), axis=1))), len(weights))
     stopped = list(filter(None, [keep_going(0)]))
 
     def pause(row: int) -> bool:

@@ -48,6 +48,8 @@ LIVE_LIMITS: Final = (
     ("max_orders_per_min",),
 )
 """Limits of which live trading needs at least one each: as a fraction of equity, or in account currency."""
+_LEAST_RESERVE_BPS: Final = 250.0
+"""What Alpaca holds back of a stock bought at market. Source: its page on orders, of buying power."""
 _GRACE_BEYOND_WINDOW_MS: Final = 10_000
 """What an order request may still take to show up, after the exchange would have refused it as late."""
 
@@ -99,6 +101,7 @@ class BaseRun(Section):
         self._check_shorts()
         self._check_base_fees()
         self._check_rates()
+        self._check_sectors()
         if self.execution.max_participation is None and self.impact.coefficient != 0:
             message = "must be 0 while execution.max_participation is null: set one of the two"
             raise broken_rule("impact.coefficient", message)
@@ -125,6 +128,15 @@ class BaseRun(Section):
         if currency in self.data.rates:
             message = f"{currency} is the account's currency, worth 1 of itself: remove it, or set account.currency"
             raise broken_rule(f"data.rates.{currency}", message)
+
+    def _check_sectors(self) -> None:
+        risk = self.risk
+        is_capped = risk.max_sector_weight is not None or bool(risk.sector_weights)
+        if is_capped and risk.sectors is None:
+            raise broken_rule("risk.sectors", "sector caps need it: name a CSV file of the columns symbol and sector")
+        if risk.sectors is not None and not is_capped:
+            message = "risk.sectors has no cap: give it or risk.sector_weights a value, or set risk.sectors to null"
+            raise broken_rule("risk.max_sector_weight", message)
 
     def _check_base_fees(self) -> None:
         in_base = [self.market.rules_for(symbol).fee_currency == "base" for symbol in self.data.symbols]
@@ -171,6 +183,9 @@ class TrainRun(BaseRun):
         wrong = self.training.misfit(self.environment, len(self.data.symbols))
         if wrong is not None:
             raise broken_rule("training.algorithm.kind", wrong)
+        if self.risk.sectors is not None and self.environment.symbols == "apart":
+            message = "each symbol has an account of its own, in which no sector comes together: set it to together"
+            raise broken_rule("environment.symbols", message)
         for symbol in self.environment.symbol_weights:
             if symbol not in self.data.symbols:
                 message = f"{clip(symbol)} is not in data.symbols: add it there or remove its weight"
@@ -240,10 +255,24 @@ class LiveRun(DecidedRun):
         return self
 
     @model_validator(mode="after")
+    def _reserve_is_the_venue_s(self) -> Self:
+        stocks = isinstance(self.venue, AlpacaSection) and any("/" not in symbol for symbol in self.data.symbols)
+        if stocks and self.execution.reserve_bps < _LEAST_RESERVE_BPS:
+            message = (
+                f"Alpaca holds back 2.5% above the price of stocks bought at market, 4% below 50 USD, and rejects what "
+                f"cash does not cover: must be at least {_LEAST_RESERVE_BPS:g}, 400 with stocks below 50 USD"
+            )
+            raise broken_rule("execution.reserve_bps", message)
+        return self
+
+    @model_validator(mode="after")
     def _has_one_calendar(self) -> Self:
         if len(self.calendars) > 1:
             message = f"one live run takes one calendar, got {', '.join(sorted(self.calendars))}: make a run of each"
             raise broken_rule("data.sources", message)
+        if self.session_calendar != ROUND_THE_CLOCK and timeframe_ms(self.data.timeframe) > MS_PER_DAY:
+            message = "live, bars of a market that closes are of a session at most: set it to 1d or shorter"
+            raise broken_rule("data.timeframe", message)
         return self
 
     @model_validator(mode="after")

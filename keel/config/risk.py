@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from keel.config.section import Section, broken_rule, expected
+from keel.config.section import FilePath, Section, broken_rule, expected
 
 
 class RiskSection(Section):
@@ -34,6 +34,19 @@ class RiskSection(Section):
         gt=0,
         le=100,
         description="Largest sum of absolute positions, fraction of equity; above 0, to 100; null = off.",
+    )
+    sectors: FilePath | None = Field(
+        None, description="CSV file of the columns symbol and sector, for the two keys below; null = no sectors."
+    )
+    max_sector_weight: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Most that the targets of one sector may come to, sum of |weight|, fraction of equity; above 0, "
+        "to 100; null = off.",
+    )
+    sector_weights: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(
+        {}, description="The same of single sectors, by name; each above 0, to 100."
     )
     daily_loss: float | None = Field(
         None,

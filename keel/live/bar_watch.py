@@ -37,7 +37,6 @@ class BarWatch:
 
     section: LiveSection
     symbols: tuple[str, ...]
-    timeframe_ms: int
     feed: BarFeed
     gate: BarGate
     clock: Clock
@@ -147,7 +146,7 @@ class BarWatch:
 
     async def _ask_for_bars(self) -> None:
         """Ask for the bars from the next row on to the newest that is due: each gap once."""
-        first_ms = self.gate.next_close_ts_ms - self.timeframe_ms
+        first_ms = self.gate.closes.opening_of(self.gate.next_close_ts_ms)
         last_ms = max(self.gate.newest_close_ts_ms or 0, self.clock.now_ms()) + 1
         for symbol in self.symbols:
             try:

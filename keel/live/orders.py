@@ -61,6 +61,8 @@ class TrackedOrder:
     end: VenueStatus | None = None
     accepted: bool = False
     cancel_asked_ms: int | None = None
+    cancel_failed: bool = False
+    """The venue has not taken the last cancel: it may not have heard of it, or not know the order yet."""
     unknown_since_ms: int | None = None
     ends_ms: int | None = None
     """When we end it, where the venue does not: the end of its day, or its own date."""
@@ -70,6 +72,8 @@ class TrackedOrder:
     whole: bool = False
     """A part that leaves nothing of its order to be placed when it is filled."""
     refused_for: Reason = Reason.NONE
+    in_line: bool = False
+    """It waits for the venue's rate limits: no request has left, so there is nothing to be asked for."""
     trades: set[str] = field(default_factory=set)
     _told: tuple[OrderTicket, object] | None = field(default=None, repr=False, compare=False)
 

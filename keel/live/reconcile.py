@@ -118,7 +118,7 @@ class Reconciler:
     async def _check_orders(self, open_orders: Sequence[OrderState]) -> None:
         there: dict[str, OrderState] = {state.client_order_id: state for state in open_orders}
         for order in self._tracker.live():
-            if order.phase is Phase.WAITING:
+            if order.phase is Phase.WAITING or order.in_line:
                 continue
             if order.name in there:
                 self._ear.take_state(order, there[order.name])

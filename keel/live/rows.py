@@ -49,7 +49,6 @@ class BarGate:
         hours: MarketHours | None = None,
     ) -> None:
         self._places = {symbol: i for i, symbol in enumerate(symbols)}
-        self._timeframe_ms = timeframe_ms
         self._max_jump = max_jump
         self.closes = Closes(timeframe_ms, timezone, hours)
         self._last_close_ts_ms = 0
@@ -133,8 +132,7 @@ class BarGate:
             return f"{bar.symbol} has a volume that cannot be: {bar.volume}"
         if bar.high < max(bar.open, bar.close, bar.low) or bar.low > min(bar.open, bar.close):
             return f"{bar.symbol} has a high or low that its other prices contradict: {prices}"
-        wrong_length = bar.close_ts_ms - bar.open_ts_ms != self._timeframe_ms
-        if wrong_length or (bar.close_ts_ms - self._last_close_ts_ms) % self._timeframe_ms:
+        if not self.closes.fits(bar.open_ts_ms, bar.close_ts_ms, self._last_close_ts_ms):
             return f"{bar.symbol} has a bar from {bar.open_ts_ms} to {bar.close_ts_ms}: no such close is due"
         return None
 

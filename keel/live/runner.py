@@ -341,7 +341,8 @@ class LiveRunner:
 
     async def _watch_unknown(self) -> None:
         while True:
-            await self.clock.sleep(self.unknown_look_s)
+            # each is a question of its own: many are not asked for more often, together, than one is
+            await self.clock.sleep(self.unknown_look_s * max(1, len(self.tracker.unknown())))
             if self.tracker.unknown():
                 await self.reconciler.resolve_unknown()
 

@@ -9,18 +9,24 @@ from typing import Final
 from keel.domain.clock import Clock
 from keel.domain.orders import Reason
 from keel.domain.venue_messages import CancelResult, Outcome, SubmitResult
-from keel.journal.entries import Alarm, CancelAnswered, CancelIntent, SubmitAnswered
+from keel.journal.entries import Alarm, CancelAnswered, CancelIntent, Level, Note, SubmitAnswered
 from keel.journal.journal import Journal
 from keel.live.counts import Counts
+from keel.live.order_line import OrderLine
 from keel.live.orders import OrderTracker, TrackedOrder
 from keel.sim.local import LocalDesk
 from keel.venues.base import Venue
 
 _MS_PER_S: Final = 1000.0
+_TOLD_FROM_S: Final = 0.05
+"""Wait in the line from which on it is told."""
 
 
 class Sender:
     """Send orders and cancels. `may_send` is asked before every order: the kill switch, most of all.
+
+    Orders wait in a line for the venue's rate limits, those that close first. Cancels wait in no line: a part of the
+    limits is theirs.
 
     `refused` is called where the venue refused one: its rules may have changed.
     """
@@ -42,8 +48,12 @@ class Sender:
         self._journal = journal
         self._clock = clock
         self._counts = counts
-        self._may_send = may_send
         self._refused = refused
+        self._line = OrderLine(clock, venue.order_wait_s, may_send)
+
+    def close_line(self) -> None:
+        """Let nothing that waits for the venue's rate limits go any more but what protects a position."""
+        self._line.close()
 
     async def send(self, orders: Sequence[TrackedOrder]) -> None:
         """Send orders whose intents are on the disk, in their order, and wait for the answers."""
@@ -51,9 +61,11 @@ class Sender:
 
     async def send_pair(self, first: TrackedOrder, second: TrackedOrder) -> None:
         """Send two orders of which one cancels the other, whose intents are on the disk, as one request."""
-        if not self._may_send():
-            for order in (first, second):
-                self._take(order, SubmitResult(Outcome.NOT_SENT, reason="stopped before it was sent"), 0.0)
+        second.in_line = True
+        may_go = await self._may_go(first)
+        second.in_line, second.sent_ms = False, first.sent_ms
+        if not may_go:
+            self._take(second, SubmitResult(Outcome.NOT_SENT, reason="its partner was not sent"), 0.0)
             return
         started_s = self._clock.monotonic_s()
         self._counts.orders_sent += 2
@@ -74,13 +86,25 @@ class Sender:
         await asyncio.gather(*(self._cancel(order) for order in orders))
 
     async def _submit(self, order: TrackedOrder) -> None:
-        if not self._may_send():
-            self._take(order, SubmitResult(Outcome.NOT_SENT, reason="stopped before it was sent"), 0.0)
+        if not await self._may_go(order):
             return
         started_s = self._clock.monotonic_s()
         self._counts.orders_sent += 1
         result = await self._venue.submit(order.ticket)
         self._take(order, result, (self._clock.monotonic_s() - started_s) * _MS_PER_S)
+
+    async def _may_go(self, order: TrackedOrder) -> bool:
+        """Wait for an order's turn and say whether it may go now; one that may not is over."""
+        started_s = self._clock.monotonic_s()
+        why_not = await self._line.wait(order)
+        waited_s = self._clock.monotonic_s() - started_s
+        if waited_s >= _TOLD_FROM_S:
+            told = f"{order.name} waited {waited_s:.1f} s for its turn: the venue's rate limits were used up"
+            self._journal.append_lazily(Note(told, order.ticket.symbol, Level.WARN))
+        order.sent_ms = self._clock.wall_ms()
+        if why_not is not None:
+            self._take(order, SubmitResult(Outcome.NOT_SENT, reason=why_not), 0.0)
+        return why_not is None
 
     def _take(self, order: TrackedOrder, result: SubmitResult, latency_ms: float) -> None:
         self._count(result.outcome, latency_ms)
@@ -106,6 +130,7 @@ class Sender:
         order.cancel_asked_ms = self._clock.wall_ms()
         result: CancelResult = await self._venue.cancel(order.ref)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
+        order.cancel_failed = result.outcome is not Outcome.DONE
         self._count(result.outcome, latency_ms)
         self._journal.append_lazily(CancelAnswered(order.ticket.symbol, order.name, result, latency_ms))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,12 +14,16 @@ from keel.journal.entries import Alarm, SessionStopping
 from keel.journal.journal import Journal
 from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
-from keel.live.orders import OrderTracker, Phase
+from keel.live.orders import OrderTracker, Phase, TrackedOrder
 from keel.live.reconcile import Reconciler
 from keel.live.sender import Sender
 
 _LOG: Final = logging.getLogger(__name__)
 _AGAIN_S: Final = 0.25
+_SELDOM_S: Final = 2.0
+"""Time between two looks at the venue: at first, and once it takes long, for its rate limits are for cancels now."""
+_CANCEL_AGAIN_S: Final = 0.4
+"""Least time, for each order that is open, until a cancel that the venue has taken is asked for again."""
 _PROTECTED_WITHIN_S: Final = 2.0
 """How long what protects positions may take to stand as it should."""
 _ALARM_AFTER_S: Final = 2.0
@@ -43,6 +48,7 @@ class Stopper:
     async def stop(self, why: str, *, killed: bool) -> None:
         """Cancel what is open until the venue shows none of it; then flatten, if the kill switch's policy says so."""
         self.journal.append_lazily(SessionStopping(why))
+        self.sender.close_line()
         self.exits.halt(everything=killed)
         await self._cancel_until_gone(protective=killed)
         if not killed:
@@ -53,12 +59,13 @@ class Stopper:
         self.journal.flush()
 
     async def _cancel_until_gone(self, *, protective: bool) -> None:
-        started_s, alarmed = self.clock.monotonic_s(), False
+        started_s, alarmed, pause_s = self.clock.monotonic_s(), False, _AGAIN_S
         while open_orders := [order for order in self.tracker.live() if protective or not order.ticket.reduce_only]:
-            await self.sender.cancel([order for order in open_orders if order.phase is not Phase.CLOSING], "stopping")
+            await self.sender.cancel(self._to_cancel(open_orders), "stopping")
             if not self.settles:
                 return
-            await self.clock.sleep(_AGAIN_S)
+            await self.clock.sleep(pause_s)
+            pause_s = min(2 * pause_s, _SELDOM_S)
             await self._compare()
             waited_s = self.clock.monotonic_s() - started_s
             if waited_s > _ALARM_AFTER_S and not alarmed:
@@ -66,6 +73,12 @@ class Stopper:
                 text = f"{len(open_orders)} orders are still open after {waited_s:.0f} s of cancelling"
                 self.journal.append([Alarm(text)])
                 _LOG.error(text)
+
+    def _to_cancel(self, open_orders: Sequence[TrackedOrder]) -> list[TrackedOrder]:
+        """Return what a cancel is asked for now: not those of which the venue has taken one a moment ago."""
+        before_ms = self.clock.wall_ms() - int(max(_SELDOM_S, _CANCEL_AGAIN_S * len(open_orders)) * 1000)
+        live = [order for order in open_orders if order.phase is not Phase.CLOSING]
+        return [order for order in live if order.cancel_failed or (order.cancel_asked_ms or 0) <= before_ms]
 
     async def _compare(self) -> None:
         try:

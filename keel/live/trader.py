@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,11 +23,13 @@ from keel.journal.entries import (
     Entry,
     LatchCleared,
     LatchSet,
+    Level,
     Note,
     OrderHeld,
     OrderIntent,
 )
 from keel.journal.journal import Journal
+from keel.live.amends import take_over
 from keel.live.blocks import Blocks
 from keel.live.counts import Counts
 from keel.live.decider import BarHistory, Decider, Thinker, Wanted
@@ -84,6 +87,7 @@ class Trader:
     _failed_in_a_row: int = 0
     _signal_tokens: float = 0.0
     _signal_ms: int = 0
+    _cut: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -175,6 +179,7 @@ class Trader:
         return self._signal_tokens >= 1.0
 
     async def _carry_out(self, row: Row, wanted: Wanted, sent: Sent, entries: list[Entry], decide_ms: float) -> None:
+        wanted = self._within_caps(wanted, sent, entries)
         orders, kept = self._taken_up(sent.orders)
         cancels = [order for order in map(self._to_cancel, sent.cancels) if order is not None]
         why = self._reasons(row, wanted, sent)
@@ -186,16 +191,27 @@ class Trader:
         entries += self._amend(sent.amends)
         for order in orders:
             self.tracker.add(order)
+        # what the venue ends with its day lives on with us, and is placed anew
+        kept += [take_over(order) for order in orders if self.venue.ends_daily(order.ticket)]
         for waiting in kept:
             self.exits.keep(waiting)
         if not self._write(entries):
             self._take_back(orders)
             self.exits.forget(kept)
             return
-        await self.sender.send([order for order in orders if order.phase is Phase.SENT])
-        await self.sender.cancel_journalled(cancels)
+        sending = self.sender.send([order for order in orders if order.phase is Phase.SENT])
+        # orders may wait for the venue's rate limits, and no cancel waits behind them
+        await (asyncio.gather(sending, self.sender.cancel_journalled(cancels)) if cancels else sending)
         if orders:
             self.counts.close_to_sent.add(float(self.clock.now_ms() - row.close_ts_ms))
+
+    def _within_caps(self, wanted: Wanted, sent: Sent, entries: list[Entry]) -> Wanted:
+        """Return what was decided on of what was wanted; a cut is told when it is another than the last."""
+        cut = tuple(self.desk.caps.told(self.symbols, wanted.weights, sent.weights)) if self.desk.caps else ()
+        if cut != self._cut:
+            entries += [Note(text, level=Level.WARN) for text in cut or ("no sector is at its cap any more",)]
+        self._cut = cut
+        return Wanted(sent.weights, wanted.requests)
 
     def _amend(self, amends: Records) -> list[Entry]:
         """Change orders where the market is ours; elsewhere begin to replace them. Return what to write down."""

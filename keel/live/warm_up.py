@@ -68,7 +68,7 @@ class WarmUp:
         newest_close_ms = closes.latest(self.clock.now_ms())
         first_ms = closes.before(newest_close_ms, self.bars)
         if self.resumable.close_ts_ms:
-            first_ms = min(first_ms, self.resumable.close_ts_ms - self.timeframe_ms)
+            first_ms = min(first_ms, closes.opening_of(self.resumable.close_ts_ms))
         rows = await self._fetch(first_ms, newest_close_ms)
         if not rows:
             raise DataError(f"the feed has no closed bar of {', '.join(self.symbols)} before now: check data.timeframe")
@@ -93,9 +93,9 @@ class WarmUp:
     async def _fetch(self, first_ms: int, newest_close_ms: int) -> Sequence[tuple[int, Records]]:
         found: dict[int, dict[str, LiveBar]] = {}
         page_ms = _ROWS_A_PAGE * self.timeframe_ms
-        for symbol in self.symbols:
-            for start_ms in range(first_ms, newest_close_ms, page_ms):
-                end_ms = min(start_ms + page_ms, newest_close_ms)
+        for start_ms in range(first_ms, newest_close_ms, page_ms):
+            end_ms = min(start_ms + page_ms, newest_close_ms)
+            for symbol in self.symbols:  # one after another over the same time: a feed may answer for all at once
                 for bar in await self.feed.bars(symbol, start_ms, end_ms):
                     if bar.closed and bar.close_ts_ms <= newest_close_ms:
                         found.setdefault(bar.close_ts_ms, {})[symbol] = bar

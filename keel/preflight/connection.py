@@ -11,6 +11,8 @@ from keel.preflight.live_need import LiveNeed
 def check_round_trip(need: LiveNeed, name: str) -> CheckResult:
     """Check that the exchange answers, and soon enough."""
     time = need.venue_answers().time
+    if time.shut_out:
+        return not_applicable(name, "the exchange did not take the key")
     if time.value is None:
         mend = (
             "start it: python -m services.practice_venue --config, with configs/practice.yaml or practice_alpaca.yaml"
@@ -28,7 +30,7 @@ def check_round_trip(need: LiveNeed, name: str) -> CheckResult:
 def check_clock(need: LiveNeed, name: str, found: VenueFindings) -> CheckResult:
     """Check our clock against the exchange's: it refuses what is stamped too early or too late."""
     if found.time.value is None:
-        return not_applicable(name, "the exchange was not reached")
+        return not_applicable(name, "the exchange did not tell its time")
     offset = found.time.value.offset_ms
     told = f"{abs(offset):.0f} ms {'ahead of' if offset > 0 else 'behind'} the exchange's"
     mend = "let this machine keep its time: timedatectl set-ntp true, or chrony"

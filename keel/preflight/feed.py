@@ -51,13 +51,14 @@ def _faults(need: LiveNeed, symbol: str, answer: FeedAnswer) -> Iterator[str]:
     if not answer.last:
         yield "has no closed bar yet"
         return
-    newest, length = answer.last[-1], need.timeframe_ms
-    off_grid = length <= MS_PER_DAY and newest.open_ts_ms % length != 0
-    if newest.close_ts_ms - newest.open_ts_ms != length or off_grid:
+    newest, closes = answer.last[-1], need.closes
+    # weeks and longer begin on a day of their own
+    grid_ms = 0 if closes.timeframe_ms <= MS_PER_DAY else newest.close_ts_ms
+    if not closes.fits(newest.open_ts_ms, newest.close_ts_ms, grid_ms):
         span = f"{utc_text(newest.open_ts_ms)} to {utc_text(newest.close_ts_ms)}"
         yield f"its newest bar lasts from {span}, which is not the config's timeframe"
     if need.market_now_ms is not None:
-        late_ms = need.market_now_ms() - newest.close_ts_ms - length
+        late_ms = need.market_now_ms() - closes.sure_after(newest.close_ts_ms)
         if late_ms > need.stale_after_ms:
             yield f"its newest bar closed at {utc_text(newest.close_ts_ms)}: the next is {late_ms / 1000:.0f} s late"
     if symbol in need.stored and answer.beside_stored is not None:

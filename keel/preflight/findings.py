@@ -9,9 +9,11 @@ from typing import Final, Generic, TypeVar
 from keel.domain.errors import HaltTradingError, KeelError
 from keel.domain.venue_messages import LiveBar
 from keel.preflight.probe import FeeAnswer, HoldingsAnswer, KeyAnswer, TimeAnswer, VenueProbe
+from keel.wire.retry_after import BannedError
 from keel.wire.venue_rules import VenueRules
 
 T = TypeVar("T")
+_NO_KEY: Final = "the key was not taken"
 _NOT_REACHED: Final = "the exchange does not answer"
 
 
@@ -45,8 +47,8 @@ class VenueFindings:
 
     @property
     def is_reached(self) -> bool:
-        """Say whether the venue answered at all."""
-        return self.time.value is not None
+        """Say whether the venue answered at all, if only to say that it does not take the key."""
+        return self.time.value is not None or self.time.shut_out
 
 
 async def ask(
@@ -65,14 +67,14 @@ async def ask(
     try:
         time = await _answer(probe.time())
         if time.value is None:
-            return unreached(time.why, symbols)
+            return _shut_out(time, symbols) if time.shut_out and with_keys else unreached(time.why, symbols)
         rules = await _answer(probe.rules(symbols))
         feed = {symbol: await _answer(_feed(probe, symbol, timeframe, stored_open_ts_ms)) for symbol in symbols}
         if not with_keys:
             return VenueFindings(time, rules, feed, Answer(), Answer(), Answer())
         key = await _answer(probe.key())
         if key.value is None:
-            lacking = "the key was not taken" if key.shut_out else key.why
+            lacking = _NO_KEY if key.shut_out else key.why
             return VenueFindings(time, rules, feed, key, Answer(why=lacking), Answer(why=lacking))
         fees = await _answer(probe.fees())
         return VenueFindings(time, rules, feed, key, fees, await _answer(probe.holdings()))
@@ -83,6 +85,8 @@ async def ask(
 async def _answer(question: Awaitable[T]) -> Answer[T]:
     try:
         return Answer(await question)
+    except BannedError as error:  # of our address: it says nothing about the key
+        return Answer(why=str(error))
     except HaltTradingError as error:
         return Answer(why=str(error), shut_out=True)
     except KeelError as error:
@@ -96,6 +100,15 @@ async def _feed(probe: VenueProbe, symbol: str, timeframe: str, stored: Mapping[
     if beside is None and open_ts_ms is not None and last and open_ts_ms < last[0].open_ts_ms:
         beside = await probe.bar(symbol, timeframe, open_ts_ms)
     return FeedAnswer(last, beside)
+
+
+def _shut_out(time: Answer[TimeAnswer], symbols: Sequence[str]) -> VenueFindings:
+    """Return what is known of a venue that tells even its time to those only whose key it takes."""
+    unread: Answer[FeedAnswer] = Answer(why=_NO_KEY)
+    key: Answer[KeyAnswer] = Answer(why=time.why, shut_out=True)
+    return VenueFindings(
+        time, Answer(why=_NO_KEY), dict.fromkeys(symbols, unread), key, Answer(why=_NO_KEY), Answer(why=_NO_KEY)
+    )
 
 
 def unreached(why: str, symbols: Sequence[str]) -> VenueFindings:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from keel.live.closes import Closes
 from keel.preflight.exposure import Exposure
 from keel.preflight.findings import VenueFindings
 
@@ -34,7 +35,7 @@ class LiveNeed:
     """Hold what a live config asks for, and how to look at what it depends on.
 
     `keys` names the environment's variables, each with whether it holds a key. `limits` is every risk limit that is on,
-    in words by its key, `limits_off` the keys of which none is. `timeframe_ms` is that of the bars asked for, `stored`
+    in words by its key, `limits_off` the keys of which none is. `closes` are those of the bars asked for, `stored`
     the last of them in the store. `venue_answers()` asks the venue, once;
     `market_now_ms` is None where the market has a clock of its own, as in a rehearsal. `strategy()` loads it and says
     what it is, `lock_holder()` who holds the lock, `health_page()` where it will be, `journal_exposure()` what the
@@ -46,7 +47,7 @@ class LiveNeed:
     accepts_real_money: bool
     keys: Mapping[str, bool]
     symbols: Mapping[str, ConfiguredRules]
-    timeframe_ms: int
+    closes: Closes
     taker_bps: float
     maker_bps: float
     limits: Mapping[str, str]
@@ -76,8 +77,8 @@ class LiveNeed:
 
     @property
     def needs_keys(self) -> bool:
-        """Say whether orders will leave: a dry run needs no key."""
-        return not self.dry_run
+        """Say whether a key is needed: for orders that leave, and at Alpaca for bars of stocks, too."""
+        return not self.dry_run or self.venue == "alpaca"
 
     @property
     def risks_real_money(self) -> bool:

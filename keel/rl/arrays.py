@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from keel.risk.sector_caps import SectorCaps
 
 Records = NDArray[np.void]
 Floats = NDArray[np.float64]
@@ -17,6 +19,7 @@ class World(NamedTuple):
     `bars` is BAR (R, N), `fine` BAR (M,), `actions` ACTION (A,); `rates` is account currency per unit of quote
     currency, (R, N), or (0, N) where both are the same; `features` is float32 (R, N × F). `task` is TASK (1,) and
     `patches` PATCH (P,); `run`, RUN (1,), and `slots`, SLOT (P, N), are what an episode in each patch begins with.
+    `caps` cuts target weights before compiled code sees them, None nothing.
     """
 
     bars: Records
@@ -28,6 +31,12 @@ class World(NamedTuple):
     patches: Records
     run: Records
     slots: Records
+    caps: SectorCaps | None = None
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return all but the caps."""
+        return self[:-1]
 
 
 class State(NamedTuple):

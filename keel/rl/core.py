@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from keel.domain.layout import EVENT, MARK, ORDER, RUN, SLOT
+from keel.domain.layout import BAR_PRESENT, EVENT, MARK, ORDER, RUN, SLOT
 from keel.domain.orders import RunStatus
 from keel.rl import env_nb
 from keel.rl.arrays import Floats, State, World
@@ -56,7 +56,7 @@ class EnvCore:
         bounds = [n_envs * part // parts for part in range(parts + 1)]
         self._parts = [(bounds[k], bounds[k + 1], np.zeros(1, MARK)) for k in range(parts)]
         self._crew = Crew(self._parts) if parts > 1 else None
-        self._arrays = (*self.world, *self._state)
+        self._arrays = (*self.world.arrays, *self._state)
 
     @property
     def observation_space(self) -> spaces.Box:
@@ -75,7 +75,7 @@ class EnvCore:
         world, state = self.world, self._state
         for env in range(first, last):
             env_nb.begin_episode_nb(
-                world.bars, world.rates, *world[5:9], state.runs, state.slots, state.envs, state.held, env
+                world.bars, world.rates, *world.arrays[5:], state.runs, state.slots, state.envs, state.held, env
             )
         while self._step_part(self._no_weights, first, last, self._parts[0][2], waiting_only=True):
             self._grow()
@@ -85,6 +85,10 @@ class EnvCore:
         weights = np.ascontiguousarray(weights, np.float64)
         if weights.shape != self._no_weights.shape:
             raise ValueError(f"weights are (B, N) = {self._no_weights.shape}, got {weights.shape}")
+        if self.world.caps is not None:
+            state, bars = self._state, self.world.bars
+            present = bars["flags"][state.runs["row"] - 1] & BAR_PRESENT != 0
+            weights = self.world.caps.clip(weights, state.slots["last_weight"], present)
         if self._crew is None:
             starved = self._step_part(weights, *self._parts[0])
         else:
@@ -124,7 +128,7 @@ class EnvCore:
             if run["status"] == RunStatus.NO_ROOM:
                 run["status"] = RunStatus.RUNNING
         self._state = state._replace(orders=orders, tapes=tapes)
-        self._arrays = (*self.world, *self._state)
+        self._arrays = (*self.world.arrays, *self._state)
 
     def opened(self) -> int:
         """Return how many positions were opened in the last step, as known locally."""
@@ -154,7 +158,7 @@ class EnvCore:
         self.envs = self._state.envs
         self.observations[:] = arrays["observations"]
         self.world.task[:], self.world.run[:] = arrays["task"], arrays["run"]
-        self._arrays = (*self.world, *self._state)
+        self._arrays = (*self.world.arrays, *self._state)
 
     def close(self) -> None:
         """End the threads."""

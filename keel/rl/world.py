@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from keel.config.environment import EnvironmentSection, RewardSection
 from keel.domain.errors import DataError
 from keel.features.observation_layout import ObservationLayout
+from keel.risk.sector_caps import SectorCaps
 from keel.rl.arrays import Floats, Records, World
 from keel.rl.layout import DIFFERENTIAL_SHARPE, LOG_GROWTH, MEAN_VARIANCE, MULTIPLIED, PATCH, TASK
 
@@ -49,11 +50,12 @@ def build_world(
     bound: float,
     fine: Records,
     actions: Records,
+    caps: SectorCaps | None = None,
 ) -> World:
     """Return the world of these patches; bars and features are kept once, for all environments.
 
-    `run` is RUN (1,); no number of an observation is further from 0 than `bound`. Raises DataError, naming the patch,
-    where it is too short for a single step.
+    `run` is RUN (1,), `caps` what the targets of sectors may come to; no number of an observation is further from 0
+    than `bound`. Raises DataError, naming the patch, where it is too short for a single step.
     """
     starts = np.cumsum([0, *(len(patch.bars) for patch in patches)])
     rows = np.zeros(len(patches), PATCH)
@@ -71,6 +73,7 @@ def build_world(
         patches=rows,
         run=run,
         slots=np.stack([patch.slots for patch in patches]),
+        caps=caps,
     )
 
 

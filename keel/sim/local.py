@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.domain.layout import EVENT, LOCAL
+from keel.domain.layout import BAR_PRESENT, EVENT, LOCAL
 from keel.domain.orders import EventKind, OrderStatus, Reason, TradingState
+from keel.risk.sector_caps import SectorCaps, refuse_own_orders
 from keel.sim.event_log import ring_part
 from keel.sim.halves_nb import book_fill_nb, close_local_row_nb, watch_row_nb
 from keel.sim.live_room import LiveRoom
@@ -40,10 +41,15 @@ class Sent:
     cancels: Records
     amends: Records
     denials: Records
+    weights: NDArray[np.float64]
+    """What was decided on, (N,): the weights given, within the sectors' caps."""
 
 
 class LocalDesk(LiveRoom):
     """Keep the local book of N instruments and decide by it. `run` is RUN (1,), `slots` SLOT (N,)."""
+
+    caps: SectorCaps | None = None
+    """What the targets of sectors may come to; None for no cap."""
 
     def watch_row(self, bars: Records, rates: NDArray[np.float64] | None = None) -> None:
         """Let a row, BAR (N,), pass before trading begins: volatility and marks move."""
@@ -81,8 +87,13 @@ class LocalDesk(LiveRoom):
     def decide(self, weights: NDArray[np.float64], requests: Records | None = None, *, entries: bool = True) -> Sent:
         """Decide on the row closed last and return what to send; weights are (N,), NaN for no new target.
 
-        Without `entries` only what closes may go, this once, as if the risk guard were REDUCING.
+        Without `entries` only what closes may go, this once, as if the risk guard were REDUCING. Raises UsageError for
+        requests of new orders beside sector caps.
         """
+        if self.caps is not None:
+            refuse_own_orders(requests)
+            present = self._bars[self.row - 1]["flags"] & BAR_PRESENT != 0
+            weights = self.caps.clip(weights, self._slots["last_weight"], present)
         asked = self._no_requests if requests is None else requests
         self._make_room(len(asked))
         run = self._run[0]
@@ -97,6 +108,7 @@ class LocalDesk(LiveRoom):
             cancels=kept[(kept["cancel_requested"] != 0) & (before["cancel_requested"] == 0)].copy(),
             amends=kept[kept["n_amends"] != before["n_amends"]].copy(),
             denials=told[told["kind"] == EventKind.DENIED].copy(),
+            weights=weights,
         )
 
     def heard(self) -> Records:

@@ -18,7 +18,7 @@ from keel.domain.venue_messages import (
     VenueFill,
 )
 from keel.venues.alpaca_history import TradeHistory
-from keel.venues.alpaca_orders import held, order_body
+from keel.venues.alpaca_orders import ends_daily, held, order_body
 from keel.venues.alpaca_reports import account_state, order_report, order_state
 from keel.venues.base import VenueListener
 from keel.venues.order_names import OrderNames
@@ -79,6 +79,17 @@ class AlpacaVenue:
             return held(self._symbols.asset(symbol), kind, time_in_force)
         except UsageError:
             return False
+
+    def ends_daily(self, ticket: OrderTicket) -> bool:
+        """Say whether Alpaca ends an order with the day that is to live on: one of a part of a share."""
+        try:
+            return ends_daily(ticket, self._symbols.asset(ticket.symbol))
+        except UsageError:
+            return False
+
+    def order_wait_s(self) -> float:
+        """Return how long until the rate limits let another order go, seconds; 0 for at once."""
+        return self._link.budget.order_wait_s()
 
     async def open(self, listener: VenueListener) -> None:
         """Agree on the time, read the assets, listen to our account's trade updates.

@@ -69,9 +69,15 @@ def _lifetime(ticket: OrderTicket, asset: AlpacaAsset) -> str:
     name = ticket.time_in_force.name.lower()
     if asset.is_crypto or ticket.qty == ticket.qty.to_integral_value() or ticket.time_in_force is _DAY:
         return name
-    if ticket.type is OrderType.MARKET and ticket.time_in_force is _GTC:
-        return "day"  # it is filled at once, or at the next open
+    if ticket.time_in_force is _GTC and ticket.type is not OrderType.TRAILING_STOP:
+        return "day"  # at market it is filled at once, or at the next open; the others are placed anew each day
     raise NotHeldError(f"{asset.symbol}: Alpaca keeps orders of a part of a share for a day only, not {name}")
+
+
+def ends_daily(ticket: OrderTicket, asset: AlpacaAsset) -> bool:
+    """Say whether Alpaca keeps an order to the day's end only, though it is to live on: one of a part of a share."""
+    is_part = not asset.is_crypto and ticket.qty != ticket.qty.to_integral_value()
+    return is_part and ticket.time_in_force is _GTC and ticket.type is not OrderType.MARKET
 
 
 def _trail(ticket: OrderTicket) -> dict[str, str]:

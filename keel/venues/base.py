@@ -62,6 +62,12 @@ class Venue(Protocol):
     def holds_pairs(self) -> bool:
         """Say whether the venue keeps a stop and a limit order for the same coins, of which one cancels the other."""
 
+    def ends_daily(self, ticket: OrderTicket) -> bool:
+        """Say whether the venue ends an order with its day that is to live on: it has to be placed anew."""
+
+    def order_wait_s(self) -> float:
+        """Return how long until the venue's rate limits let another order go, seconds; 0 for at once."""
+
     async def open(self, listener: VenueListener) -> None:
         """Connect, agree on the time and begin to hear reports. Raises as questions do."""
 

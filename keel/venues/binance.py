@@ -75,6 +75,14 @@ class BinanceVenue:
         """Say whether Binance keeps such an order. Of trailing stops it keeps those at a rate, none in currency."""
         return held(kind, time_in_force)
 
+    def ends_daily(self, ticket: OrderTicket) -> bool:  # noqa: ARG002 - the port's terms
+        """Say that no order ends with the day that is to live on."""
+        return False
+
+    def order_wait_s(self) -> float:
+        """Return how long until the rate limits let another order go, seconds; 0 for at once."""
+        return self._link.budget.order_wait_s()
+
     async def open(self, listener: VenueListener) -> None:
         """Agree on the time, read the symbols and the limits, subscribe to our account's events.
 

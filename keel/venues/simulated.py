@@ -92,6 +92,14 @@ class SimulatedVenue:
         """Say that pairs need no request of their own: the desk's records tell of them."""
         return False
 
+    def ends_daily(self, ticket: OrderTicket) -> bool:  # noqa: ARG002 - the port's terms
+        """Say that no order ends with the day that is to live on."""
+        return False
+
+    def order_wait_s(self) -> float:
+        """Say that an order may go at once: there is no limit on how many."""
+        return 0.0
+
     async def open(self, listener: VenueListener) -> None:
         """Begin to report to the listener."""
         self._listener = listener

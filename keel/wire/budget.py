@@ -28,6 +28,12 @@ _HEADERS: Final[dict[str, LimitKind]] = {"X-MBX-USED-WEIGHT": "REQUEST_WEIGHT", 
 _COUNT: Final = re.compile(r"(X-MBX-[A-Z-]+?)-(\d+)([SMHD])")
 _TURN_S: Final = 0.02
 """How often one who lets others go first looks again, seconds."""
+_FOR_ORDERS: Final = 7 / 8
+"""Part of what is not the cancels' that orders may use: whoever sends many still has to ask what became of them."""
+_QUESTIONS_BESIDE: Final = 20
+"""Questions a minute that need not let orders that wait go first."""
+_ORDER_LOOKS_S: Final = 0.5
+"""How long an order that was told to wait is taken to wait still: it looks again before that, seconds."""
 _CANCELS_ALONE_S: Final = 1.0
 """How long after a window only cancels go, where some were turned away in it, seconds."""
 
@@ -58,8 +64,9 @@ class RateRules:
 class Budget:
     """Let requests go within the exchange's limits.
 
-    Of each request limit `cancel_share` is left to cancels. Inside a Retry-After window nothing goes; after it cancels
-    go first. No limit is ever passed by us, and what others at our address use is known from the answers' headers.
+    Of each request limit `cancel_share` is left to cancels, and a little of the rest to questions. Inside a Retry-After
+    window nothing goes; after it cancels go first. No limit is ever passed by us, and what others at our address use is
+    known from the answers' headers.
     """
 
     def __init__(
@@ -73,6 +80,8 @@ class Budget:
         self._windows = [RateWindow(limit) for limit in self._rules.documented]
         self._waiting: Counter[Spend] = Counter()
         self._cancels_owed = False
+        self._order_waited_s = float("-inf")
+        self._questions = RateWindow(RateLimit("RAW_REQUESTS", 60, _QUESTIONS_BESIDE))
 
     def used(self, kind: LimitKind, interval_s: int) -> int:
         """Return what counts of a limit now, 0 for one there is not."""
@@ -101,6 +110,28 @@ class Budget:
                     self._turn_away(spend, wait_s)
                 await self._clock.sleep(wait_s)
         self._spend(spend, weight)
+
+    def order_wait_s(self) -> float:
+        """Return how long until the limits let another order go, 0 for at once, also where nothing may be asked now.
+
+        What is shut or banned is not waited for: `acquire` turns it away. Most questions let who was told to wait go
+        first.
+        """
+        if self._retry_after.left_s(self._clock.wall_ms()) > 0:
+            return 0.0
+        wait_s = self._wait_s(Spend.ORDER, 1)
+        if wait_s > 0:
+            self._order_waited_s = self._clock.monotonic_s()
+        return wait_s
+
+    def pause_s(self) -> float:
+        """Return how long to leave between questions that can wait: none before half of what they may use is used."""
+        now_s, pauses = self._clock.monotonic_s(), [0.0]
+        for window in self._windows:
+            most = self._most(window.limit, Spend.READ)
+            if _amount(window.limit, Spend.READ, 1) and 2 * window.used(now_s) >= most:
+                pauses.append(2 * window.limit.interval_s / most)
+        return max(pauses)
 
     def refuse_if_shut(self) -> None:
         """Raise as `acquire` does where nothing may be asked now; counts nothing."""
@@ -157,17 +188,25 @@ class Budget:
     def _turn_s(self, spend: Spend) -> float:
         if any(count > 0 and other < spend for other, count in self._waiting.items()):
             return _TURN_S
+        now_s = self._clock.monotonic_s()
+        an_order_waits = now_s - self._order_waited_s < _ORDER_LOOKS_S
+        if spend is Spend.READ and an_order_waits and self._questions.used(now_s) >= self._questions.limit.most:
+            return _TURN_S
         since_s = (self._clock.wall_ms() - self._retry_after.until_ms) / 1000
         owed = self._cancels_owed and spend is not Spend.CANCEL and 0 <= since_s < _CANCELS_ALONE_S
         return _TURN_S if owed else 0.0
 
     def _most(self, limit: RateLimit, spend: Spend) -> float:
-        kept = 0.0 if spend is Spend.CANCEL or limit.kind == "ORDERS" else self._share
-        return limit.most * (1 - kept)
+        if spend is Spend.CANCEL or limit.kind == "ORDERS":
+            return limit.most
+        part = 1.0 if spend is Spend.READ else _FOR_ORDERS
+        return limit.most * (1 - self._share) * part
 
     def _spend(self, spend: Spend, weight: int) -> None:
         if spend is Spend.CANCEL:
             self._cancels_owed = False
+        if spend is Spend.READ:
+            self._questions.add(self._clock.monotonic_s(), 1)
         for window in self._windows:
             window.add(self._clock.monotonic_s(), _amount(window.limit, spend, weight))
 

@@ -90,6 +90,12 @@ class FaultyVenue:
     def holds(self, symbol: str, kind: OrderType, time_in_force: TimeInForce) -> bool:
         return kind in (OrderType.MARKET, OrderType.LIMIT) and time_in_force is TimeInForce.GTC
 
+    def ends_daily(self, ticket: OrderTicket) -> bool:
+        return False
+
+    def order_wait_s(self) -> float:
+        return 0.0
+
     async def open(self, listener: VenueListener) -> None:
         await self._ask(lambda: None)
         self._listener = listener

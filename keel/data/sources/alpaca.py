@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from keel.data.feed import FeedListener
-from keel.data.sources.alpaca_bars import NATIVE, STREAMED, alpaca_base_timeframe, bar_of
+from keel.data.sources.alpaca_bars import BY_SESSION, NATIVE, STREAMED, alpaca_base_timeframe, bar_of
 from keel.domain.errors import RetryableError
+from keel.domain.timeframe import MS_PER_DAY
 from keel.domain.venue_messages import LiveBar, StreamState
 from keel.wire.alpaca_assets import AlpacaAsset
 from keel.wire.alpaca_client import AlpacaClient
@@ -20,8 +21,8 @@ from keel.wire.supervisor import Supervisor
 Kind = Literal["stocks", "crypto"]
 _PAGE: Final = 10_000
 _STREAM_NUMBER: Final = 2
-_SHARED_S: Final = 1.0
-"""How long one answer serves the other symbols that are asked for over the same time."""
+_SHARED_S: Final = 10.0
+"""How long one answer serves the other symbols that are asked for over the same time: each once."""
 _USER: Final = "feed"
 
 
@@ -29,7 +30,8 @@ class AlpacaFeed:
     """Be the `BarFeed` of Alpaca's stocks and crypto.
 
     Alpaca streams bars of a minute only, and none of a minute without a trade. Longer ones are asked for: the caller
-    does, once they are due. A bar that is revised half a minute later comes again, as any that comes twice.
+    does, once they are due. A day's bar of a stock lasts from its session's open to its close. A bar that is revised
+    half a minute later comes again, as any that comes twice.
     """
 
     def __init__(self, link: AlpacaLink, symbols: Sequence[str], timeframe: str, idle_s: float) -> None:
@@ -38,7 +40,7 @@ class AlpacaFeed:
         Raises UsageError for a timeframe that Alpaca does not have.
         """
         self._link = link
-        self._timeframe = alpaca_base_timeframe(timeframe)
+        self._timeframe = alpaca_base_timeframe(timeframe, symbols)
         self._idle_s = idle_s
         self._symbols = AlpacaSymbols(link)
         self._ours: dict[Kind, tuple[str, ...]] = {
@@ -49,6 +51,7 @@ class AlpacaFeed:
         self._streams: dict[Kind, Supervisor] = {}
         self._states: dict[Kind, StreamState] = {}
         self._answer: tuple[tuple[Kind, int, int], float, dict[str, list[LiveBar]]] | None = None
+        self._asked_s = float("-inf")
 
     async def prepare(self) -> None:
         """Agree on the time and read the assets. Raises RetryableError for no answer."""
@@ -84,13 +87,21 @@ class AlpacaFeed:
         """
         kind: Kind = "crypto" if "/" in symbol else "stocks"
         asked = (kind, start_ms, end_ms)
-        now_s = self._link.clock.monotonic_s()
-        known = self._answer
-        if known is None or known[0] != asked or now_s - known[1] > _SHARED_S or symbol not in known[2]:
+        clock, known = self._link.clock, self._answer
+        if known is None or known[0] != asked or clock.monotonic_s() - known[1] > _SHARED_S or symbol not in known[2]:
+            await self._leave_pause()
             symbols = dict.fromkeys((*self._ours[kind], symbol))
-            known = (asked, now_s, await self._read(kind, tuple(symbols), start_ms, end_ms))
-            self._answer = known
+            found = await self._read(kind, tuple(symbols), start_ms, end_ms)
+            known = self._answer = (asked, clock.monotonic_s(), found)
         return known[2].pop(symbol)  # who asks for the same again is answered anew
+
+    async def _leave_pause(self) -> None:
+        """Ask less often once many questions were asked: in thin hours, or where a market is fast, each bar has one."""
+        clock = self._link.clock
+        left_s = self._asked_s + self._link.data.budget.pause_s() - clock.monotonic_s()
+        if left_s > 0.0:
+            await clock.sleep(left_s)
+        self._asked_s = clock.monotonic_s()
 
     async def _read(self, kind: Kind, symbols: Sequence[str], start_ms: int, end_ms: int) -> dict[str, list[LiveBar]]:
         found: dict[str, list[LiveBar]] = {symbol: [] for symbol in symbols}
@@ -113,7 +124,8 @@ class AlpacaFeed:
         query = {
             "symbols": ",".join(symbols),
             "timeframe": NATIVE[self._timeframe],
-            "start": rfc3339(start_ms),
+            # a day's bar is stamped by the midnight before its session opens
+            "start": rfc3339(start_ms - start_ms % MS_PER_DAY if self._timeframe == BY_SESSION else start_ms),
             "end": rfc3339(end_ms - 1),
             "limit": _PAGE,
             "page_token": token,

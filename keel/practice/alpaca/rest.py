@@ -52,7 +52,8 @@ class RestDoor:
             return self._drop(request, entry, "outage")
         text = await request.text()
         body = _read(text)
-        faults = self._state.faults.on_request(what, detail=f"{what} {(body or {}).get('type', '')}", signed=True)
+        detail, public = f"{what} {(body or {}).get('type', '')}", what in MARKET
+        faults = self._state.faults.on_request(what, detail=detail, signed=not public)
         kinds = {fault.kind for fault in faults}
         if self._state.is_out() or "drop_request" in kinds:
             return self._drop(request, entry, "drop_request")

@@ -192,5 +192,9 @@ def _steps(file: ModelFile | None) -> int:
 
 def _writable(task: Task) -> Task:
     """Return the task with arrays of its own: Ray's cannot be written to, and compiled code would be compiled anew."""
-    worlds = tuple(World._make(np.array(values) for values in world) for world in (task.world, *task.validation))
+    worlds = tuple(_own(world) for world in (task.world, *task.validation))
     return replace(task, world=worlds[0], validation=worlds[1:])
+
+
+def _own(world: World) -> World:
+    return World._make((*map(np.array, world.arrays), world.caps))

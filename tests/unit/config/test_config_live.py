@@ -115,6 +115,24 @@ def test_sections_of_live_trading_are_refused_in_other_modes(refusal):
     assert line.startswith("x.yaml:8: unknown key 'venue'")
 
 
+def test_what_alpaca_holds_back_of_a_purchase_is_held_back_by_us(live, refusal):
+    stocks = ("venue={kind: alpaca}", "data.symbols=[SPY]")
+    assert live(*stocks, "execution.reserve_bps=250").execution.reserve_bps == 250
+    told = refusal("", *stocks, "execution.reserve_bps=249", text=LIVE)
+    assert "execution.reserve_bps: Alpaca holds back 2.5% above the price of stocks bought at market" in told
+    assert live("venue={kind: alpaca}", "execution.reserve_bps=10"), "of crypto it holds back nothing"
+
+
+def test_live_bars_of_a_market_that_closes_are_of_a_session_at_most(live, refusal):
+    market = "market={calendar: XNYS, timezone: America/New_York}"
+    assert live(market, "data.timeframe=1d").data.timeframe == "1d"
+    assert live("data.timeframe=1w").data.timeframe == "1w", "round the clock there are weeks"
+    told = refusal("", market, "data.timeframe=1w", text=LIVE)
+    assert told.endswith(
+        "data.timeframe: live, bars of a market that closes are of a session at most: set it to 1d or shorter"
+    )
+
+
 def test_worlds_of_alpaca_are_told_by_paper_and_address(live):
     worlds = {"{kind: alpaca}": "paper", "{kind: alpaca, paper: false}": "real"}
     worlds["{kind: alpaca, address: 'http://127.0.0.1:8901'}"] = "practice"

@@ -11,6 +11,16 @@ SECOND_TIER = "{volume_30d: 1000, taker_bps: 5, maker_bps: 0}"
 
 RULES = [
     (
+        ["risk.max_sector_weight=0.3"],
+        "--set risk.max_sector_weight: risk.sectors: sector caps need it: name a CSV file of the columns symbol and "
+        "sector",
+    ),
+    (
+        ["risk.sectors=sectors.csv"],
+        "--set risk.sectors: risk.max_sector_weight: risk.sectors has no cap: give it or risk.sector_weights a value, "
+        "or set risk.sectors to null",
+    ),
+    (
         ["data.start=2021-01-01", "data.end=2021-01-01"],
         "--set data.end: data.end: the end must come after the start, 2021-01-01 00:00 UTC",
     ),

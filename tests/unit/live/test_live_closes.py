@@ -84,3 +84,54 @@ def test_a_row_may_be_empty_outside_the_regular_session_and_once_it_is_over():
     assert not rows.is_thin(noon, noon + 500)
     assert rows.is_thin(late, late + 500)
     assert rows.is_thin(noon, late), "the session is over: nobody brings that bar any more"
+
+
+SESSIONS = Closes(86_400_000, "America/New_York", HOURS)
+
+
+@pytest.mark.parametrize(
+    ("close", "following"),
+    [
+        ("2024-07-02 16:00", "2024-07-03 13:00"),  # a half day
+        ("2024-07-03 13:00", "2024-07-05 16:00"),  # Independence Day
+        ("2024-03-08 16:00", "2024-03-11 16:00"),  # clocks go forward meanwhile
+        ("2024-11-01 16:00", "2024-11-04 16:00"),  # and back
+    ],
+)
+def test_a_row_of_a_day_is_a_session(close: str, following: str):
+    assert SESSIONS.after(moment(close)) == moment(following)
+    opened = moment(f"{following[:10]} 09:30")
+    assert SESSIONS.opening_of(moment(following)) == opened
+    assert SESSIONS.fits(opened, moment(following), moment(close))
+    assert not SESSIONS.fits(opened, moment(following) + MINUTE_MS, moment(close))
+    assert not SESSIONS.fits(opened - MINUTE_MS, moment(following), moment(close))
+    assert SESSIONS.ends_day(moment(following))
+    assert SESSIONS.sure_after(moment(close)) == moment(following)
+    assert not SESSIONS.is_thin(moment(following), moment(following) + 3_600_000), "a session has a bar, however late"
+
+
+@pytest.mark.parametrize(
+    ("now", "newest"),
+    [
+        ("2024-07-03 12:59", "2024-07-02 16:00"),
+        ("2024-07-03 13:00", "2024-07-03 13:00"),
+        ("2024-07-03 13:02", "2024-07-03 13:00"),
+        ("2024-07-05 09:30", "2024-07-03 13:00"),
+        ("2024-07-06 12:00", "2024-07-05 16:00"),
+    ],
+)
+def test_the_newest_session_is_the_last_that_is_over(now: str, newest: str):
+    assert SESSIONS.latest(moment(now)) == moment(newest)
+
+
+def test_history_of_days_is_counted_in_sessions():
+    close = moment("2024-07-08 16:00")
+    assert SESSIONS.before(close, 1) == moment("2024-07-08 09:30")
+    assert SESSIONS.before(close, 4) == moment("2024-07-02 09:30"), "over a weekend, a holiday and a half day"
+
+
+def test_the_next_bar_that_is_sure_to_come_is_one_of_a_session():
+    rows = closes()
+    assert rows.sure_after(moment("2024-07-03 12:58")) == moment("2024-07-03 12:59")
+    assert rows.sure_after(moment("2024-07-03 13:00")) == moment("2024-07-05 09:31")
+    assert closes(60).sure_after(moment("2024-07-03 13:00")) == moment("2024-07-05 10:00")

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from keel.config.sessions import SessionsSection
+from keel.data.market_hours import MarketHours
 from keel.domain.orders import OrderSide, OrderType
 from keel.domain.venue_messages import Balance, LiveBar, OrderState, VenueStatus
+from keel.live.closes import Closes
 from keel.preflight.check import CheckResult
 from keel.preflight.connection import check_clock, check_round_trip
 from keel.preflight.consents import check_consents, check_lock, check_risk_limits, check_strategy
@@ -52,7 +55,7 @@ def need(found: VenueFindings = FOUND, **changes: Any) -> LiveNeed:
         accepts_real_money=True,
         keys={"BINANCE_API_KEY": True, "BINANCE_API_SECRET": True},
         symbols={"BTC/USDT": ConfiguredRules(PARTS, {part: f"market.instrument.{part}" for part in PARTS})},
-        timeframe_ms=HOUR_MS,
+        closes=Closes(HOUR_MS),
         taker_bps=10.0,
         maker_bps=10.0,
         limits={"max_drawdown": "0.2"},
@@ -163,6 +166,14 @@ def test_a_feed_may_be_late_by_what_the_config_allows() -> None:
     assert check_feed(need(market_now_ms=later), "feed", FOUND).status == "fail"
 
 
+def test_a_stock_s_bar_of_friday_is_not_late_before_monday_s_open() -> None:
+    friday_ms, monday_ms = 1_719_604_800_000, 1_719_840_600_000  # 16:00 on 28 June 2024, 9:30 on 1 July in New York
+    closes = Closes(60_000, "America/New_York", MarketHours("XNYS", SessionsSection()))
+    found = feed_of(bar(friday_ms, length_ms=60_000))
+    for now_ms, status in ((friday_ms + 7_200_000, "pass"), (monday_ms + 75_000, "pass"), (monday_ms + 75_001, "fail")):
+        assert check_feed(need(closes=closes, market_now_ms=lambda: now_ms), "feed", found).status == status  # noqa: B023
+
+
 def test_in_a_rehearsal_our_clock_says_nothing_about_the_feed() -> None:
     assert check_feed(need(market_now_ms=None), "feed", feed_of(bar(NOW_MS - 1000 * HOUR_MS))).status == "pass"
 
@@ -267,3 +278,30 @@ def test_a_venue_that_does_not_answer_is_asked_once_and_let_go() -> None:
     found = asyncio.run(ask(probe, ["BTC/USDT"], "1h", {}, with_keys=True))
     assert found == unreached("no answer in time", ["BTC/USDT"])
     assert probe.closed
+
+
+class Locked(Silent):
+    """Tell nothing, not even the time, to whom it does not know."""
+
+    async def time(self) -> Any:
+        from keel.domain.errors import HaltTradingError
+
+        raise HaltTradingError("shut out: 401")
+
+
+def test_where_bars_need_a_key_a_wrong_one_keeps_a_dry_run_from_starting() -> None:
+    refused = replace(FOUND, key=Answer(why="401", shut_out=True))
+    dry = need(dry_run=True, venue="alpaca", environment="paper")
+    assert check_key_validity(dry, "key validity", refused).status == "fail"
+
+
+def test_a_venue_that_tells_its_time_to_known_keys_only_is_not_taken_for_one_that_is_down() -> None:
+    import asyncio
+
+    probe: Any = Locked()
+    found = asyncio.run(ask(probe, ["BTC/USDT"], "1h", {}, with_keys=True))
+    assert found.is_reached
+    assert status(check_round_trip(need(found), "round trip")) == ("na", False)
+    told = check_key_validity(need(found), "key validity", found)
+    assert (told.status, "shut out: 401" in told.detail) == ("fail", True)
+    assert check_clock(need(found), "clock", found).status == "na"

@@ -9,7 +9,7 @@ import pytest
 
 from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import Balance, OrderTicket, VenueStatus
-from keel.venues.alpaca_orders import held, order_body
+from keel.venues.alpaca_orders import ends_daily, held, order_body
 from keel.venues.alpaca_reports import account_state, order_report, order_state, venue_fill
 from keel.venues.wording import NotHeldError, UnreadableError
 from keel.wire.alpaca_assets import AlpacaAsset, asset_of
@@ -101,6 +101,7 @@ def ticket(kind=OrderType.MARKET, life=GTC, qty="10", side=BUY, **prices) -> Ord
         (ticket(OrderType.TRAILING_STOP, trail_rate="0.015"), {"type": "trailing_stop", "trail_percent": "1.5"}),
         (ticket(OrderType.TRAILING_STOP, trail="2.50"), {"type": "trailing_stop", "trail_price": "2.5"}),
         (ticket(qty="0.3"), {"time_in_force": "day", "qty": "0.3"}),
+        (ticket(OrderType.LIMIT, qty="0.3", limit_price="107"), {"time_in_force": "day", "qty": "0.3"}),
     ],
 )
 def test_order_is_said_in_alpacas_words_with_exact_decimals(order, body):
@@ -110,12 +111,21 @@ def test_order_is_said_in_alpacas_words_with_exact_decimals(order, body):
     assert all(isinstance(value, str) for value in said.values())
 
 
+def test_an_order_of_a_part_of_a_share_that_waits_for_a_price_ends_with_the_day():
+    part, whole = (ticket(OrderType.LIMIT, qty=qty, limit_price="107") for qty in ("1.3", "1"))
+    assert (ends_daily(part, asset()), ends_daily(whole, asset())) == (True, False)
+    assert not ends_daily(ticket(qty="0.3"), asset()), "at market it is over soon"
+    assert not ends_daily(ticket(OrderType.LIMIT, DAY, qty="0.3", limit_price="107"), asset()), "as it was meant"
+    assert not ends_daily(part, asset_of(PAIR))
+
+
 @pytest.mark.parametrize(
     ("order", "why"),
     [
         (ticket(OrderType.TAKE_PROFIT, trigger_price="110"), "keeps no TAKE_PROFIT GTC orders of stocks"),
         (ticket(OrderType.STOP, IOC, trigger_price="95"), "keeps no STOP IOC orders"),
-        (ticket(OrderType.LIMIT, GTC, qty="0.3", limit_price="107"), "a part of a share for a day only, not gtc"),
+        (ticket(OrderType.LIMIT, IOC, qty="0.3", limit_price="107"), "a part of a share for a day only, not ioc"),
+        (ticket(OrderType.TRAILING_STOP, GTC, qty="0.3", trail="1"), "a part of a share for a day only, not gtc"),
         (ticket(OrderType.LIMIT), "the order has no limit price"),
     ],
 )

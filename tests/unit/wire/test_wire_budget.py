@@ -315,3 +315,32 @@ def test_waits_grow_and_stay_within_their_bounds(base_s, more_s, seed, faults):
         assert waits[-1] >= (base_s + more_s) / 2
     backoff.reset()
     assert backoff.next_s() <= 2 * base_s
+
+
+def test_questions_that_can_wait_leave_pauses_once_half_of_what_they_may_use_is_used():
+    clock = StepClock()
+    made = budget(clock, limits=(MINUTE,))
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            await made.acquire(Spend.READ, 1, 0.0)
+
+    asyncio.run(ask(39))
+    assert made.pause_s() == 0.0
+    asyncio.run(ask(1))
+    assert made.pause_s() == pytest.approx(1.5), "80 a minute are theirs: half of that is left"
+
+
+def test_an_order_is_told_how_long_it_has_to_wait_and_not_of_what_is_shut():
+    clock = StepClock()
+    made = budget(clock, limits=(ORDERS,))
+
+    async def send() -> None:
+        for _ in range(5):
+            assert made.order_wait_s() == 0.0
+            await made.acquire(Spend.ORDER, 1, 0.0)
+
+    asyncio.run(send())
+    assert 9.0 < made.order_wait_s() < 11.0
+    made.hold(100.0, banned=False)
+    assert made.order_wait_s() == 0.0, "it is turned away at once"
