@@ -100,7 +100,7 @@ def test_what_a_run_left_is_sold_under_the_kill_switch_and_the_journal_knows(
         assert code == 0, told
         tree = json.loads(out)
         assert tree["flat"]
-        sold = Decimal(tree["before"]["sells"]["SYNBTC/USDT"])
+        sold = Decimal(tree["before"]["closes"]["SYNBTC/USDT"])
         assert 0 <= held - sold < STEP, "all of it but the fraction that no order can have"
         assert left.balance("SYNBTC") == held - sold
         code, out, _ = left.flatten(capsys, "--yes")

@@ -52,8 +52,10 @@ def test_order_is_told_new_and_filled_and_stands_in_position_and_activities(bar_
             )
             account = await client.call(client.trading.get_account)
             told = (await client.get("accounts"))["practice"]
-            assert float(account["equity"]) == pytest.approx(float(told["simulated_equity"]), abs=1e-6)
-            assert float(account["cash"]) == pytest.approx(100_000 - 10.01 * float(fill["price"]), abs=0.01)
+            charged = float(account["equity"]) - float(account["accrued_fees"])  # at the end of the day
+            assert charged == pytest.approx(float(told["simulated_equity"]), abs=1e-6)
+            assert float(account["accrued_fees"]) == pytest.approx(0.01 * float(fill["price"]), abs=0.01)
+            assert float(account["cash"]) == pytest.approx(100_000 - 10 * float(fill["price"]), abs=0.01)
 
     asyncio.run(scenario())
 
