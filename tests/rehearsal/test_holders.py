@@ -209,7 +209,7 @@ def test_a_short_that_the_account_owes_less_of_is_set_to_the_account_s(tmp_path:
             async with asyncio.timeout(stage.patience_s):
                 while desk.account_view().position_qty[0] != -10:
                     await asyncio.sleep(0.01)
-                venue.add_fault(Fault(kind="balance_change", amount=change, asset=STOCK))
+                venue.add_fault(Fault(kind="balance_change", amount=str(change), asset=STOCK))
                 while desk.account_view().position_qty[0] != after:
                     await asyncio.sleep(0.01)
             parts.runner.ask_to_stop("the test has seen enough")
