@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from keel.wire import budget
+from keel.wire import alpaca_link, budget
 
 
 @pytest.fixture(autouse=True)
 def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let many starts and bars a second be no matter of request limits."""
-    documented = tuple(replace(one, most=1_000_000) for one in budget.BINANCE.documented)
-    monkeypatch.setattr(budget, "BINANCE", replace(budget.BINANCE, documented=documented))
+    for room, name in ((budget, "BINANCE"), (alpaca_link, "_RULES")):
+        rules = getattr(room, name)
+        documented = tuple(replace(one, most=1_000_000) for one in rules.documented)
+        monkeypatch.setattr(room, name, replace(rules, documented=documented))

@@ -45,6 +45,8 @@ class Schedule:
     fee_in_base: bool
     kill_policy: str
     faults: tuple[Fault, ...]
+    like: str = "binance"
+    """Whose manners the venue has."""
 
     def without(self, fault: Fault) -> Schedule:
         return replace(self, faults=tuple(one for one in self.faults if one is not fault))
@@ -52,16 +54,17 @@ class Schedule:
     def __str__(self) -> str:
         faults = "\n".join(f"        {fault}," for fault in self.faults)
         plain = f"{self.seed}, {self.bars}, {self.symbols}, {self.fee_in_base}, {self.kill_policy!r}"
-        return f"Schedule({plain}, (\n{faults}\n    ))"
+        return f"Schedule({plain}, (\n{faults}\n    ), {self.like!r})"
 
 
-def draw(seed: int, most: int = 14) -> Schedule:
-    """Return the schedule of a seed."""
+def draw(seed: int, most: int = 14, like: str = "binance") -> Schedule:
+    """Return the schedule of a seed, at a venue like one of the exchanges."""
     rng = Random(f"schedule {seed}")
     bars = rng.randint(4, 7)
     groups, weights = zip(*_WEIGHTS.items(), strict=True)
     faults = tuple(_one(rng, group, bars) for group in rng.choices(groups, weights, k=rng.randint(1, most)))
-    return Schedule(seed, bars, rng.choice((1, 1, 2)), rng.random() < 0.4, rng.choice(("cancel", "flatten")), faults)
+    symbols, fee_in_base = rng.choice((1, 1, 2)), rng.random() < 0.4
+    return Schedule(seed, bars, symbols, fee_in_base, rng.choice(("cancel", "flatten")), faults, like)
 
 
 def _one(rng: Random, group: str, bars: int) -> Fault:

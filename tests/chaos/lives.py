@@ -38,14 +38,19 @@ from keel.risk.kill_switch import KillSwitch
 
 from .faults import Fault, Faults, Schedule
 from .faulty import CrashError, FaultyFeed, FaultyVenue, FragileJournal, Life, Line
-from .market import BAR_MS, HISTORY, START_MS, AccountBook, Market
+from .market import BAR_MS, HISTORY, MANNERS, START_MS, AccountBook, Market
 from .trader import RandomTrader
 from .virtual import VirtualClock, VirtualLoop, at_once
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "chaos.journal.sqlite"
 CASH = 100_000
-SYMBOLS = ("AAA/USDT", "BBB/USDT")
+COINS = ("AAA", "BBB")
+WORLDS = {
+    "binance": "kind: binance, environment: practice, recv_window_ms: 1000",
+    "alpaca": "kind: alpaca, paper: true",
+}
+"""Section venue, but for the address."""
 _CALM_BARS = 2
 _RESTART_S = 3.0
 _MOST_LIVES = 40
@@ -56,13 +61,13 @@ CONFIG = """
 extends: {root}/configs/base/crypto.yaml
 mode: live
 dry_run: false
-venue: {{ kind: binance, environment: practice, address: "http://127.0.0.1:1", recv_window_ms: 1000 }}
+venue: {{ {world}, address: "http://127.0.0.1:1" }}
 run: {{ name: chaos, seed: 3, state_dir: state, logs_dir: logs, artifacts_dir: artifacts }}
 data: {{ store: bars, venue: synthetic, symbols: [{symbols}], timeframe: 1m }}
 market:
   instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 1 }}
 strategy: {{ class: "chaos.trader:RandomTrader" }}
-account: {{ initial_cash: 100000 }}
+account: {{ initial_cash: 100000, currency: {quote} }}
 execution: {{ time_in_force: gtc }}
 risk: {{ daily_loss: 0.9, max_drawdown: 0.9, max_orders_per_min: 1000, close_order_reserve: 5 }}
 live: {{ history_bars: 10, bar_wait_ms: 2000, poll_ms: 10000, unknown_grace_ms: 12000, kill_policy: {policy} }}
@@ -76,13 +81,15 @@ class Stand:
     """Hold what serves all schedules: configs read once, a new journal to copy, and a folder in memory."""
 
     folder: Path
-    configs: dict[tuple[int, str], tuple[LiveRun, Any]] = field(default_factory=dict)
+    configs: dict[tuple[int, str, str], tuple[LiveRun, Any]] = field(default_factory=dict)
 
-    def config(self, symbols: int, policy: str) -> tuple[LiveRun, Any]:
-        key = symbols, policy
+    def config(self, symbols: int, policy: str, like: str) -> tuple[LiveRun, Any]:
+        key = symbols, policy, like
         if key not in self.configs:
             path = self.folder / "chaos.yaml"
-            path.write_text(CONFIG.format(root=ROOT, symbols=", ".join(SYMBOLS[:symbols]), policy=policy))
+            quote, world = MANNERS[like].quote, WORLDS[like]
+            pairs = ", ".join(f"{coin}/{quote}" for coin in COINS[:symbols])
+            path.write_text(CONFIG.format(root=ROOT, symbols=pairs, policy=policy, quote=quote, world=world))
             loaded = load_config(path, [], expect_mode="live")
             assert isinstance(loaded.config, LiveRun)
             run = loaded.config.run.model_copy(update={"state_dir": str(self.folder / "state")})
@@ -134,10 +141,11 @@ class Trial:
     def __init__(self, stand: Stand, schedule: Schedule, loop: VirtualLoop) -> None:
         self.loop = loop
         self.schedule = schedule
-        self.config, self.document = stand.config(schedule.symbols, schedule.kill_policy)
+        self.config, self.document = stand.config(schedule.symbols, schedule.kill_policy, schedule.like)
         self.path = stand.clear()
         self.market = Market(self.config.data.symbols, schedule.bars + 40, schedule.seed)
-        self.book = AccountBook(loop, self.market, schedule.seed, Decimal(CASH), schedule.fee_in_base)
+        manners = MANNERS[schedule.like]
+        self.book = AccountBook(loop, self.market, schedule.seed, Decimal(CASH), schedule.fee_in_base, manners)
         self.faults = Faults(schedule.faults)
         self.line = Line()
         self.switch = KillSwitch.of(self.config.run, fail_closed=True)

@@ -26,7 +26,6 @@ HISTORY = 12
 TICK = Decimal("0.01")
 STEP = Decimal("0.00001")
 _TICKS_A_BAR = 6
-_FEE = Decimal("0.001")
 _PARTS = 3
 
 
@@ -81,14 +80,36 @@ class RefusedError(Exception):
     """The account does not take an order or a cancel."""
 
 
+@dataclass(frozen=True)
+class Manners:
+    """Hold how an exchange keeps an account."""
+
+    quote: str
+    fee: Decimal
+    """Told with a trade, as a part of its value."""
+    names_end: bool
+    """Whether a name may be used again once its order is over."""
+    counts_trades: bool
+    """Whether trades have numbers; else one is known by its order and what was filled of it by then."""
+
+
+MANNERS = {
+    "binance": Manners("USDT", Decimal("0.001"), names_end=True, counts_trades=True),
+    "alpaca": Manners("USD", Decimal(0), names_end=False, counts_trades=False),
+}
+
+
 class AccountBook:
     """Keep one account: it fills market orders in parts within a second, limit orders when the price is there."""
 
-    def __init__(self, loop: VirtualLoop, market: Market, seed: int, cash: Decimal, fee_in_base: bool) -> None:
+    def __init__(
+        self, loop: VirtualLoop, market: Market, seed: int, cash: Decimal, fee_in_base: bool, manners: Manners
+    ) -> None:
         self._loop = loop
         self._market = market
         self._rng = Random(f"{seed} book")
         self._fee_in_base = fee_in_base
+        self._manners = manners
         self.cash = cash
         self.held = {symbol: Decimal(0) for symbol in market.symbols}
         self.orders: list[BookOrder] = []
@@ -101,8 +122,9 @@ class AccountBook:
         return START_MS + int(self._loop.time() * 1000 + 1e-6)
 
     def accept(self, ticket: OrderTicket, hidden_s: float) -> BookOrder:
-        """Take an order, as a venue does whose names are unique among open orders only. Raises RefusedError."""
-        if any(one.ticket.client_order_id == ticket.client_order_id for one in self.open_orders()):
+        """Take an order. Raises RefusedError."""
+        known = self.open_orders() if self._manners.names_end else self.orders
+        if any(one.ticket.client_order_id == ticket.client_order_id for one in known):
             raise RefusedError("duplicate order sent")
         price = ticket.limit_price or self._market.price(ticket.symbol, self.now_ms)
         needed = ticket.qty * price * Decimal("1.002") if ticket.side is OrderSide.BUY else ticket.qty
@@ -146,7 +168,7 @@ class AccountBook:
         )
 
     def account(self) -> AccountState:
-        held = {"USDT": self.cash, **{symbol.partition("/")[0]: qty for symbol, qty in self.held.items()}}
+        held = {self._manners.quote: self.cash, **{symbol.partition("/")[0]: qty for symbol, qty in self.held.items()}}
         balances = {asset: Balance(free=total, locked=Decimal(0)) for asset, total in held.items()}
         return AccountState(balances, can_trade=True, ts_ms=self.now_ms)
 
@@ -175,8 +197,8 @@ class AccountBook:
         if ticket.side is OrderSide.BUY and qty * price * Decimal("1.001") > self.cash:
             self._end(order, VenueStatus.EXPIRED)
             return
-        fill = self._book(order, qty, price)
         order.filled += qty
+        fill = self._book(order, qty, price)
         order.status = VenueStatus.PARTIAL if order.left else VenueStatus.FILLED
         order.ts_ms = self.now_ms
         self._tell(order, fill)
@@ -184,11 +206,12 @@ class AccountBook:
     def _book(self, order: BookOrder, qty: Decimal, price: Decimal) -> VenueFill:
         ticket = order.ticket
         in_base = self._fee_in_base and ticket.side is OrderSide.BUY
-        fee = qty * _FEE if in_base else qty * price * _FEE
+        rate = self._manners.fee
+        fee = qty * rate if in_base else qty * price * rate
         self.cash -= ticket.side * qty * price + (Decimal(0) if in_base else fee)
         self.held[ticket.symbol] += ticket.side * qty - (fee if in_base else Decimal(0))
         fill = VenueFill(
-            trade_id=str(len(self.fills) + 1),
+            trade_id=str(len(self.fills) + 1) if self._manners.counts_trades else f"{order.number}:{order.filled}",
             symbol=ticket.symbol,
             client_order_id=ticket.client_order_id,
             venue_order_id=order.number,
@@ -196,7 +219,7 @@ class AccountBook:
             qty=qty,
             price=price,
             fee=fee,
-            fee_currency=ticket.symbol.partition("/")[0] if in_base else "USDT",
+            fee_currency=ticket.symbol.partition("/")[0] if in_base else self._manners.quote,
             maker=ticket.type is OrderType.LIMIT,
             ts_ms=self.now_ms,
         )

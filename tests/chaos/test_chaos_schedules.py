@@ -13,7 +13,7 @@ import pytest
 from .faults import KINDS, Fault, Schedule, draw
 from .lives import Stand, play, shrink
 
-IN_THE_SUITE = 40
+IN_THE_SUITE = {"binance": 40, "alpaca": 15}
 ALL = 10_000
 FIRST_SEED = int(os.environ.get("KEEL_CHAOS_SEED", "0"))
 """Seed of the first schedule: KEEL_CHAOS_SEED repeats one that went wrong."""
@@ -26,27 +26,29 @@ def stand() -> Iterator[Stand]:
         yield Stand(Path(folder))
 
 
-def run(stand: Stand, first: int, n: int) -> Counter[str]:
+def run(stand: Stand, first: int, n: int, like: str) -> Counter[str]:
     """Play the schedules of n seeds; fail at the first that goes wrong, with what is left of it."""
     met: Counter[str] = Counter()
     for seed in range(first, first + n):
-        verdict = play(stand, draw(seed))
+        verdict = play(stand, draw(seed, like=like))
         met += verdict.met
         if verdict.wrong:
-            least = shrink(stand, draw(seed))
+            least = shrink(stand, draw(seed, like=like))
             told = "\n    ".join(verdict.wrong[:5])
-            pytest.fail(f"seed {seed}:\n    {told}\nit takes no more than\n    {least}")
+            pytest.fail(f"{like}, seed {seed}:\n    {told}\nit takes no more than\n    {least}")
     return met
 
 
-def test_no_schedule_of_faults_doubles_an_order_or_loses_a_trade(stand: Stand):
-    met = run(stand, FIRST_SEED, IN_THE_SUITE)
-    assert met.total() > IN_THE_SUITE
+@pytest.mark.parametrize("like", IN_THE_SUITE)
+def test_no_schedule_of_faults_doubles_an_order_or_loses_a_trade(stand: Stand, like: str):
+    met = run(stand, FIRST_SEED, IN_THE_SUITE[like], like)
+    assert met.total() > IN_THE_SUITE[like]
 
 
 @pytest.mark.soak
-def test_ten_thousand_schedules_double_no_order_and_lose_no_trade(stand: Stand):
-    met = run(stand, FIRST_SEED, ALL)
+@pytest.mark.parametrize("like", IN_THE_SUITE)
+def test_ten_thousand_schedules_double_no_order_and_lose_no_trade(stand: Stand, like: str):
+    met = run(stand, FIRST_SEED, ALL, like)
     kinds = {f"{to} {kind}" for to, some in KINDS.items() for kind in some}
     assert kinds <= set(met), f"never met: {kinds - set(met)}"
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rehearsal.exchanges import BINANCE, STOCKS, Exchange
 from rehearsal.stage import Outcome, Stage
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -28,7 +29,7 @@ from keel.live.runner import LiveRunner
 from keel.practice.server import PracticeVenue
 
 SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
-KILLS = 30
+KILLS = {BINANCE: 30, STOCKS: 8}
 ALL_KILLS = 1000
 KILLS_A_VENUE = 50
 READY_WITHIN_S = 5.0
@@ -149,48 +150,48 @@ def apply_all(outcome: Outcome) -> None:
 def wrong_in(outcome: Outcome) -> list[str]:
     """Return what is not as it must be after any number of kills or faults."""
     apply_all(outcome)
-    account = outcome.accounts["practice"]
-    names = Counter(order["clientOrderId"] for order in account["orders"])
+    there, exchange = outcome.there, outcome.exchange
+    names = Counter(order.name for order in there.orders)
     intents = {entry.ticket.client_order_id for entry in outcome.of_kind(OrderIntent)}
     booked = Counter(entry.fill.trade_id for entry in outcome.of_kind(FillBooked))
-    made = {str(trade["id"]) for trade in account["trades"]}
+    made = {trade.id for trade in there.trades}
     decided = Counter(entry.close_ts_ms for entry in outcome.of_kind(Decision))
-    held = {one["asset"]: float(one["free"]) + float(one["locked"]) for one in account["balances"]}
     wrong = [f"{name} led to {n} orders" for name, n in names.items() if n > 1]
     wrong += [f"{name} has no intent" for name in names if name not in intents]
     wrong += [f"trade {trade} is booked {n} times" for trade, n in booked.items() if n > 1]
     wrong += [f"trade {trade} is not booked" for trade in made - set(booked)]
     wrong += [f"{n} decisions at {close}" for close, n in decided.items() if n > 1]
     wrong += [str(entry) for entry in outcome.of_kind(BookAdjusted)]
-    wrong += [
-        f"{one['clientOrderId']} is open" for one in account["orders"] if one["status"] in ("NEW", "PARTIALLY_FILLED")
-    ]
-    if abs(held["USDT"] - outcome.cash) > 1e-5 or abs(held["SYNBTC"] - float(outcome.positions[0])) > 1e-8:
-        wrong.append(f"we have {outcome.cash} and {outcome.positions}, the venue {held}")
+    wrong += [f"{one.name} is open" for one in there.orders if one.is_open]
+    cash, units = float(there.balance(exchange.quote)), float(there.balance(exchange.asset))
+    if abs(cash - outcome.cash) > 1e-5 or abs(units - float(outcome.positions[0])) > 1e-8:
+        wrong.append(f"we have {outcome.cash} and {outcome.positions}, the venue {there.balances}")
     return wrong
 
 
-def killed(folder: Path, n: int) -> list[float]:
+def killed(folder: Path, n: int, exchange: Exchange) -> list[float]:
     """Kill n lives in all; return the seconds from each start to trading."""
     times: list[float] = []
     for turn in range(0, n, KILLS_A_VENUE):
         seed = SEED + turn
         place = folder / str(seed)
         place.mkdir()
-        stage = Stage(place, venue=("limits.weight_1m=1000000", "limits.orders_10s=100000", "limits.orders_1d=1000000"))
+        stage = Stage(place, venue=exchange.plenty, exchange=exchange)
         outcome, more = asyncio.run(kills(stage, Random(seed), min(KILLS_A_VENUE, n - turn)))
         wrong = wrong_in(outcome)
-        assert not wrong, f"KEEL_CHAOS_SEED={seed}: {wrong[:5]}"
+        assert not wrong, f"{exchange}, KEEL_CHAOS_SEED={seed}: {wrong[:5]}"
         times += more
     p50, p99 = np.percentile(times, (50, 99))
-    print(f"seed {SEED}: {n} kills, {len(times)} starts to trading: p50 {p50:.2f} s, p99 {p99:.2f} s")
+    print(f"{exchange}, seed {SEED}: {n} kills, {len(times)} starts to trading: p50 {p50:.2f} s, p99 {p99:.2f} s")
     return times
 
 
-def test_a_run_that_is_killed_at_any_step_doubles_no_order_and_loses_no_trade(tmp_path: Path):
-    assert killed(tmp_path, KILLS)
+@pytest.mark.parametrize("exchange", KILLS, ids=str)
+def test_a_run_that_is_killed_at_any_step_doubles_no_order_and_loses_no_trade(tmp_path: Path, exchange: Exchange):
+    assert killed(tmp_path, KILLS[exchange], exchange)
 
 
 @pytest.mark.soak
-def test_a_thousand_kills_double_no_order_and_lose_no_trade(tmp_path: Path):
-    assert np.percentile(killed(tmp_path, ALL_KILLS), 99) < READY_WITHIN_S
+@pytest.mark.parametrize("exchange", KILLS, ids=str)
+def test_a_thousand_kills_double_no_order_and_lose_no_trade(tmp_path: Path, exchange: Exchange):
+    assert np.percentile(killed(tmp_path, ALL_KILLS, exchange), 99) < READY_WITHIN_S

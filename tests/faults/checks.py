@@ -23,34 +23,34 @@ def check_all(outcome: Outcome, *, others: int = 0) -> None:
 def no_exposure_is_doubled(outcome: Outcome, *, others: int = 0) -> None:
     """Check that each intent has at most one order at the venue, and no order of ours is without an intent."""
     intents = {entry.ticket.client_order_id: entry.ticket for entry in outcome.of_kind(OrderIntent)}
-    orders = outcome.accounts["practice"]["orders"]
-    names = Counter(str(order["clientOrderId"]) for order in orders)
+    orders = outcome.there.orders
+    names = Counter(order.name for order in orders)
     doubled = {name: count for name, count in names.items() if count > 1}
     assert not doubled, f"sent twice: {doubled}"
     ours = [name for name in names if ClientOrderId.parse(name) is not None]
     assert set(ours) <= set(intents), "an order without an intent"
     assert len(orders) - len(ours) == others
     for order in orders:
-        ticket = intents.get(order["clientOrderId"])
-        assert ticket is None or Decimal(order["origQty"]) == ticket.qty
+        ticket = intents.get(order.name)
+        assert ticket is None or order.qty == ticket.qty
 
 
 def our_book_is_the_venue_s(outcome: Outcome) -> None:
     """Check that the trades are booked once each, and that cash and holdings are the venue's less what is not ours."""
-    account = outcome.accounts["practice"]
-    there = {(trade["symbol"], str(trade["id"])): Decimal(trade["qty"]) for trade in account["trades"]}
+    told, quote = outcome.there, outcome.exchange.quote
+    there = {(trade.symbol, trade.id): trade.qty for trade in told.trades}
+    assert len(there) == len(told.trades), "two trades are known by one name"
     fills = [entry.fill for entry in outcome.of_kind(FillBooked)]
     here = {(fill.symbol.replace("/", ""), fill.trade_id): fill.qty for fill in fills}
     assert len(here) == len(fills), "a trade is booked twice"
     assert here == there, "our trades are not the venue's"
     runner = outcome.parts.runner
     assert not [order.name for order in runner.tracker.live()], "an order of ours is left open"
-    balances = {one["asset"]: Decimal(one["free"]) + Decimal(one["locked"]) for one in account["balances"]}
     other = runner.reconciler.holdings.other
     positions, cash = runner.trader.desk.holdings()
     for symbol, qty in zip(runner.config.data.symbols, positions.tolist(), strict=True):
         base = symbol.partition("/")[0]
-        off = balances.get(base, Decimal(0)) - other.get(base, Decimal(0)) - Decimal(repr(qty))
+        off = told.balance(base) - other.get(base, Decimal(0)) - Decimal(repr(qty))
         assert abs(off) <= _DUST, f"{base}: off by {off}"
-    cash_off = balances["USDT"] - other.get("USDT", Decimal(0)) - Decimal(repr(cash))
+    cash_off = told.balance(quote) - other.get(quote, Decimal(0)) - Decimal(repr(cash))
     assert abs(cash_off) <= _CENTS, f"cash is off by {cash_off}"

@@ -1,4 +1,4 @@
-"""A live run in a process of its own, which can be killed: forked from a server that has everything imported."""
+"""A live run in a process of its own, with its locks, which can be killed: forked where everything is imported."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from keel.app.run_journal import locked
 from keel.app.wire_live import LiveParts
 from keel.domain.clock import WallClock
 from keel.domain.venue_messages import OrderTicket, SubmitResult
@@ -68,8 +69,11 @@ def _trade(scene: Scene, address: str, key: str, secret: str, stalls: bool) -> N
         if stalls:
             parts.runner.venue.submit = never  # type: ignore[method-assign]
 
-    with suppress(KeyboardInterrupt):
-        asyncio.run(scene.stage.run_beside(there, NO_END, while_running=stall))
+    stage = scene.stage
+    config, _ = stage.live_config(address, dry_run=False)
+    with suppress(KeyboardInterrupt), locked(config, stage.environ_of(there)):
+        outcome = asyncio.run(stage.run_beside(there, NO_END, while_running=stall))
+        sys.exit(outcome.ending.exit_code)
 
 
 def hold_lock(folder: Path, name: str) -> BaseProcess:

@@ -19,27 +19,36 @@ from keel.domain.venue_messages import OrderTicket, SubmitResult
 from keel.practice.server import PracticeVenue
 
 from . import child
-from .scene import NO_END, POST, Scene, counted, requests, until
+from .scene import BINANCE, FLIPS, NO_END, STOCKS, Exchange, Scene, counted, requests, until
 
-FLIPS = ("every 1 flip 0.2",)
 _IDLE_S = 1.0
+_SIDE_BY_SIDE = (BINANCE, STOCKS)
 _RESTARTS, _MUTES, _KILLS = 0.1, 0.1, 1.0
 """Samples of each figure as a part of those asked for: the slow ones are fewer."""
 
 
 def print_figures(samples: int) -> None:
-    """Measure and print JSON lines: name, n, p50 and p99 in milliseconds, and the goal."""
-    _print("bar close to order sent", _closes_to_sent(samples), "p99 < 20")
-    _print("kill flag to last send", _kills(max(3, int(samples * _KILLS))), "p99 < 250")
-    _print("restart to ready", _restarts(max(3, int(samples * _RESTARTS))), "p99 < 5000")
-    _print("mute socket to found", _mutes(max(3, int(samples * _MUTES))), f"<= {_IDLE_S * 1000:.0f} + 1000")
-    line = {"figure": "requests inside a Retry-After", "count": _inside_retry_after(), "goal": "0"}
-    sys.stdout.write(json.dumps(line) + "\n")
+    """Measure and print JSON lines: name, n, the goal, and of either exchange p50 and p99 in milliseconds."""
+    few, some = max(3, int(samples * _RESTARTS)), max(3, int(samples * _KILLS))
+    _print("bar close to order sent", lambda exchange: _closes_to_sent(exchange, samples), "p99 < 20")
+    _print("kill flag to last send", lambda exchange: _kills(exchange, some), "p99 < 250")
+    _print("restart to ready", lambda exchange: _restarts(exchange, few), "p99 < 5000")
+    mutes = max(3, int(samples * _MUTES))
+    _print("mute socket to found", lambda exchange: _mutes(exchange, mutes), f"<= {_IDLE_S * 1000:.0f} + 1000")
+    counts = {exchange.kind: {"count": _inside_retry_after(exchange)} for exchange in _SIDE_BY_SIDE}
+    _write({"figure": "requests inside a Retry-After", "goal": "0"} | counts)
 
 
-def _print(name: str, values: Sequence[float], goal: str) -> None:
-    p50, p99 = np.percentile(np.array(values), (50, 99)).tolist()
-    line = {"figure": name, "n": len(values), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2), "goal": goal}
+def _print(name: str, measure: Callable[[Exchange], Sequence[float]], goal: str) -> None:
+    line: dict[str, object] = {"figure": name, "goal": goal}
+    for exchange in _SIDE_BY_SIDE:
+        values = measure(exchange)
+        p50, p99 = np.percentile(np.array(values), (50, 99)).tolist()
+        line[exchange.kind] = {"n": len(values), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2)}
+    _write(line)
+
+
+def _write(line: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
@@ -49,7 +58,7 @@ def _in_a_folder(play: Callable[[Path], Awaitable[None]]) -> None:
         asyncio.run(play(Path(folder)))  # type: ignore[arg-type]
 
 
-def _closes_to_sent(samples: int) -> list[float]:
+def _closes_to_sent(exchange: Exchange, samples: int) -> list[float]:
     """Measure from the closed bar's arrival to the moment the order's request begins."""
     found: list[float] = []
 
@@ -71,18 +80,18 @@ def _closes_to_sent(samples: int) -> list[float]:
         runner.ask_to_stop("measured")
 
     async def play(folder: Path) -> None:
-        await Scene(folder, FLIPS).playing(NO_END, beside=watch)
+        await Scene(folder, FLIPS, exchange=exchange).playing(NO_END, beside=watch)
 
     _in_a_folder(play)
     return found[:samples]
 
 
-def _kills(samples: int) -> list[float]:
+def _kills(exchange: Exchange, samples: int) -> list[float]:
     """Measure from the flag to the last order that reaches the venue, 0 where none comes after the flag."""
-    return [_kill_once() for _ in range(samples)]
+    return [_kill_once(exchange) for _ in range(samples)]
 
 
-def _kill_once() -> float:
+def _kill_once(exchange: Exchange) -> float:
     touched: list[float] = []
     late: list[float] = []
 
@@ -92,24 +101,24 @@ def _kill_once() -> float:
         touched.append(time.time_ns() / 1e6)
 
     async def play(folder: Path) -> None:
-        outcome = await Scene(folder, FLIPS).playing(NO_END, beside=watch)
-        late.append(max([0.0, *(one["wall_ms"] - touched[0] for one in requests(outcome, POST))]))
+        outcome = await Scene(folder, FLIPS, exchange=exchange).playing(NO_END, beside=watch)
+        late.append(max([0.0, *(one["wall_ms"] - touched[0] for one in requests(outcome, exchange.post))]))
 
     _in_a_folder(play)
     return late[0]
 
 
-def _restarts(samples: int) -> list[float]:
+def _restarts(exchange: Exchange, samples: int) -> list[float]:
     """Measure from the start of a process, its imports done, to its first decision on the journal it finds."""
     found: list[float] = []
 
     async def play(folder: Path) -> None:
-        scene = Scene(folder, FLIPS)
+        scene = Scene(folder, FLIPS, exchange=exchange)
         async with scene.venue_of() as venue:
             for i in range(samples + 1):
-                began_s, before = time.perf_counter(), await counted(venue, f"request {POST}")
+                began_s, before = time.perf_counter(), await counted(venue, f"request {exchange.post}")
                 process = child.begin(scene if i == 0 else replace(scene), venue)
-                while await counted(venue, f"request {POST}") == before:
+                while await counted(venue, f"request {exchange.post}") == before:
                     await asyncio.sleep(0.002)
                 if i:
                     found.append((time.perf_counter() - began_s) * 1000)
@@ -119,7 +128,7 @@ def _restarts(samples: int) -> list[float]:
     return found
 
 
-def _mutes(samples: int) -> list[float]:
+def _mutes(exchange: Exchange, samples: int) -> list[float]:
     """Measure from the moment a socket falls silent to its being found, for sockets of bars and of reports in turn."""
     found: list[float] = []
 
@@ -136,13 +145,13 @@ def _mutes(samples: int) -> list[float]:
 
     async def play(folder: Path) -> None:
         live = (f"live.stream_idle_ms={_IDLE_S * 1000:.0f}", "live.bar_wait_ms=200")
-        await Scene(folder, FLIPS, live=live).playing(NO_END, beside=watch)
+        await Scene(folder, FLIPS, live=live, exchange=exchange).playing(NO_END, beside=watch)
 
     _in_a_folder(play)
     return found
 
 
-def _inside_retry_after() -> int:
+def _inside_retry_after(exchange: Exchange) -> int:
     counted_inside: list[int] = []
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
@@ -154,15 +163,18 @@ def _inside_retry_after() -> int:
             await until(lambda before=before: held.until_ms > before, "a 429")  # type: ignore[misc]
             counted_inside.append(time.time_ns() // 1_000_000)
             counted_inside.append(held.until_ms)
-            await until(lambda: time.time_ns() // 1_000_000 > held.until_ms + 300, "the end of the window")
+            await asyncio.sleep(held.left_s(time.time_ns() // 1_000_000) + 0.3)
             await until(lambda: not parts.runner.blocks, "that all is well")
         parts.runner.ask_to_stop("measured")
 
     inside = [0]
 
     async def play(folder: Path) -> None:
-        outcome = await Scene(folder, FLIPS, live=("live.poll_ms=200",)).playing(NO_END, beside=watch)
-        stamps = [one["wall_ms"] for one in outcome.log["entries"] if one["kind"] == "request"]
+        outcome = await Scene(folder, FLIPS, live=("live.poll_ms=200",), exchange=exchange).playing(
+            NO_END, beside=watch
+        )
+        entries = [one for one in outcome.log["entries"] if one["kind"] == "request"]
+        stamps = [one["wall_ms"] for one in entries if exchange.is_trading(one["what"])]
         for first, last in zip(counted_inside[::2], counted_inside[1::2], strict=True):
             inside[0] += sum(first < stamp < last for stamp in stamps)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from binance import AsyncClient
+import pytest
+from rehearsal.exchanges import BINANCE, COINS, STOCKS, Exchange, OrderThere
 from rehearsal.stage import Outcome, Stage, ask
 
 from keel.app.wire_live import LiveParts
@@ -23,14 +24,22 @@ PATIENCE_S = 60.0
 """Longest wait for anything: generous, for the machine may be busy."""
 NO_END = 1_000_000
 """Decisions of a run that something else ends."""
-POST, GET, DELETE = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v3/order"
-_VENUE = ("limits.weight_1m=1000000", "limits.orders_10s=10000")
+FLIPS = ("every 1 flip 0.2",)
+"""In at a close and out at the next."""
+LONG = pytest.mark.long
+BOTH = pytest.mark.parametrize("exchange", [BINANCE, STOCKS], ids=str)
+"""Plays a row on either exchange's wire."""
+BOTH_AT_LENGTH = pytest.mark.parametrize("exchange", [BINANCE, pytest.param(STOCKS, marks=LONG)], ids=str)
+"""As BOTH, the second only in `make faults`: the row is about what is not the wire's, or takes long."""
 Beside = Callable[[PracticeVenue, LiveParts], Awaitable[None]]
 
 
 @dataclass
 class Scene:
-    """Set a scene in a folder. `plan` is what the strategy does, `venue` and `live` are overrides, KEY=VALUE."""
+    """Set a scene in a folder. `plan` is what the strategy does, `venue` and `live` are overrides, KEY=VALUE.
+
+    Quantities of the plan are bitcoins: of a stock as many are traded as cost as much.
+    """
 
     folder: Path
     plan: Sequence[str] = ()
@@ -41,6 +50,9 @@ class Scene:
     pace: float | str = "lockstep"
     keys: KeyPair | None = None
     """Keys of the account; the venue makes some up for None."""
+    exchange: Exchange = BINANCE
+    name: str = "stage"
+    """Of the run."""
 
     @property
     def stalled(self) -> Path:
@@ -49,10 +61,12 @@ class Scene:
 
     @property
     def stage(self) -> Stage:
-        params = {"plan": list(self.plan)} if self.params is None else self.params
+        params = {"plan": list(self.plan), "unit": self.exchange.unit} if self.params is None else self.params
         chosen = (f"strategy.class=faults.strategies:{self.strategy}", f"strategy.params={json.dumps(params)}")
-        venue = (*_VENUE, f"pace={self.pace}", *self.venue)
-        return Stage(self.folder, venue, (*chosen, *self.live), patience_s=300.0)
+        venue = (*self.exchange.plenty, f"pace={self.pace}", *self.venue)
+        return Stage(
+            self.folder, venue, (*chosen, *self.live), patience_s=300.0, name=self.name, exchange=self.exchange
+        )
 
     def play(self, decisions: int, *faults: Fault, beside: Beside | None = None) -> Outcome:
         """Play it to its end, which so many decisions bring, or what goes on `beside` it."""
@@ -101,19 +115,6 @@ async def counted(venue: PracticeVenue, what: str) -> int:
     return int((await ask(venue, "log"))["counts"].get(what, 0))
 
 
-@asynccontextmanager
-async def stranger(venue: PracticeVenue) -> AsyncIterator[Any]:
-    """Give the SDK with the account's keys: somebody else who trades on it."""
-    socket = venue.address.replace("http", "ws", 1)
-    places = {"API_URL": f"{venue.address}/api", "WS_API_URL": f"{socket}/ws-api/v3"}
-    pair = venue.keys["practice"]
-    client = await type("Stranger", (AsyncClient,), places).create(pair.key, pair.secret)
-    try:
-        yield client
-    finally:
-        await client.close_connection()
-
-
 def stopping(ready: Callable[[LiveParts], Any], what: str) -> Beside:
     """Return what stops a run in good order once something holds."""
 
@@ -138,9 +139,9 @@ def requests(outcome: Outcome, what: str) -> list[dict[str, Any]]:
     return [entry for entry in outcome.log["entries"] if entry["kind"] == "request" and entry["what"] == what]
 
 
-def orders_of(outcome: Outcome) -> list[dict[str, Any]]:
+def orders_of(outcome: Outcome) -> list[OrderThere]:
     """Return the venue's orders."""
-    return list(outcome.accounts["practice"]["orders"])
+    return list(outcome.there.orders)
 
 
 def intents(outcome: Outcome) -> list[OrderIntent]:
@@ -162,9 +163,14 @@ def is_adopted(outcome: Outcome) -> bool:
 
 
 def booked(outcome: Outcome) -> float:
-    """Return what all our fills come to, base units."""
+    """Return what all our fills come to, bitcoins of the plan."""
     fills = [entry.fill for entry in outcome.of_kind(FillBooked)]
-    return float(sum(fill.side * fill.qty for fill in fills))
+    return float(sum(fill.side * fill.qty for fill in fills)) / outcome.exchange.unit
+
+
+def held(outcome: Outcome) -> float:
+    """Return the position that our book ends with, bitcoins of the plan."""
+    return float(outcome.positions[0]) / outcome.exchange.unit
 
 
 def texts(outcome: Outcome, kind: type[Entry] = Alarm) -> str:
@@ -173,4 +179,4 @@ def texts(outcome: Outcome, kind: type[Entry] = Alarm) -> str:
     return "\n".join(entry.text for entry in outcome.of_kind(kind))
 
 
-__all__ = ["Outcome", "ask"]
+__all__ = ["BINANCE", "COINS", "STOCKS", "Exchange", "Outcome", "ask"]

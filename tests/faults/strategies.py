@@ -21,9 +21,12 @@ class Planned(EventStrategy):
 
     class Params(StrategyParams):
         plan: tuple[str, ...] = ()
+        unit: int = 1
+        """What quantities of the plan are multiplied by."""
 
     def __init__(self, params: Params) -> None:
         super().__init__(params)
+        self._unit = params.unit
         self._plan = [line.split() for line in params.plan]
         self._placed: list[int] = []
         self._n = 0
@@ -50,7 +53,7 @@ class Planned(EventStrategy):
             else:
                 terms[name] = value if name == "time_in_force" else bool(value)
         place = context.buy if words[0] == "buy" else context.sell
-        self._placed.append(place(symbol, float(words[1]), **terms))
+        self._placed.append(place(symbol, float(words[1]) * self._unit, **terms))
 
 
 class Bad(EventStrategy):

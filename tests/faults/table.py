@@ -1,4 +1,4 @@
-"""The rows of the fault table for Binance: what goes wrong and what is expected, and what cannot happen there."""
+"""The rows of the fault table: what goes wrong, what is expected, and where it cannot happen, with the reason."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ ROWS: Final[dict[int, tuple[str, str]]] = {
     1: ("the order is taken, its answer is lost", "UNKNOWN, asked for by its name, adopted; one order"),
     2: ("the order never reaches the exchange", "not found throughout the grace: NOT_SENT; decided anew, new name"),
     3: ("5xx or -1007 after the order was taken", "as row 1; never failed"),
-    6: ("the order cannot be found for a while (-2013)", "UNKNOWN, its exposure reserved"),
+    4: ("504 on the order", "one request, then asked for by its name"),
+    5: ("a request hangs", "its deadline, then as row 1"),
+    6: ("the order cannot be found for a while", "UNKNOWN, its exposure reserved"),
     7: ("a name that was used is used again", "refused here"),
-    8: ("-2010 duplicate", "taken for sent already: asked for"),
+    8: ("its name is said to be used already", "taken for sent already: asked for"),
     9: ("SIGKILL before the order is sent", "the intent is found, the exchange asked; no order"),
     10: ("SIGKILL after it is sent, before the answer", "adopted after the restart"),
     11: ("SIGKILL in a partial fill", "exact quantity, fees and rest"),
@@ -23,7 +25,7 @@ ROWS: Final[dict[int, tuple[str, str]]] = {
     18: ("CANCELED before the last fill", "the fill is booked"),
     19: ("a fill is never told, the socket is healthy", "the next look finds it"),
     20: ("partly filled, then cancelled", "position = what was filled; dust is told"),
-    21: ("the cancel of a filled order (-2011)", "asked for: filled; no loop"),
+    21: ("the cancel of a filled order", "asked for: filled; no loop"),
     22: ("the user stream drops", "subscribed anew, filled in; entries wait"),
     23: ("a socket is open and mute", "found within the bound; connected anew"),
     24: ("an outage of 60 s", "new sockets; missed bars fetched once"),
@@ -36,7 +38,9 @@ ROWS: Final[dict[int, tuple[str, str]]] = {
     31: ("clocks 2 s apart, or a step (-1021)", "compared anew, one retry; the doctor fails past the limit"),
     32: ("429 with Retry-After", "no request before it ends; then cancels first"),
     33: ("418", "halt until it ends; a restart does not ask early"),
-    36: ("bad key, -2015, no right to trade", "the doctor fails; no order"),
+    34: ("200 requests a minute are reached", "kept to here; cancels have a part of them"),
+    35: ("a second connection is refused (406)", "waits that grow, unhealthy, no storm"),
+    36: ("bad key, no right to trade", "the doctor fails; no order"),
     37: ("keys of another world", "the doctor refuses"),
     38: ("tick, lot or value violated", "rounded or denied here"),
     39: ("rules change; HALT", "asked for; entries stop, cancels are tried"),
@@ -52,14 +56,19 @@ ROWS: Final[dict[int, tuple[str, str]]] = {
     49: ("a second run on the account", "the lock refuses"),
     50: ("model, normaliser or features are others", "the doctor refuses"),
     51: ("the strategy gives NaN, too much, or is slow", "no trade, counted"),
+    52: ("the market is closed; a half day", "no order, or queued by config; the calendar is kept"),
     53: ("notice of a shutdown; 24 h cut", "a new connection first; no bar missed"),
     54: ("the loop is blocked, health is asked", "503 within the bound"),
     55: ("a handler raises", "captured, unhealthy"),
 }
-NOT_APPLICABLE: Final[dict[int, str]] = {
-    4: "Alpaca's SDK repeats a 504; Binance's sends each request once",
-    5: "Alpaca's SDK has no timeout; Binance's takes ours for every request",
-    34: "Alpaca's limit of 200 a minute; Binance counts weight (row 32)",
-    35: "Alpaca allows one connection (406); Binance allows many",
-    52: "Binance's spot market never closes",
+VENUES: Final = ("binance", "alpaca")
+MEANINGLESS: Final[dict[tuple[int, str], str]] = {
+    (4, "binance"): "it is the SDK of Alpaca that repeats a 504; this one sends each request once",
+    (5, "binance"): "it is the SDK of Alpaca that has no deadline; this one takes ours for every request",
+    (31, "alpaca"): "its requests carry no stamp; our clock is compared with the real exchange's only",
+    (33, "alpaca"): "it bans no address",
+    (34, "binance"): "it counts weight: row 32",
+    (35, "binance"): "it takes many connections",
+    (52, "binance"): "its spot market never closes",
 }
+"""Where a row has no meaning, and why."""

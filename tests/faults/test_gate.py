@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from unit.made_models import write_untrained
-from unit.practice_here import KEYS, Here, practising
+from unit.practice_here import KEYS, Here
 
-from keel.app.fetch_filters import fetch_filters
 from keel.app.live_gate import gate_live
 from keel.config.faults import Fault
 from keel.config.load import load_config
@@ -18,25 +19,56 @@ from keel.config.modes import LiveRun
 from keel.domain.errors import ConfigError, GateRefusedError, HaltTradingError
 
 from .checks import check_all
-from .scene import NO_END, Scene, ask, intents
+from .places import FETCHED, place
+from .scene import BINANCE, BOTH, LONG, NO_END, Exchange, Scene, ask, intents
 
 Seen = Callable[[str], None]
+VENUE_OF = {
+    "binance": (
+        'venue: {{address: "{address}"}}',
+        'venue: {{environment: real, address: "{address}"}}',
+        'venue: {{environment: practice, address: "http://192.0.2.1:80"}}',
+    ),
+    "alpaca": (
+        'venue: {{kind: alpaca, address: "{address}"}}',
+        'venue: {{kind: alpaca, paper: false, address: "{address}"}}',
+        'venue: {{kind: alpaca, address: "http://192.0.2.1:80"}}',
+    ),
+}
+"""Section venue of the config, and twice what fits no world."""
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
-    with practising(tmp_path_factory.mktemp("gate")) as here:
-        fetch_filters(out=here.folder / "fetched.json", config=here.config())
-        yield here
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Exchange], Here]]:
+    """Give the place of an exchange, opened at its first use."""
+    with ExitStack() as stack:
+        opened: dict[str, Here] = {}
+
+        def of(exchange: Exchange) -> Here:
+            if exchange.word not in opened:
+                folder = tmp_path_factory.mktemp(f"gate-{exchange}")
+                opened[exchange.word] = stack.enter_context(place(folder, exchange))
+            return opened[exchange.word]
+
+        yield of
 
 
 @pytest.fixture
-def here(venue: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
-    monkeypatch.setenv("BINANCE_API_KEY", KEYS.key)
-    monkeypatch.setenv("BINANCE_API_SECRET", KEYS.secret)
+def exchange() -> Exchange:
+    """Return Binance where a test does not say."""
+    return BINANCE
+
+
+@pytest.fixture
+def here(
+    places: Callable[[Exchange], Here], exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Here:
+    for name, value in zip(exchange.environ, (KEYS.key, KEYS.secret), strict=True):
+        monkeypatch.setenv(name, value)
+    there = places(exchange)
     (tmp_path / "state").mkdir()
-    (tmp_path / "filters.json").write_bytes((venue.folder / "fetched.json").read_bytes())
-    return Here(venue.venue, venue.address, tmp_path)
+    (tmp_path / "filters.json").write_bytes((there.folder / FETCHED).read_bytes())
+    return replace(there, folder=tmp_path)
 
 
 def refused(here: Here, *replaced: tuple[str, str]) -> str:
@@ -62,22 +94,22 @@ def test_the_doctor_refuses_a_clock_past_the_limit(here: Here, seen: Seen):
 
 
 @pytest.mark.fault(36)
-@pytest.mark.parametrize(
-    "trouble", ["unknown key", "may not trade", pytest.param("wrong secret", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("trouble", ["unknown key", "may not trade", pytest.param("wrong secret", marks=LONG)])
+@BOTH
 def test_the_doctor_refuses_a_key_that_cannot_trade(
-    here: Here, seen: Seen, monkeypatch: pytest.MonkeyPatch, trouble: str
+    here: Here, seen: Seen, monkeypatch: pytest.MonkeyPatch, trouble: str, exchange: Exchange
 ):
+    key, secret = exchange.environ
     if trouble == "unknown key":
-        monkeypatch.setenv("BINANCE_API_KEY", "another" * 9)
+        monkeypatch.setenv(key, "another" * 9)
     elif trouble == "wrong secret":
-        monkeypatch.setenv("BINANCE_API_SECRET", "another" * 9)
+        monkeypatch.setenv(secret, "another" * 9)
     else:
         here.venue.add_fault(Fault(kind="forbid_trading", seconds=0))
     try:
         told = refused(here)
     finally:
-        for account in here.venue._state.accounts.values():
+        for account in here.venue._state.traders.values():
             account.can_trade = True
     assert "key" in told
     assert "another" not in told
@@ -85,30 +117,33 @@ def test_the_doctor_refuses_a_key_that_cannot_trade(
 
 
 @pytest.mark.fault(36)
-def test_a_key_that_is_taken_back_ends_the_run(tmp_path: Path, seen: Seen):
-    outcome = Scene(tmp_path, ("1 buy 0.5",)).play(NO_END, Fault(kind="reject_keys", row=6, seconds=3))
+@BOTH
+def test_a_key_that_is_taken_back_ends_the_run(tmp_path: Path, seen: Seen, exchange: Exchange):
+    scene = Scene(tmp_path, ("1 buy 0.5",), exchange=exchange)
+    outcome = scene.play(NO_END, Fault(kind="reject_keys", row=6, seconds=3))
     assert outcome.ending.exit_code == HaltTradingError.exit_code
     assert len(intents(outcome)) == 1
     check_all(outcome)
-    seen("-2015 in mid-run: no further order, exit 4")
+    seen(f"{'-2015' if exchange is BINANCE else '401'} in mid-run: no further order, exit 4")
 
 
 @pytest.mark.fault(37)
-def test_keys_and_addresses_of_another_world_are_refused(here: Here, seen: Seen, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("BINANCE_API_KEY", "a-key-of-the-real-exchange" * 2)
-    assert "environment to the key's own" in refused(here)
-    at = f'venue: {{address: "{here.address}"}}'
-    for world in (
-        f'venue: {{environment: real, address: "{here.address}"}}',
-        'venue: {environment: practice, address: "http://192.0.2.1:80"}',
-    ):
+@BOTH
+def test_keys_and_addresses_of_another_world_are_refused(
+    here: Here, seen: Seen, monkeypatch: pytest.MonkeyPatch, exchange: Exchange
+):
+    monkeypatch.setenv(exchange.environ[0], "a-key-of-the-real-exchange" * 2)
+    assert f"{'venue.environment' if exchange is BINANCE else 'venue.paper'} to the key's own" in refused(here)
+    at, *worlds = (text.format(address=here.address) for text in VENUE_OF[exchange.kind])
+    for world in worlds:
         with pytest.raises(ConfigError):
             load_config(here.config((at, world)), ())
     seen("the key is not taken, and no address fits another world: exit 3, exit 2")
 
 
 @pytest.mark.fault(41)
-def test_a_kill_flag_before_the_start_means_no_connection_at_all(here: Here, seen: Seen):
+@BOTH
+def test_a_kill_flag_before_the_start_means_no_connection_at_all(here: Here, seen: Seen, exchange: Exchange):
     before = asyncio.run(ask(here.venue, "log"))["counts"]
     (here.folder / "state" / "kill_switch.flag").touch()
     assert "kill" in refused(here)
@@ -117,10 +152,9 @@ def test_a_kill_flag_before_the_start_means_no_connection_at_all(here: Here, see
     seen("exit 3; not one request reached the exchange")
 
 
-@pytest.mark.fault(50)
+@pytest.mark.fault(50, wire=False)
 @pytest.mark.parametrize(
-    "changed",
-    ["weights_hash", *(pytest.param(one, marks=pytest.mark.long) for one in ("observation_hash", "timeframe"))],
+    "changed", ["weights_hash", *(pytest.param(one, marks=LONG) for one in ("observation_hash", "timeframe"))]
 )
 def test_the_doctor_refuses_a_model_that_is_not_its_card_s(
     here: Here, seen: Seen, changed: str, monkeypatch: pytest.MonkeyPatch

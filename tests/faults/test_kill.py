@@ -15,47 +15,49 @@ from keel.journal.entries import KillSwitchSeen
 from keel.practice.server import PracticeVenue
 
 from .checks import check_all
-from .scene import DELETE, NO_END, POST, Scene, counted, orders_of, requests, texts, until
+from .scene import BOTH, BOTH_AT_LENGTH, FLIPS, NO_END, Exchange, Scene, counted, orders_of, requests, texts, until
 
 Seen = Callable[[str], None]
-FLIPS = ("every 1 flip 0.2",)
 
 
 @pytest.mark.fault(42)
+@BOTH
 @pytest.mark.parametrize("policy", ["cancel", "flatten"])
-def test_after_the_kill_flag_nothing_more_is_sent(tmp_path: Path, seen: Seen, policy: str):
+def test_after_the_kill_flag_nothing_more_is_sent(tmp_path: Path, seen: Seen, policy: str, exchange: Exchange):
     touched: list[int] = []
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         await until(lambda: parts.runner.counts.fills >= 3, "fills")
-        venue.add_fault(Fault(kind="slow", request=POST, seconds=0.4))
-        sent = await counted(venue, f"request {POST}")
-        while await counted(venue, f"request {POST}") == sent:
+        venue.add_fault(Fault(kind="slow", request=exchange.post, seconds=0.4))
+        sent = await counted(venue, f"request {exchange.post}")
+        while await counted(venue, f"request {exchange.post}") == sent:
             pass  # until one is on its way
         (tmp_path / "state" / "kill_switch.flag").touch()
         touched.append(time.time_ns() // 1_000_000)
 
     plan = (*FLIPS, "1 buy 0.1 limit 0.8")
-    outcome = Scene(tmp_path, plan, live=(f"live.kill_policy={policy}",)).play(NO_END, beside=watch)
+    scene = Scene(tmp_path, plan, live=(f"live.kill_policy={policy}",), exchange=exchange)
+    outcome = scene.play(NO_END, beside=watch)
     assert outcome.ending.exit_code == 3
     assert outcome.of_kind(KillSwitchSeen)
-    later = [one for one in requests(outcome, POST) if one["wall_ms"] > touched[0] + 250]
+    later = [one for one in requests(outcome, exchange.post) if one["wall_ms"] > touched[0] + 250]
     assert len(later) == 0 if policy == "cancel" else len(later) <= 2
-    assert all(order["status"] in ("FILLED", "CANCELED", "EXPIRED") for order in orders_of(outcome))
+    assert all(order.status in ("FILLED", "CANCELED", "EXPIRED") for order in orders_of(outcome))
     if policy == "flatten":
-        assert outcome.parts.runner.trader.desk.holdings()[0][0] < 0.00001
+        assert outcome.parts.runner.trader.desk.holdings()[0][0] < exchange.step
     check_all(outcome)
-    last = max([one["wall_ms"] - touched[0] for one in requests(outcome, POST)] if policy == "cancel" else [0])
+    last = max([one["wall_ms"] - touched[0] for one in requests(outcome, exchange.post)] if policy == "cancel" else [0])
     seen(f"{policy}: last order sent {last:+d} ms from the flag; none open, exit 3")
 
 
 @pytest.mark.fault(43)
-def test_a_state_folder_that_is_gone_stops_the_run(tmp_path: Path, seen: Seen):
+@BOTH_AT_LENGTH
+def test_a_state_folder_that_is_gone_stops_the_run(tmp_path: Path, seen: Seen, exchange: Exchange):
     async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
         await until(lambda: parts.runner.counts.fills >= 3, "fills")
         shutil.move(tmp_path / "state", tmp_path / "gone")
 
-    outcome = Scene(tmp_path, FLIPS).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, FLIPS, exchange=exchange).play(NO_END, beside=watch)
     assert outcome.ending.exit_code == 3
     assert "cannot be read" in outcome.ending.why
     check_all(outcome)
@@ -63,16 +65,17 @@ def test_a_state_folder_that_is_gone_stops_the_run(tmp_path: Path, seen: Seen):
 
 
 @pytest.mark.fault(44)
-def test_a_cancel_that_fails_is_repeated_until_nothing_is_open(tmp_path: Path, seen: Seen):
+@BOTH
+def test_a_cancel_that_fails_is_repeated_until_nothing_is_open(tmp_path: Path, seen: Seen, exchange: Exchange):
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         await until(lambda: parts.runner.tracker.remembered(), "an order")
-        venue.add_fault(Fault(kind="error_instead", request=DELETE, count=12))
+        venue.add_fault(Fault(kind="error_instead", request=exchange.delete, count=12))
         (tmp_path / "state" / "kill_switch.flag").touch()
 
-    outcome = Scene(tmp_path, ("1 buy 0.1 limit 0.8",)).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, ("1 buy 0.1 limit 0.8",), exchange=exchange).play(NO_END, beside=watch)
     assert outcome.ending.exit_code == 3
-    assert len(requests(outcome, DELETE)) >= 13
+    assert len(requests(outcome, exchange.delete)) >= 13
     assert "still open" in texts(outcome)
-    assert [order["status"] for order in orders_of(outcome)] == ["CANCELED"]
+    assert [order.status for order in orders_of(outcome)] == ["CANCELED"]
     check_all(outcome)
-    seen(f"{len(requests(outcome, DELETE))} cancels, an alarm, then none open")
+    seen(f"{len(requests(outcome, exchange.delete))} cancels, an alarm, then none open")

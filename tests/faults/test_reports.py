@@ -14,17 +14,17 @@ from keel.journal.entries import FillBooked, Note, ReportHeard
 from keel.practice.server import PracticeVenue
 
 from .checks import check_all
-from .scene import DELETE, NO_END, POST, Scene, booked, counted, orders_of, requests, stopping, texts, until
+from .scene import BOTH, NO_END, Exchange, Scene, booked, counted, held, orders_of, requests, stopping, texts, until
 
 Seen = Callable[[str], None]
-TRADES = "request GET /api/v3/myTrades"
 THIN = "execution.max_participation=0.00002"
 """A market so thin that an order is filled in parts, over many bars."""
 
 
 @pytest.mark.fault(16)
-def test_a_report_that_comes_twice_is_booked_once(tmp_path: Path, seen: Seen):
-    scene = Scene(tmp_path, ("1 buy 0.5", "6 sell 0.2", "9 buy 0.1"))
+@BOTH
+def test_a_report_that_comes_twice_is_booked_once(tmp_path: Path, seen: Seen, exchange: Exchange):
+    scene = Scene(tmp_path, ("1 buy 0.5", "6 sell 0.2", "9 buy 0.1"), exchange=exchange)
     outcome = scene.play(15, Fault(kind="duplicate_report", count=100))
     told = [entry.report.fill.trade_id for entry in outcome.of_kind(ReportHeard) if entry.report.fill]
     assert len(told) > len(set(told)), "they did come twice"
@@ -34,8 +34,9 @@ def test_a_report_that_comes_twice_is_booked_once(tmp_path: Path, seen: Seen):
 
 
 @pytest.mark.fault(17)
-def test_a_fill_before_the_acknowledgement_is_booked_once(tmp_path: Path, seen: Seen):
-    scene = Scene(tmp_path, ("1 buy 0.5", "6 sell 0.2"))
+@BOTH
+def test_a_fill_before_the_acknowledgement_is_booked_once(tmp_path: Path, seen: Seen, exchange: Exchange):
+    scene = Scene(tmp_path, ("1 buy 0.5", "6 sell 0.2"), exchange=exchange)
     outcome = scene.play(12, Fault(kind="fill_before_ack", count=100))
     statuses = [entry.report.state.status.value for entry in outcome.of_kind(ReportHeard)]
     assert outcome.log["counts"]["fault fill_before_ack"] == 2
@@ -46,32 +47,35 @@ def test_a_fill_before_the_acknowledgement_is_booked_once(tmp_path: Path, seen: 
 
 
 @pytest.mark.fault(18)
-def test_a_fill_that_follows_its_order_s_cancel_is_booked(tmp_path: Path, seen: Seen):
-    scene = Scene(tmp_path, ("1 buy 3", "5 cancel 0"), venue=(THIN,))
+@BOTH
+def test_a_fill_that_follows_its_order_s_cancel_is_booked(tmp_path: Path, seen: Seen, exchange: Exchange):
+    scene = Scene(tmp_path, ("1 buy 3", "5 cancel 0"), venue=(THIN,), exchange=exchange)
     outcome = scene.play(15, Fault(kind="cancel_before_fill", count=100))
     heard = [entry.report for entry in outcome.of_kind(ReportHeard)]
     ended = next(i for i, report in enumerate(heard) if report.state.status.value == "canceled")
     assert any(report.fill for report in heard[ended + 1 :]), "a fill came after the end"
     (order,) = orders_of(outcome)
-    assert 0 < booked(outcome) == pytest.approx(float(order["executedQty"]))
+    assert 0 < booked(outcome) == pytest.approx(float(order.filled) / exchange.unit)
     check_all(outcome)
     seen("the order waits as CLOSING until its last fill is booked")
 
 
 @pytest.mark.fault(19)
-def test_a_fill_that_is_never_told_is_found_by_the_next_look(tmp_path: Path, seen: Seen):
+@BOTH
+def test_a_fill_that_is_never_told_is_found_by_the_next_look(tmp_path: Path, seen: Seen, exchange: Exchange):
     """The socket is healthy and other reports come."""
     looks: list[int] = []
+    trades = f"request {exchange.fills}"
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         while not await counted(venue, "fault drop_fill"):
             await asyncio.sleep(0.01)
-        before = await counted(venue, TRADES)
+        before = await counted(venue, trades)
         await until(lambda: parts.runner.counts.fills, "a fill")
-        looks.append(await counted(venue, TRADES) - before)
+        looks.append(await counted(venue, trades) - before)
         parts.runner.ask_to_stop("seen enough")
 
-    outcome = Scene(tmp_path, ("1 buy 0.5",)).play(NO_END, Fault(kind="drop_fill"), beside=watch)
+    outcome = Scene(tmp_path, ("1 buy 0.5",), exchange=exchange).play(NO_END, Fault(kind="drop_fill"), beside=watch)
     assert not [entry for entry in outcome.of_kind(ReportHeard) if entry.report.fill]
     assert looks[0] <= 2, "not the next look, nor the one that was under way"
     assert len(outcome.of_kind(FillBooked)) == 1
@@ -80,21 +84,24 @@ def test_a_fill_that_is_never_told_is_found_by_the_next_look(tmp_path: Path, see
 
 
 @pytest.mark.fault(20)
-def test_what_is_filled_before_a_cancel_stays_and_dust_is_told(tmp_path: Path, seen: Seen):
+@BOTH
+def test_what_is_filled_before_a_cancel_stays_and_dust_is_told(tmp_path: Path, seen: Seen, exchange: Exchange):
     scene = Scene(
         tmp_path,
         ("1 buy 3", "5 cancel 0"),
         venue=(THIN,),
         live=("market.instrument.min_notional=60000",),
+        exchange=exchange,
     )
     noted = stopping(lambda parts: parts.runner.reconciler._dust, "dust")
     outcome = scene.play(NO_END, beside=noted)
     (order,) = orders_of(outcome)
-    assert order["status"] == "CANCELED"
-    assert 0 < float(order["executedQty"]) < 3
-    assert outcome.positions[0] == pytest.approx(float(order["executedQty"]), rel=0.01)  # less its fee
-    assert len(requests(outcome, DELETE)) >= 1
-    assert len(requests(outcome, POST)) == 1
+    filled = float(order.filled) / exchange.unit
+    assert order.status == "CANCELED"
+    assert 0 < filled < 3
+    assert held(outcome) == pytest.approx(filled, rel=0.01)  # less its fee
+    assert len(requests(outcome, exchange.delete)) >= 1
+    assert len(requests(outcome, exchange.post)) == 1
     check_all(outcome)
     assert "is dust" in texts(outcome, Note)
-    seen(f"position {order['executedQty']} of 3; told as dust below the least order")
+    seen(f"position {order.filled} of {order.qty}; told as dust below the least order")

@@ -35,26 +35,28 @@ from keel.practice.server import PracticeVenue
 from . import child
 from .checks import check_all, no_exposure_is_doubled
 from .scene import (
-    GET,
+    BOTH,
+    BOTH_AT_LENGTH,
+    FLIPS,
     NO_END,
-    POST,
+    Exchange,
     Outcome,
     Scene,
     ask,
     counted,
+    held,
     intents,
     is_adopted,
     orders_of,
     requests,
     resolved,
     stopping,
-    stranger,
     until,
 )
+from .strangers import stranger
 
 Seen = Callable[[str], None]
 THIN = "execution.max_participation=0.00002"
-GRACE = ("venue.recv_window_ms=1000", "live.unknown_grace_ms=11000")
 CALM = stopping(lambda parts: parts.runner.counts.decisions >= 3 and not parts.runner.tracker.unknown(), "calm")
 
 
@@ -77,45 +79,53 @@ def die(scene: Scene, ready: Callable[[PracticeVenue], Any], *faults: Fault, sta
 
 @pytest.mark.fault(9)
 @pytest.mark.long
-def test_an_intent_that_was_never_sent_leads_to_no_order(tmp_path: Path, seen: Seen):
-    scene = Scene(tmp_path, ("1 buy 0.5",), live=GRACE)
+@BOTH
+def test_an_intent_that_was_never_sent_leads_to_no_order(tmp_path: Path, seen: Seen, exchange: Exchange):
+    grace = (*exchange.stamps_of_a_second, "live.unknown_grace_ms=11000")
+    scene = Scene(tmp_path, ("1 buy 0.5",), live=grace, exchange=exchange)
 
     async def intended(_venue: PracticeVenue) -> bool:
         return scene.stalled.exists()
 
     outcome = die(scene, intended, stalls=True)
     assert len(intents(outcome)) == 1
-    assert not requests(outcome, POST)
-    assert [one for one in requests(outcome, GET) if one["code"] == -2013], "the venue was asked for it"
+    assert not requests(outcome, exchange.post)
+    asked = [one for one in requests(outcome, exchange.query) if one["code"] == exchange.unknown_order]
+    assert asked, "the venue was asked for it"
     assert resolved(outcome) == ["not_sent"]
     check_all(outcome)
     seen("the intent is found, the venue asked until the grace is over, no order")
 
 
 @pytest.mark.fault(10)
-def test_an_order_that_was_sent_before_the_end_is_adopted(tmp_path: Path, seen: Seen):
+@BOTH
+def test_an_order_that_was_sent_before_the_end_is_adopted(tmp_path: Path, seen: Seen, exchange: Exchange):
     async def sent(venue: PracticeVenue) -> bool:
-        return await counted(venue, f"request {POST}") >= 1
+        return await counted(venue, f"request {exchange.post}") >= 1
 
-    outcome = die(Scene(tmp_path, ("1 buy 0.5",)), sent, Fault(kind="slow", request=POST, seconds=0.5))
+    scene = Scene(tmp_path, ("1 buy 0.5",), exchange=exchange)
+    outcome = die(scene, sent, Fault(kind="slow", request=exchange.post, seconds=0.5))
     assert len(intents(outcome)) == len(orders_of(outcome)) == 1
     assert is_adopted(outcome)
-    assert outcome.positions[0] == pytest.approx(0.5, rel=0.01)
+    assert held(outcome) == pytest.approx(0.5, rel=0.01)
     check_all(outcome)
     seen("found by its name after the restart, adopted; one order")
 
 
 @pytest.mark.fault(11)
 @pytest.mark.parametrize("torn", [False, True], ids=["whole journal", "torn tail"])
-def test_after_an_end_in_a_partial_fill_quantity_fees_and_rest_are_exact(tmp_path: Path, seen: Seen, torn: bool):
-    scene = Scene(tmp_path, ("1 buy 0.05 limit 1.01",), venue=(THIN,))
+@BOTH
+def test_after_an_end_in_a_partial_fill_quantity_fees_and_rest_are_exact(
+    tmp_path: Path, seen: Seen, torn: bool, exchange: Exchange
+):
+    scene = Scene(tmp_path, ("1 buy 0.05 limit 1.01",), venue=(THIN,), exchange=exchange)
 
     async def play() -> Outcome:
         async with scene.venue_of() as venue:
             process = child.begin(scene, venue)
 
             async def partly() -> bool:
-                return len((await account(venue))["trades"]) >= 3
+                return len(exchange.read(await account(venue), exchange.symbols[:1]).trades) >= 3
 
             await child.seen_soon(partly, process, "a partial fill")
             await child.kill(process)
@@ -125,15 +135,15 @@ def test_after_an_end_in_a_partial_fill_quantity_fees_and_rest_are_exact(tmp_pat
 
     outcome = asyncio.run(play())
     (order,) = orders_of(outcome)
-    trades = outcome.accounts["practice"]["trades"]
+    trades = outcome.there.trades
     assert len(trades) >= 3
     fills = {entry.fill.trade_id: entry.fill for entry in outcome.of_kind(FillBooked)}
     for trade in trades:
-        booked = fills[str(trade["id"])]
-        assert (booked.qty, booked.fee) == (Decimal(trade["qty"]), Decimal(trade["commission"]))
-    assert sum(fill.qty for fill in fills.values()) == Decimal(order["executedQty"])
+        booked = fills[trade.id]
+        assert (booked.qty, booked.fee) == (trade.qty, trade.fee)
+    assert sum(fill.qty for fill in fills.values()) == order.filled
     check_all(outcome)
-    seen(f"{len(trades)} fills with their fees, {order['executedQty']} of {order['origQty']}")
+    seen(f"{len(trades)} fills with their fees, {order.filled} of {order.qty}")
 
 
 def tear(folder: Path) -> None:
@@ -146,8 +156,11 @@ def tear(folder: Path) -> None:
 
 @pytest.mark.fault(12)
 @pytest.mark.parametrize("external", ["block", "adopt"])
-def test_what_somebody_else_has_done_meanwhile_is_never_ignored(tmp_path: Path, seen: Seen, external: str):
-    scene = Scene(tmp_path, ("1 buy 0.5",), live=(f"live.external={external}",))
+@BOTH
+def test_what_somebody_else_has_done_meanwhile_is_never_ignored(
+    tmp_path: Path, seen: Seen, external: str, exchange: Exchange
+):
+    scene = Scene(tmp_path, ("1 buy 0.5",), live=(f"live.external={external}",), exchange=exchange)
     reasons: list[str] = []
 
     async def look(_venue: PracticeVenue, parts: LiveParts) -> None:
@@ -155,7 +168,8 @@ def test_what_somebody_else_has_done_meanwhile_is_never_ignored(tmp_path: Path, 
         await until(lambda: runner.counts.decisions >= 5, "decisions")
         reasons.extend(runner.blocks.reasons)
         if external == "adopt":
-            await until(lambda: runner.trader.desk.account_view().position_qty[0] > 0.6, "the trade to be ours")
+            most = exchange.qty(0.6)
+            await until(lambda: runner.trader.desk.account_view().position_qty[0] > most, "the trade to be ours")
         else:
             await until(lambda: not runner.ear.external_fills, "the trade to be looked at")
         runner.ask_to_stop("seen enough")
@@ -163,10 +177,9 @@ def test_what_somebody_else_has_done_meanwhile_is_never_ignored(tmp_path: Path, 
     async def play() -> Outcome:
         async with scene.venue_of() as venue:
             await scene.beside(venue, 5)
-            async with stranger(venue) as client:
-                order = {"symbol": "SYNBTCUSDT", "quantity": "0.2"}
-                await client.create_order(**order, side="BUY", type="MARKET")
-                await client.create_order(**order, side="BUY", type="LIMIT", timeInForce="GTC", price="20000.00")
+            async with stranger(venue, exchange) as client:
+                await client.buy(exchange.qty(0.2))
+                await client.buy(exchange.qty(0.2), limit=exchange.price * 0.66)
             plan = ("every 1 flip 0.1",) if external == "block" else ()
             return await replace(scene, plan=plan).beside(venue, NO_END, look)
 
@@ -175,7 +188,8 @@ def test_what_somebody_else_has_done_meanwhile_is_never_ignored(tmp_path: Path, 
     if external == "block":
         assert any("not ours" in reason for reason in reasons)
         assert len(intents(outcome)) == 1 + len([one for one in intents(outcome)[1:] if one.ticket.side < 0])
-        assert outcome.parts.runner.reconciler.holdings.other["SYNBTC"] == Decimal("0.2") - fee_of_stranger(outcome)
+        theirs = Decimal("0.2") * exchange.unit - fee_of_stranger(outcome)
+        assert outcome.parts.runner.reconciler.holdings.other[exchange.asset] == theirs
     else:
         assert outcome.of_kind(BookAdjusted)
     no_exposure_is_doubled(outcome, others=2)
@@ -184,40 +198,44 @@ def test_what_somebody_else_has_done_meanwhile_is_never_ignored(tmp_path: Path, 
 
 def fee_of_stranger(outcome: Outcome) -> Decimal:
     ours = {entry.ticket.client_order_id for entry in intents(outcome)}
-    theirs = {one["orderId"] for one in orders_of(outcome) if one["clientOrderId"] not in ours}
-    trades = outcome.accounts["practice"]["trades"]
-    fees = [Decimal(one["commission"]) for one in trades if one["orderId"] in theirs]
-    return sum(
-        (fee for fee, one in zip(fees, trades, strict=False) if one["commissionAsset"] == "SYNBTC"), start=Decimal(0)
-    )
+    theirs = {one.number for one in orders_of(outcome) if one.name not in ours}
+    trades = [one for one in outcome.there.trades if one.order in theirs]
+    return sum((one.fee for one in trades if one.fee_currency == outcome.exchange.asset), start=Decimal(0))
 
 
 @pytest.mark.fault(13)
-def test_where_the_venue_holds_less_it_is_right(tmp_path: Path, seen: Seen):
+@BOTH
+def test_where_the_venue_holds_less_it_is_right(tmp_path: Path, seen: Seen, exchange: Exchange):
     reasons: list[str] = []
+    gone = Decimal("0.2") * exchange.unit
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
-        await until(lambda: runner.trader.desk.account_view().position_qty[0] > 0.4, "a position")
-        venue.add_fault(Fault(kind="balance_change", asset="SYNBTC", amount="-0.2"))
+
+        def position() -> float:
+            return float(runner.trader.desk.account_view().position_qty[0]) / exchange.unit
+
+        await until(lambda: position() > 0.4, "a position")
+        venue.add_fault(Fault(kind="balance_change", asset=exchange.asset, amount=f"-{gone}"))
         await until(lambda: runner.blocks, "that it is noticed")
         reasons.extend(runner.blocks.reasons)
-        await until(lambda: runner.trader.desk.account_view().position_qty[0] < 0.35, "the venue to be right")
+        await until(lambda: position() < 0.35, "the venue to be right")
         await until(lambda: not runner.blocks, "that entries may go again")
         runner.ask_to_stop("seen enough")
 
-    outcome = Scene(tmp_path, ("1 buy 0.5",)).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, ("1 buy 0.5",), exchange=exchange).play(NO_END, beside=watch)
     assert "differ" in reasons[0]
     (adjusted,) = outcome.of_kind(BookAdjusted)
-    assert adjusted.before - adjusted.after == Decimal("0.2")
+    assert adjusted.before - adjusted.after == gone
     check_all(outcome)
     seen("held back while they differ; the adjustment is journalled")
 
 
 @pytest.mark.fault(14)
-def test_a_start_whose_questions_fail_does_not_trade(tmp_path: Path, seen: Seen):
-    scene = Scene(tmp_path, ("0 buy 0.5",), live=("latency.retries=0",))
-    failing = Fault(kind="error_instead", request="GET /api/v3/openOrders", count=1000)
+@BOTH
+def test_a_start_whose_questions_fail_does_not_trade(tmp_path: Path, seen: Seen, exchange: Exchange):
+    scene = Scene(tmp_path, ("0 buy 0.5",), live=("latency.retries=0",), exchange=exchange)
+    failing = Fault(kind="error_instead", request=exchange.open_orders, count=1000)
 
     async def play() -> tuple[KeelError, dict[str, Any]]:
         async with scene.venue_of(failing) as venue:
@@ -232,11 +250,12 @@ def test_a_start_whose_questions_fail_does_not_trade(tmp_path: Path, seen: Seen)
 
 
 @pytest.mark.fault(14)
-def test_a_run_whose_questions_fail_opens_nothing_and_is_unhealthy(tmp_path: Path, seen: Seen):
+@BOTH
+def test_a_run_whose_questions_fail_opens_nothing_and_is_unhealthy(tmp_path: Path, seen: Seen, exchange: Exchange):
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
         await until(lambda: runner.counts.decisions > 3, "decisions")
-        venue.add_fault(Fault(kind="error_instead", request="GET /api/v3/openOrders", count=4))
+        venue.add_fault(Fault(kind="error_instead", request=exchange.open_orders, count=4))
         await until(lambda: runner.blocks, "that it is noticed")
         await until(lambda: not parts.board.healthy()[0], "an unhealthy board")
         sent, done = runner.counts.orders_sent, runner.counts.decisions
@@ -248,15 +267,16 @@ def test_a_run_whose_questions_fail_opens_nothing_and_is_unhealthy(tmp_path: Pat
         await until(lambda: runner.counts.orders_sent > sent + 1, "orders after it")
         runner.ask_to_stop("seen enough")
 
-    scene = Scene(tmp_path, ("every 1 flip 0.2",), live=("latency.retries=0",))
+    scene = Scene(tmp_path, FLIPS, live=("latency.retries=0",), exchange=exchange)
     outcome = scene.play(NO_END, beside=watch)
     check_all(outcome)
     seen("entries held back, /health 503 with the reason, until an answer came")
 
 
 @pytest.mark.fault(15)
-def test_ten_restarts_change_nothing(tmp_path: Path, seen: Seen):
-    scene = Scene(tmp_path, ("1 buy 0.5", "3 sell 0.2"))
+@BOTH_AT_LENGTH
+def test_ten_restarts_change_nothing(tmp_path: Path, seen: Seen, exchange: Exchange):
+    scene = Scene(tmp_path, ("1 buy 0.5", "3 sell 0.2"), exchange=exchange)
     hashes: list[str] = []
     kinds = (FillBooked, ReportHeard, OrderIntent, BookAdjusted, OrderResolved)
 
@@ -290,8 +310,9 @@ def state_hash(outcome: Outcome) -> str:
 
 
 @pytest.mark.fault(46)
-def test_a_loss_of_the_day_is_remembered_over_a_restart(tmp_path: Path, seen: Seen):
-    scene = Scene(tmp_path, ("1 buy 1.5",), live=("risk.daily_loss_limit=1",))
+@BOTH_AT_LENGTH
+def test_a_loss_of_the_day_is_remembered_over_a_restart(tmp_path: Path, seen: Seen, exchange: Exchange):
+    scene = Scene(tmp_path, ("1 buy 1.5",), live=("risk.daily_loss_limit=1",), exchange=exchange)
 
     async def play() -> tuple[Outcome, Outcome]:
         async with scene.venue_of() as venue:
@@ -308,7 +329,8 @@ def test_a_loss_of_the_day_is_remembered_over_a_restart(tmp_path: Path, seen: Se
 
 
 @pytest.mark.fault(48)
-def test_a_full_disk_stops_entries_and_nothing_is_sent_unwritten(tmp_path: Path, seen: Seen):
+@BOTH_AT_LENGTH
+def test_a_full_disk_stops_entries_and_nothing_is_sent_unwritten(tmp_path: Path, seen: Seen, exchange: Exchange):
     reasons: list[str] = []
 
     async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
@@ -328,14 +350,15 @@ def test_a_full_disk_stops_entries_and_nothing_is_sent_unwritten(tmp_path: Path,
         await until(lambda: runner.counts.orders_sent > sent, "orders again")
         runner.ask_to_stop("seen enough")
 
-    outcome = Scene(tmp_path, ("every 1 flip 0.2",)).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, FLIPS, exchange=exchange).play(NO_END, beside=watch)
     check_all(outcome)
     seen(f"{reasons[0][:60]}; nothing sent until it could be written")
 
 
 @pytest.mark.fault(49)
-def test_a_second_run_on_the_account_is_refused(tmp_path: Path, seen: Seen):
-    name = account_name("binance", "practice", "a-key")
+@BOTH
+def test_a_second_run_on_the_account_is_refused(tmp_path: Path, seen: Seen, exchange: Exchange):
+    name = account_name(exchange.kind, "practice", "a-key")
     process = child.hold_lock(tmp_path, name)
     try:
         with pytest.raises(GateRefusedError, match=str(process.pid)) as caught:

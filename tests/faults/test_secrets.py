@@ -14,29 +14,36 @@ from keel.practice.security import KeyPair
 from keel.runs.logs import run_logs
 
 from .checks import check_all
-from .scene import GET, NO_END, POST, Scene, stopping
+from .scene import BOTH, FLIPS, NO_END, Exchange, Scene, stopping
 
 KEY, SECRET = "PLANTEDkey" + "k" * 54, "PLANTEDsecret" + "s" * 51
-FAULTS = (
-    Fault(kind="drop_response", request=POST),
-    Fault(kind="error_after", request=POST, nth=2, message=f"key {KEY} of {SECRET}"),
-    Fault(kind="error_instead", request=GET, status=400, code=-1102, message=f"signature by {SECRET}"),
-    Fault(kind="error_instead", request="GET /api/v3/myTrades", nth=3, message=f"key {KEY}"),
-    Fault(kind="malformed", row=6),
-    Fault(kind="drop_user_stream", row=9),
-)
 
 
-def test_no_planted_key_is_in_logs_journal_or_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("BINANCE_API_KEY", KEY)
-    monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
+def faults_of(exchange: Exchange) -> tuple[Fault, ...]:
+    code = exchange.refusal["code"]
+    return (
+        Fault(kind="drop_response", request=exchange.post),
+        Fault(kind="error_after", request=exchange.post, nth=2, message=f"key {KEY} of {SECRET}"),
+        Fault(kind="error_instead", request=exchange.query, status=400, code=code, message=f"signature by {SECRET}"),
+        Fault(kind="error_instead", request=exchange.fills, nth=3, message=f"key {KEY}"),
+        Fault(kind="malformed", row=6),
+        Fault(kind="drop_user_stream", row=9),
+    )
+
+
+@BOTH
+def test_no_planted_key_is_in_logs_journal_or_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: Exchange
+):
+    for name, value in zip(exchange.environ, (KEY, SECRET), strict=True):
+        monkeypatch.setenv(name, value)
     (tmp_path / "logs").mkdir()
-    scene = Scene(tmp_path, ("every 1 flip 0.2",), keys=KeyPair(KEY, SECRET))
+    scene = Scene(tmp_path, FLIPS, keys=KeyPair(KEY, SECRET), exchange=exchange)
     said: list[str] = []
     with run_logs(tmp_path / "logs", "planted"):
         logging.getLogger("keel").warning("a run with planted keys begins")
         ready = stopping(lambda parts: parts.runner.counts.decisions > 20 and not parts.runner.blocks, "decisions")
-        outcome = scene.play(NO_END, *FAULTS, beside=ready)
+        outcome = scene.play(NO_END, *faults_of(exchange), beside=ready)
         said += [outcome.ending.why, repr(outcome.parts.runner.status.make()), repr(outcome.entries)]
 
         async def refused() -> None:

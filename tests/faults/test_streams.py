@@ -1,4 +1,4 @@
-"""Streams that are lost, mute, flooded or broken: rows 22, 23, 24, 27, 28, 53, 54, 55."""
+"""Streams that are lost, mute, flooded or broken: rows 22 to 24, 27, 28, 35, 53 to 55."""
 
 from __future__ import annotations
 
@@ -25,11 +25,27 @@ from keel.live.health.server import HealthServer
 from keel.practice.server import PracticeVenue
 
 from .checks import check_all
-from .scene import NO_END, Outcome, Scene, counted, stopping, until
+from .scene import (
+    BINANCE,
+    BOTH,
+    BOTH_AT_LENGTH,
+    FLIPS,
+    LONG,
+    NO_END,
+    STOCKS,
+    Exchange,
+    Outcome,
+    Scene,
+    ask,
+    counted,
+    stopping,
+    until,
+)
 
 Seen = Callable[[str], None]
-FLIPS = ("every 1 flip 0.2",)
 SOON = ("live.bar_wait_ms=200",)
+CONNECTIONS = "socket market /v2/iex"
+"""How the venue's log counts connections to the bars of stocks."""
 
 
 def states(outcome: Outcome, stream: str) -> list[StreamState]:
@@ -53,19 +69,29 @@ def no_bar_is_missed(outcome: Outcome) -> None:
 
 
 @pytest.mark.fault(22)
-@pytest.mark.parametrize("kind", ["drop_user_stream", pytest.param("terminate_user_stream", marks=pytest.mark.long)])
-def test_a_lost_stream_of_reports_is_subscribed_again_and_filled_in(tmp_path: Path, seen: Seen, kind: Any):
+@pytest.mark.parametrize(
+    ("exchange", "kind"),
+    [
+        (BINANCE, "drop_user_stream"),
+        (STOCKS, "drop_user_stream"),
+        pytest.param(BINANCE, "terminate_user_stream", marks=LONG),
+    ],
+)
+def test_a_lost_stream_of_reports_is_subscribed_again_and_filled_in(
+    tmp_path: Path, seen: Seen, exchange: Exchange, kind: Any
+):
     after: list[int] = []
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         await until(lambda: parts.runner.counts.stream_drops, "the loss")
-        subscribed = await counted(venue, "request GET /api/v3/myTrades")
+        subscribed = await counted(venue, f"request {exchange.fills}")
         sent = parts.runner.counts.orders_sent
         await until(lambda: parts.runner.counts.orders_sent > sent + 3, "orders after it")
-        after.append(await counted(venue, "request GET /api/v3/myTrades") - subscribed)
+        after.append(await counted(venue, f"request {exchange.fills}") - subscribed)
         parts.runner.ask_to_stop("seen enough")
 
-    outcome = Scene(tmp_path, FLIPS).play(NO_END, Fault(kind=kind, row=4), beside=watch)
+    scene = Scene(tmp_path, FLIPS, exchange=exchange)
+    outcome = scene.play(NO_END, Fault(kind=kind, row=4), beside=watch)
     told = states(outcome, REPORTS)
     assert told[:3] == [StreamState.UP, StreamState.DOWN, StreamState.UP]
     assert not bought_while_down(outcome.entries, REPORTS)
@@ -75,8 +101,9 @@ def test_a_lost_stream_of_reports_is_subscribed_again_and_filled_in(tmp_path: Pa
 
 
 @pytest.mark.fault(23)
+@BOTH
 @pytest.mark.parametrize("sockets", ["user", "market"])
-def test_a_mute_socket_is_found_within_its_bound(tmp_path: Path, seen: Seen, sockets: Any):
+def test_a_mute_socket_is_found_within_its_bound(tmp_path: Path, seen: Seen, sockets: Any, exchange: Exchange):
     found: list[float] = []
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
@@ -91,7 +118,8 @@ def test_a_mute_socket_is_found_within_its_bound(tmp_path: Path, seen: Seen, soc
         parts.runner.ask_to_stop("seen enough")
 
     live = ("live.stream_idle_ms=1500", *SOON)
-    outcome = Scene(tmp_path, FLIPS, live=live, venue=("sockets.queue_s=1",)).play(NO_END, beside=watch)
+    scene = Scene(tmp_path, FLIPS, live=live, venue=("sockets.queue_s=1",), exchange=exchange)
+    outcome = scene.play(NO_END, beside=watch)
     name = REPORTS if sockets == "user" else BARS
     assert StreamState.MUTE in states(outcome, name)
     assert not bought_while_down(outcome.entries, name)
@@ -102,25 +130,28 @@ def test_a_mute_socket_is_found_within_its_bound(tmp_path: Path, seen: Seen, soc
 
 
 @pytest.mark.fault(24)
-@pytest.mark.parametrize("seconds", [2.0, pytest.param(60.0, marks=pytest.mark.long)])
-def test_after_an_outage_each_missed_bar_is_asked_for_once(tmp_path: Path, seen: Seen, seconds: float):
+@pytest.mark.parametrize("seconds", [2.0, pytest.param(60.0, marks=LONG)])
+@BOTH
+def test_after_an_outage_each_missed_bar_is_asked_for_once(
+    tmp_path: Path, seen: Seen, seconds: float, exchange: Exchange
+):
     asked: list[int] = []
 
     async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
         runner = parts.runner
         await until(lambda: runner.counts.decisions >= 2, "decisions")
-        before = await counted(venue, "request GET /api/v3/klines")
+        before = await counted(venue, f"request {exchange.bars}")
         venue.add_fault(Fault(kind="outage", seconds=seconds))
         await until(lambda: runner.counts.stream_drops >= 2, "the loss of both streams")
         await asyncio.sleep(seconds)
         done = runner.counts.decisions
         await until(lambda: runner.counts.decisions >= done + 4 and not runner.blocks, "decisions after it")
-        tries = [one for one in (await _log(venue)) if one["what"] == "GET /api/v3/klines"][before:]
+        tries = [one for one in (await _log(venue)) if one["what"] == exchange.bars][before:]
         asked.append(len([one for one in tries if one.get("status") == 200]))
         runner.ask_to_stop("seen enough")
 
     live = ("live.bar_wait_ms=500", "live.stale_after_ms=120000", "clock_sync.refresh_sec=1")
-    outcome = Scene(tmp_path, FLIPS, live=live, pace=60).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, FLIPS, live=live, pace=60, exchange=exchange).play(NO_END, beside=watch)
     no_bar_is_missed(outcome)
     assert not bought_while_down(outcome.entries, BARS)
     assert 1 <= asked[0] <= 3, "one question for the gap, not one for each bar"
@@ -129,15 +160,14 @@ def test_after_an_outage_each_missed_bar_is_asked_for_once(tmp_path: Path, seen:
 
 
 async def _log(venue: PracticeVenue) -> list[dict[str, Any]]:
-    from .scene import ask
-
     entries = (await ask(venue, "log"))["entries"]
     return [one for one in entries if one["kind"] == "request"]
 
 
 @pytest.mark.fault(27)
-def test_a_burst_beyond_the_sdk_s_own_queue_loses_nothing(tmp_path: Path, seen: Seen):
-    outcome = Scene(tmp_path, FLIPS).play(20, Fault(kind="burst", row=4, count=5000))
+@BOTH
+def test_a_burst_beyond_the_sdk_s_own_queue_loses_nothing(tmp_path: Path, seen: Seen, exchange: Exchange):
+    outcome = Scene(tmp_path, FLIPS, exchange=exchange).play(20, Fault(kind="burst", row=4, count=5000))
     assert states(outcome, BARS) == [StreamState.UP]
     no_bar_is_missed(outcome)
     check_all(outcome)
@@ -166,12 +196,15 @@ def test_a_queue_that_overflows_is_noticed_and_made_good(tmp_path: Path, seen: S
 
 
 @pytest.mark.fault(28)
-@pytest.mark.parametrize("kind", ["malformed", pytest.param("truncated", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["malformed", pytest.param("truncated", marks=LONG)])
 @pytest.mark.parametrize("sockets", ["user", "market"])
-def test_a_broken_frame_is_told_counted_and_made_good(tmp_path: Path, seen: Seen, kind: Any, sockets: Any):
+@BOTH
+def test_a_broken_frame_is_told_counted_and_made_good(
+    tmp_path: Path, seen: Seen, kind: Any, sockets: Any, exchange: Exchange
+):
     ready = stopping(lambda parts: parts.runner.counts.decisions > 15 and not parts.runner.blocks, "decisions")
     fault = Fault(kind=kind, row=4, sockets=sockets)
-    outcome = Scene(tmp_path, FLIPS, live=SOON).play(NO_END, fault, beside=ready)
+    outcome = Scene(tmp_path, FLIPS, live=SOON, exchange=exchange).play(NO_END, fault, beside=ready)
     name = REPORTS if sockets == "user" else BARS
     lost = [entry for entry in outcome.of_kind(StreamChanged) if entry.stream == name]
     assert [entry.state for entry in lost][:3] == [StreamState.UP, StreamState.DOWN, StreamState.UP]
@@ -197,9 +230,11 @@ def test_a_notice_of_a_shutdown_is_answered_before_the_cut(tmp_path: Path, seen:
 
 
 @pytest.mark.fault(53)
-def test_a_cut_without_notice_costs_no_bar(tmp_path: Path, seen: Seen):
+@BOTH
+def test_a_cut_without_notice_costs_no_bar(tmp_path: Path, seen: Seen, exchange: Exchange):
     ready = stopping(lambda parts: parts.runner.counts.decisions > 30 and not parts.runner.blocks, "decisions")
-    outcome = Scene(tmp_path, FLIPS, live=SOON).play(NO_END, Fault(kind="cut", row=4), beside=ready)
+    scene = Scene(tmp_path, FLIPS, live=SOON, exchange=exchange)
+    outcome = scene.play(NO_END, Fault(kind="cut", row=4), beside=ready)
     assert StreamState.DOWN in states(outcome, BARS)
     no_bar_is_missed(outcome)
     check_all(outcome)
@@ -207,7 +242,8 @@ def test_a_cut_without_notice_costs_no_bar(tmp_path: Path, seen: Seen):
 
 
 @pytest.mark.fault(54)
-def test_the_health_page_finds_a_loop_that_is_blocked(tmp_path: Path, seen: Seen):
+@BOTH_AT_LENGTH
+def test_the_health_page_finds_a_loop_that_is_blocked(tmp_path: Path, seen: Seen, exchange: Exchange):
     answers: list[tuple[float, int]] = []
     blocked: list[float] = []
     section = HealthSection(port=0, loop_bound_s=0.5)
@@ -227,7 +263,7 @@ def test_the_health_page_finds_a_loop_that_is_blocked(tmp_path: Path, seen: Seen
             blocked.append(0.0)
         runner.ask_to_stop("seen enough")
 
-    outcome = Scene(tmp_path, FLIPS).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, FLIPS, exchange=exchange).play(NO_END, beside=watch)
     bad = [at for at, status in answers if status == 503 and blocked[0] < at < blocked[1]]
     assert bad, "told while the loop was blocked"
     assert bad[0] - blocked[0] <= section.loop_bound_s + 2.0
@@ -246,9 +282,49 @@ def _ask_health(address: str, answers: list[tuple[float, int]], blocked: list[fl
         time.sleep(0.05)
 
 
+@pytest.mark.fault(35)
+@pytest.mark.parametrize("sockets", ["market", pytest.param("all", marks=LONG)])
+def test_a_second_connection_that_is_refused_is_said_aloud_and_tried_again_with_growing_waits(
+    tmp_path: Path, seen: Seen, sockets: Any
+):
+    """The SDK by itself connects again and again without a wait, and never says so."""
+    tries: list[int] = []
+    reasons: list[str] = []
+
+    async def watch(venue: PracticeVenue, parts: LiveParts) -> None:
+        runner = parts.runner
+        await until(lambda: runner.counts.decisions > 3, "decisions")
+        before = await counted(venue, CONNECTIONS)
+        venue.add_fault(Fault(kind="connection_limit", seconds=3))
+        venue.add_fault(Fault(kind="drop_market_stream" if sockets == "market" else "cut"))
+        await until(lambda: any("406" in reason for reason in runner.blocks.reasons), "that it is said")
+        reasons.extend(runner.blocks.reasons)
+        assert not parts.board.healthy()[0]
+        bought = len([order for order in runner.tracker.remembered() if order.ticket.side > 0])
+        await until(lambda: not runner.blocks or runner.counts.orders_sent > 1000, "that all is well again")
+        tries.append(await counted(venue, CONNECTIONS) - before)
+        assert len([order for order in runner.tracker.remembered() if order.ticket.side > 0]) - bought <= 1
+        done = runner.counts.decisions
+        await until(lambda: runner.counts.decisions > done + 3, "decisions after it")
+        runner.ask_to_stop("seen enough")
+
+    live = ("live.bar_wait_ms=200", "throttle.backoff_base_s=0.2", "throttle.max_backoff_s=2")
+    outcome = Scene(tmp_path, FLIPS, live=live, exchange=STOCKS).play(NO_END, beside=watch)
+    told = [entry.reason for entry in outcome.of_kind(StreamChanged) if "406" in entry.reason]
+    assert told, "on record"
+    assert not bought_while_down(outcome.entries, BARS)
+    assert 2 <= tries[0] <= 12, "no storm of connections"
+    no_bar_is_missed(outcome)
+    check_all(outcome)
+    seen(f"406: {told[0][:60]}; {tries[0]} tries in 3 s, then connected")
+
+
 @pytest.mark.fault(55)
 @pytest.mark.parametrize("which", ["reports", "bars"])
-def test_a_handler_that_raises_is_told_and_the_stream_renewed(tmp_path: Path, seen: Seen, which: str):
+@BOTH
+def test_a_handler_that_raises_is_told_and_the_stream_renewed(
+    tmp_path: Path, seen: Seen, which: str, exchange: Exchange
+):
     unhealthy: list[str] = []
 
     async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
@@ -268,7 +344,7 @@ def test_a_handler_that_raises_is_told_and_the_stream_renewed(tmp_path: Path, se
         await until(lambda: runner.counts.decisions > done + 3, "decisions after it")
         runner.ask_to_stop("seen enough")
 
-    outcome = Scene(tmp_path, FLIPS, live=SOON).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, FLIPS, live=SOON, exchange=exchange).play(NO_END, beside=watch)
     assert any("a handler broke" in entry.reason for entry in outcome.of_kind(StreamChanged))
     assert unhealthy, "told as a reason, which the health page answers 503 to"
     no_bar_is_missed(outcome)

@@ -1,4 +1,4 @@
-"""A whole rehearsal in one process: the practice venue and a live run, over real sockets, on made bars.
+"""A whole rehearsal in one process: a practice venue and a live run, over real sockets, on made bars, by any exchange.
 
 stage = Stage(tmp_path, venue="pace: lockstep", live="")
 outcome = asyncio.run(stage.play(decisions=100))
@@ -31,10 +31,12 @@ from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
 from keel.runs.redaction import redact
 
+from .exchanges import BINANCE, Exchange, There
+
 ROOT = Path(__file__).resolve().parents[2]
 
 VENUE = """
-extends: {root}/configs/base/crypto.yaml
+extends: {root}/configs/base/{base}.yaml
 port: 0
 pace: lockstep
 warm_up_bars: 60
@@ -44,35 +46,33 @@ data:
   venue: synthetic
   symbols: {symbols}
   timeframe: 1m
-  start: 2024-01-01
-  end: 2024-01-03
-  provider: {{ kind: synthetic, seed: 5, start: 2024-01-01, end: 2024-01-03, initial_price: 30000 }}
-market:
-  instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
-execution: {{ time_in_force: gtc }}
+  start: {days[0]}
+  end: {days[1]}
+  provider: {{ kind: synthetic, seed: 5, start: {days[0]}, end: {days[1]}, initial_price: {price} }}
+market: {{ {market} }}
 accounts:
-  practice: {{ keys: STAGE, balances: {{ USDT: 100000 }} }}
+  practice: {{ keys: STAGE, balances: {{ {quote}: 100000 }} }}
+{venue_more}
 """
 
 LIVE = """
-extends: {root}/configs/base/crypto.yaml
+extends: {root}/configs/base/{base}.yaml
 mode: live
 dry_run: false
-venue: {{ kind: binance, environment: practice, address: "{address}" }}
+venue: {{ kind: {kind}, {world}, address: "{address}" }}
 run: {{ name: stage, seed: 11, state_dir: {folder}/state, logs_dir: {folder}/logs, artifacts_dir: {folder}/artifacts }}
 data: {{ store: {folder}/bars, venue: synthetic, symbols: {symbols}, timeframe: 1m }}
-market:
-  instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 5 }}
+market: {{ {market} }}
 strategy:
   class: keel.strategies.moving_average:MovingAverageCrossover
   params: {{ short: 3, long: 8 }}
-account: {{ initial_cash: 100000 }}
-execution: {{ time_in_force: gtc }}
+account: {{ currency: {quote}, initial_cash: 100000 }}
 risk: {{ daily_loss: 0.5, max_drawdown: 0.6, max_orders_per_min: 1000, close_order_reserve: 5 }}
 live: {{ history_bars: 60, bar_wait_ms: 5000, stale_after_ms: 15000, poll_ms: 500, stream_idle_ms: 5000 }}
 throttle: {{ max_signals_per_sec: 1000, backoff_base_s: 0.05, max_backoff_s: 0.5 }}
 latency: {{ timeout_ms: 1000 }}
 health: {{ enabled: false }}
+{live_more}
 """
 
 
@@ -85,6 +85,12 @@ class Outcome:
     entries: list[Entry]
     accounts: dict[str, Any]
     log: dict[str, Any]
+    exchange: Exchange = BINANCE
+
+    @property
+    def there(self) -> There:
+        """Return what the venue has told of the account."""
+        return self.exchange.read(self.accounts["practice"], self.parts.runner.config.data.symbols)
 
     @property
     def cash(self) -> float:
@@ -109,34 +115,39 @@ class Stage:
     folder: Path
     venue: tuple[str, ...] = ()
     live: tuple[str, ...] = ()
-    symbols: str = "[SYNBTC/USDT]"
+    symbols: str = ""
+    """As a config writes them; one of the exchange's by default."""
     keys: dict[str, str] = field(default_factory=dict)
     patience_s: float = 120.0
     name: str = "stage"
     """Of the run."""
+    exchange: Exchange = BINANCE
+
+    def _filled_in(self, template: str, **more: str) -> str:
+        terms = vars(self.exchange) | {"symbols": self.symbols or self.exchange.one}
+        return template.format(root=ROOT, folder=self.folder, **terms, **more)
 
     def open_venue(self, keys: Mapping[str, KeyPair] | None = None) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
-        text = VENUE.format(root=ROOT, folder=self.folder, symbols=self.symbols)
         path = self.folder / "practice.yaml"
-        path.write_text(text)
+        path.write_text(self._filled_in(VENUE))
         config, document = load_practice(path, list(self.venue))
         return open_venue(config, document, keys)
 
     def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
         path = self.folder / "live.yaml"
-        path.write_text(LIVE.format(root=ROOT, folder=self.folder, symbols=self.symbols, address=address))
+        path.write_text(self._filled_in(LIVE, address=address))
         loaded = load_config(path, [f"run.name={self.name}", *self.live], expect_mode="live")
         assert isinstance(loaded.config, LiveRun)
         return loaded.config.model_copy(update={"dry_run": dry_run}), loaded.document
 
     @property
     def journal_path(self) -> Path:
-        return JournalName(self.name, "binance", "practice", dry_run=False).path(self.folder / "state")
+        return JournalName(self.name, self.exchange.kind, "practice", dry_run=False).path(self.folder / "state")
 
     def environ_of(self, venue: PracticeVenue) -> dict[str, str]:
         pair = venue.keys["practice"]
-        return {"BINANCE_API_KEY": pair.key, "BINANCE_API_SECRET": pair.secret, **self.keys}
+        return dict(zip(self.exchange.environ, (pair.key, pair.secret), strict=True)) | self.keys
 
     async def wire(self, venue: PracticeVenue, *, dry_run: bool = False) -> tuple[LiveParts, Journal]:
         """Build a live run beside a venue that has started, with the market's clock open."""
@@ -199,7 +210,7 @@ class Stage:
         journal.flush()
         entries = [recorded.entry for recorded in journal.entries()]
         journal.close()
-        return Outcome(ending, parts, entries, await ask(venue, "accounts"), await ask(venue, "log"))
+        return Outcome(ending, parts, entries, await ask(venue, "accounts"), await ask(venue, "log"), self.exchange)
 
 
 async def stop_after(parts: LiveParts, decisions: int) -> None:

@@ -21,17 +21,17 @@ from keel.journal.entries import FillBooked, OrderIntent
 from keel.journal.reading import JournalReader
 from keel.practice.server import PracticeVenue
 
+from .exchanges import BINANCE, EVERY, Exchange, There
 from .stage import Stage, ask
 
 PACED = ("pace=600", "execution.time_in_force=ioc")
-STEP = Decimal("0.00001")
 
 
 class Left:
     """A venue that stays on a loop of its own, and the journal of a run that ended with a position."""
 
-    def __init__(self, folder: Path) -> None:
-        self.stage = Stage(folder, venue=PACED)
+    def __init__(self, folder: Path, exchange: Exchange) -> None:
+        self.stage = Stage(folder, venue=PACED, exchange=exchange)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -41,12 +41,9 @@ class Left:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     @property
-    def accounts(self) -> dict[str, Any]:
-        return self.call(ask(self.venue, "accounts"))["practice"]
-
-    def balance(self, asset: str) -> Decimal:
-        found = [one for one in self.accounts["balances"] if one["asset"] == asset]
-        return Decimal(found[0]["free"]) + Decimal(found[0]["locked"]) if found else Decimal(0)
+    def there(self) -> There:
+        exchange = self.stage.exchange
+        return exchange.read(self.call(ask(self.venue, "accounts"))["practice"], exchange.symbols[:1])
 
     def trade_until_it_holds(self) -> None:
         async def run() -> None:
@@ -68,12 +65,11 @@ class Left:
 
 
 @contextmanager
-def left_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Left]:
-    left = Left(folder)
+def left_open(folder: Path, monkeypatch: pytest.MonkeyPatch, exchange: Exchange = BINANCE) -> Iterator[Left]:
+    left = Left(folder, exchange)
     left.call(left.venue.start())
-    pair = left.venue.keys["practice"]
-    monkeypatch.setenv("BINANCE_API_KEY", pair.key)
-    monkeypatch.setenv("BINANCE_API_SECRET", pair.secret)
+    for name, value in left.stage.environ_of(left.venue).items():
+        monkeypatch.setenv(name, value)
     try:
         left.trade_until_it_holds()
         yield left
@@ -85,24 +81,26 @@ def left_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Left]:
         left.loop.close()
 
 
+@pytest.mark.parametrize("exchange", EVERY, ids=str)
 def test_what_a_run_left_is_sold_under_the_kill_switch_and_the_journal_knows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], exchange: Exchange
 ):
-    with left_open(tmp_path, monkeypatch) as left:
+    asset = exchange.asset
+    with left_open(tmp_path, monkeypatch, exchange) as left:
         (tmp_path / "state" / "kill_switch.flag").touch()
-        held = left.balance("SYNBTC")
+        held = left.there.balance(asset)
         assert held > 0
         code, _, told = left.flatten(capsys)
         assert code == 2
         assert "--yes" in told
-        assert left.balance("SYNBTC") == held, "nobody was asked, nothing is sold"
+        assert left.there.balance(asset) == held, "nobody was asked, nothing is sold"
         code, out, told = left.flatten(capsys, "--yes", "--json")
         assert code == 0, told
         tree = json.loads(out)
         assert tree["flat"]
-        sold = Decimal(tree["before"]["closes"]["SYNBTC/USDT"])
-        assert 0 <= held - sold < STEP, "all of it but the fraction that no order can have"
-        assert left.balance("SYNBTC") == held - sold
+        sold = Decimal(tree["before"]["closes"][exchange.symbols[0]])
+        assert 0 <= held - sold < exchange.step, "all of it but the fraction that no order can have"
+        assert left.there.balance(asset) == held - sold
         code, out, _ = left.flatten(capsys, "--yes")
         assert code == 0
         assert "nothing is open" in out
@@ -121,8 +119,8 @@ def test_a_start_after_flattening_finds_itself_flat(
         left.stage.live = ("strategy.params.short=100", "strategy.params.long=1000")
         outcome = left.call(left.stage.run_beside(left.venue, 2))
         assert outcome.ending.exit_code == 0
-        assert 0 <= outcome.positions[0] < STEP
-        assert outcome.cash == pytest.approx(float(left.balance("USDT")), abs=1e-4)
+        assert 0 <= outcome.positions[0] < BINANCE.step
+        assert outcome.cash == pytest.approx(float(left.there.balance("USDT")), abs=1e-4)
 
 
 def test_a_sale_that_the_exchange_refuses_is_not_flat(

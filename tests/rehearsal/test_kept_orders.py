@@ -1,4 +1,4 @@
-"""What Binance does not keep, kept by us: legs, pairs, distances, lifetimes and changed terms, over real sockets."""
+"""What an exchange does not keep, kept by us: legs, pairs, distances, lifetimes, changed terms; over real sockets."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from keel.journal.entries import (
 )
 from keel.practice.server import PracticeVenue
 
+from .exchanges import BINANCE, STOCKS, Exchange
 from .scripted import Scripted
 from .stage import Outcome, Stage, stop_after
 from .test_lockstep import backtest
@@ -33,10 +34,15 @@ from .test_lockstep import backtest
 SCRIPT = f"{Scripted.__module__}:Scripted"
 
 
-def staged(folder: Path, script: str, *, venue: tuple[str, ...] = (), **params: float) -> Stage:
-    terms = "".join(f", {name}: {value}" for name, value in params.items())
+EXCHANGES = pytest.mark.parametrize("exchange", [BINANCE, STOCKS], ids=str)
+
+
+def staged(
+    folder: Path, script: str, *, venue: tuple[str, ...] = (), exchange: Exchange = BINANCE, **params: float
+) -> Stage:
+    terms = "".join(f", {name}: {value}" for name, value in ({"qty": exchange.qty(0.1)} | params).items())
     live = (f"strategy.class={SCRIPT}", f"strategy.params={{script: {script}{terms}}}")
-    return Stage(folder, venue=venue, live=live)
+    return Stage(folder, venue=venue, live=live, exchange=exchange)
 
 
 def strategy_of(parts: LiveParts) -> Scripted:
@@ -50,18 +56,16 @@ def tickets(outcome: Outcome, kind: OrderType) -> list[OrderTicket]:
 
 
 def at_venue(outcome: Outcome) -> list[tuple[str, str, str]]:
-    return [(one["type"], one["side"], one["status"]) for one in outcome.accounts["practice"]["orders"]]
+    return [(one.type, one.side, one.status) for one in outcome.there.orders]
 
 
 def check_books(outcome: Outcome) -> None:
     """Our book is the venue's, and no coin was sold twice."""
-    balances = {
-        one["asset"]: float(one["free"]) + float(one["locked"]) for one in outcome.accounts["practice"]["balances"]
-    }
+    there, exchange = outcome.there, outcome.exchange
     holdings, cash = outcome.parts.runner.trader.desk.holdings()
-    assert balances["USDT"] == pytest.approx(cash, abs=1e-5)
-    assert balances["SYNBTC"] == pytest.approx(holdings[0], abs=1e-8)
-    assert balances["SYNBTC"] >= 0.0
+    assert float(there.balance(exchange.quote)) == pytest.approx(cash, abs=1e-5)
+    assert float(there.balance(exchange.asset)) == pytest.approx(holdings[0], abs=1e-8)
+    assert there.balance(exchange.asset) >= 0
 
 
 def test_legs_stand_at_the_venue_as_a_pair_from_the_first_fill_on_and_one_ends_the_other(tmp_path: Path):
@@ -73,7 +77,7 @@ def test_legs_stand_at_the_venue_as_a_pair_from_the_first_fill_on_and_one_ends_t
     stops, targets = tickets(outcome, OrderType.STOP), tickets(outcome, OrderType.LIMIT)
     assert len(stops) == len(targets) >= 3
     assert all(ticket.qty == Decimal("0.0999") for ticket in stops), "what was kept as a fee cannot be sold"
-    ended = [status for kind, _, status in orders if kind in ("STOP_LOSS", "LIMIT_MAKER")]
+    ended = [status for kind, _, status in orders if kind in ("STOP", "LIMIT")]
     assert ended.count("FILLED") == ended.count("EXPIRED") >= 3
     assert {"FILLED"} == {status for kind, _, status in orders if kind == "MARKET"}
     strategy = strategy_of(outcome.parts)
@@ -83,8 +87,22 @@ def test_legs_stand_at_the_venue_as_a_pair_from_the_first_fill_on_and_one_ends_t
     check_books(outcome)
 
 
-def test_an_order_that_closes_waits_until_the_stop_has_let_go_of_its_coins(tmp_path: Path):
-    outcome = asyncio.run(staged(tmp_path, "sell", low=0.98).play(14))
+def test_where_no_pairs_are_kept_the_stop_stands_and_the_target_waits_with_us(tmp_path: Path):
+    outcome = asyncio.run(staged(tmp_path, "legs", exchange=STOCKS).play(40))
+    assert outcome.ending.exit_code == 0, outcome.ending
+    entries = [ticket for ticket in tickets(outcome, OrderType.MARKET) if ticket.side is OrderSide.BUY]
+    stops = [status for kind, _, status in at_venue(outcome) if kind == "STOP"]
+    assert len(outcome.of_kind(OrderHeld)) == 2 * len(entries) >= 6
+    assert stops.count("FILLED") >= 1, "the stop-loss at the venue"
+    assert stops.count("CANCELED") >= 1, "the take-profit whose price has come sells in its place"
+    assert len(stops) <= len(entries), "one for each"
+    assert not outcome.of_kind(Alarm)
+    check_books(outcome)
+
+
+@EXCHANGES
+def test_an_order_that_closes_waits_until_the_stop_has_let_go_of_its_coins(tmp_path: Path, exchange: Exchange):
+    outcome = asyncio.run(staged(tmp_path, "sell", exchange=exchange, low=0.98).play(14))
     names = [
         (type(entry).__name__, entry.order_name)
         for entry in outcome.entries
@@ -101,14 +119,15 @@ def test_an_order_that_closes_waits_until_the_stop_has_let_go_of_its_coins(tmp_p
         )
     )
     assert intent < cancel < sent
-    assert at_venue(outcome)[1:] == [("STOP_LOSS", "SELL", "CANCELED"), ("MARKET", "SELL", "FILLED")]
+    assert at_venue(outcome)[1:] == [("STOP", "SELL", "CANCELED"), ("MARKET", "SELL", "FILLED")]
     assert strategy_of(outcome.parts).heard(EventKind.CANCELED) == [("REDUCE_ONLY", 1)]
     assert outcome.positions[0] == 0.0
     check_books(outcome)
 
 
-def test_an_order_good_till_a_date_is_ended_by_us(tmp_path: Path):
-    outcome = asyncio.run(staged(tmp_path, "gtd", low=0.97).play(10))
+@EXCHANGES
+def test_an_order_good_till_a_date_is_ended_by_us(tmp_path: Path, exchange: Exchange):
+    outcome = asyncio.run(staged(tmp_path, "gtd", exchange=exchange, low=0.97).play(10))
     assert at_venue(outcome) == [("LIMIT", "BUY", "CANCELED")]
     assert strategy_of(outcome.parts).heard(EventKind.EXPIRED) == [("GOOD_TILL_DATE", 0)]
 
@@ -122,14 +141,16 @@ def test_an_order_for_the_day_is_ended_by_us_when_the_day_ends(tmp_path: Path):
     assert next(step for step, what, _, _ in strategy.told if what == "EXPIRED") in (6, 7)
 
 
-def test_an_amend_takes_the_order_s_place_under_a_new_name_and_stays_one_order(tmp_path: Path):
-    outcome = asyncio.run(staged(tmp_path, "amend", low=0.97).play(16))
+@EXCHANGES
+def test_an_amend_takes_the_order_s_place_under_a_new_name_and_stays_one_order(tmp_path: Path, exchange: Exchange):
+    outcome = asyncio.run(staged(tmp_path, "amend", exchange=exchange, low=0.97).play(16))
     assert at_venue(outcome) == [("LIMIT", "BUY", "CANCELED"), ("LIMIT", "BUY", "CANCELED"), ("LIMIT", "BUY", "FILLED")]
     strategy = strategy_of(outcome.parts)
     assert strategy.heard(EventKind.AMENDED) == [("NONE", 0), ("NONE", 0)]
     assert strategy.heard(EventKind.FILLED) == [("NONE", 0)]
     assert not strategy.heard(EventKind.CANCELED), "to the strategy it never ended"
-    assert [ticket.qty for ticket in tickets(outcome, OrderType.LIMIT)] == [Decimal("0.1"), *[Decimal("0.05")] * 2]
+    qty = Decimal(str(exchange.qty(0.1)))
+    assert [ticket.qty for ticket in tickets(outcome, OrderType.LIMIT)] == [qty, qty / 2, qty / 2]
     check_books(outcome)
 
 
@@ -145,12 +166,13 @@ def test_an_order_that_nobody_can_keep_is_refused_with_its_legs_and_the_run_goes
 
 def test_one_of_a_pair_of_entries_ends_the_other(tmp_path: Path):
     outcome = asyncio.run(staged(tmp_path, "pair", low=0.95, high=1.0005).play(20))
-    assert sorted(at_venue(outcome)) == [("LIMIT", "BUY", "CANCELED"), ("STOP_LOSS", "BUY", "FILLED")]
+    assert sorted(at_venue(outcome)) == [("LIMIT", "BUY", "CANCELED"), ("STOP", "BUY", "FILLED")]
     assert strategy_of(outcome.parts).heard(EventKind.CANCELED) == [("LINKED_FILL", 0)]
 
 
-def test_a_stop_that_we_move_along_never_loosens(tmp_path: Path):
-    outcome = asyncio.run(staged(tmp_path, "trailing", low=0.998).play(40))
+@EXCHANGES
+def test_a_stop_that_we_move_along_never_loosens(tmp_path: Path, exchange: Exchange):
+    outcome = asyncio.run(staged(tmp_path, "trailing", exchange=exchange, low=0.998).play(40))
     triggers = [ticket.trigger_price for ticket in tickets(outcome, OrderType.STOP)]
     assert len(triggers) >= 3
     assert triggers == sorted(triggers, key=lambda price: price or 0)
@@ -186,15 +208,16 @@ def test_exits_of_the_config_come_near_to_their_backtest(tmp_path: Path, exits: 
     check_books(outcome)
 
 
-def test_a_stop_that_is_refused_closes_the_position_at_market(tmp_path: Path):
+@EXCHANGES
+def test_a_stop_that_is_refused_closes_the_position_at_market(tmp_path: Path, exchange: Exchange):
     async def refuse(venue: PracticeVenue, parts: LiveParts) -> None:
-        for request in ("POST /api/v3/orderList/oco", "POST /api/v3/order STOP_LOSS"):
-            told = {"status": 400, "code": -2010, "message": "Stop price would trigger immediately."}
-            venue.add_fault(Fault(kind="error_instead", request=request, **told))  # type: ignore[arg-type]
+        for request in ("POST /api/v3/orderList/oco", f"{exchange.post} {exchange.stop}"):
+            venue.add_fault(Fault(kind="error_instead", request=request, **exchange.refusal))
 
-    outcome = asyncio.run(staged(tmp_path, "once", low=0.99, high=1.01).play(12, while_running=refuse))
+    stage = staged(tmp_path, "once", exchange=exchange, low=0.99, high=1.01)
+    outcome = asyncio.run(stage.play(12, while_running=refuse))
     assert [alarm.text for alarm in outcome.of_kind(Alarm)] == [
-        "SYNBTC/USDT: the venue does not take the stop: the position is closed at market"
+        f"{exchange.symbols[0]}: the venue does not take the stop: the position is closed at market"
     ]
     assert at_venue(outcome) == [("MARKET", "BUY", "FILLED"), ("MARKET", "SELL", "FILLED")]
     assert outcome.positions[0] < 1e-5
@@ -207,15 +230,16 @@ def test_a_pair_whose_answer_is_lost_is_found_again_and_not_placed_twice(tmp_pat
 
     outcome = asyncio.run(staged(tmp_path, "once", low=0.9, high=1.1).play(12, while_running=lose))
     orders = at_venue(outcome)
-    assert orders.count(("STOP_LOSS", "SELL", "NEW")) == 1
-    assert orders.count(("LIMIT_MAKER", "SELL", "NEW")) == 1
+    assert orders.count(("STOP", "SELL", "NEW")) == 1
+    assert orders.count(("LIMIT", "SELL", "NEW")) == 1
     assert len(orders) == 3
     check_books(outcome)
 
 
+@EXCHANGES
 @pytest.mark.parametrize("crash", [True, False], ids=["a crash", "a clean stop"])
-def test_legs_outlive_a_restart(tmp_path: Path, crash: bool):
-    stage = staged(tmp_path, "once", low=0.9, high=1.1)
+def test_legs_outlive_a_restart(tmp_path: Path, crash: bool, exchange: Exchange):
+    stage = staged(tmp_path, "once", exchange=exchange, low=0.9, high=1.1)
 
     async def play() -> tuple[Outcome, dict[int, Any]]:
         venue = stage.open_venue()
@@ -233,14 +257,16 @@ def test_legs_outlive_a_restart(tmp_path: Path, crash: bool):
 
     outcome, kept = asyncio.run(play())
     assert outcome.ending.exit_code == 0, outcome.ending
-    assert sorted(at_venue(outcome)) == [
-        ("LIMIT_MAKER", "SELL", "NEW"),
-        ("MARKET", "BUY", "FILLED"),
-        ("STOP_LOSS", "SELL", "NEW"),
-    ]
+    assert sorted(at_venue(outcome)) == standing_legs(exchange)
     assert len(kept) == 2, "they are ours again"
     assert len(outcome.of_kind(FillBooked)) == 1
     check_books(outcome)
+
+
+def standing_legs(exchange: Exchange) -> list[tuple[str, str, str]]:
+    """Return what stands of a purchase with a stop-loss and a take-profit: where no pair is kept the latter waits."""
+    pair = [("LIMIT", "SELL", "NEW")] if exchange is BINANCE else []
+    return [*pair, ("MARKET", "BUY", "FILLED"), ("STOP", "SELL", "NEW")]
 
 
 async def crash_after(stage: Stage, venue: PracticeVenue, decisions: int) -> None:
@@ -260,14 +286,16 @@ async def crash_after(stage: Stage, venue: PracticeVenue, decisions: int) -> Non
     journal.close()
 
 
-def test_a_stop_whose_request_was_lost_with_the_process_is_placed_after_it(tmp_path: Path):
-    stage = staged(tmp_path, "once", low=0.9, high=1.1)
+@EXCHANGES
+def test_a_stop_whose_request_was_lost_with_the_process_is_placed_after_it(tmp_path: Path, exchange: Exchange):
+    stage = staged(tmp_path, "once", exchange=exchange, low=0.9, high=1.1)
+    lost = "POST /api/v3/orderList/oco" if exchange is BINANCE else f"{exchange.post} {exchange.stop}"
 
     async def play() -> Outcome:
         venue = stage.open_venue()
         await venue.start()
         try:
-            venue.add_fault(Fault(kind="drop_request", request="POST /api/v3/orderList/oco"))
+            venue.add_fault(Fault(kind="drop_request", request=lost))
             await crash_after(stage, venue, 2)
             stage.live = tuple(one.replace("script: once", "script: watch") for one in stage.live)
 
@@ -275,7 +303,8 @@ def test_a_stop_whose_request_was_lost_with_the_process_is_placed_after_it(tmp_p
                 hasty = parts.runner.config.live.model_copy(update={"unknown_grace_ms": 500})
                 parts.runner.reconciler._section = hasty  # less than a config allows: the test's time is short
                 tracker = parts.runner.tracker
-                await wait_for(lambda: len(tuple(tracker.live())) == 2 and not tracker.unknown())
+                legs = len(standing_legs(exchange)) - 1
+                await wait_for(lambda: len(tuple(tracker.live())) == legs and not tracker.unknown())
                 parts.runner.ask_to_stop("the legs stand")
 
             return await stage.run_beside(venue, 10_000, while_running=placed)
@@ -284,11 +313,7 @@ def test_a_stop_whose_request_was_lost_with_the_process_is_placed_after_it(tmp_p
 
     outcome = asyncio.run(play())
     assert outcome.ending.why == "the legs stand"
-    assert sorted(at_venue(outcome)) == [
-        ("LIMIT_MAKER", "SELL", "NEW"),
-        ("MARKET", "BUY", "FILLED"),
-        ("STOP_LOSS", "SELL", "NEW"),
-    ]
+    assert sorted(at_venue(outcome)) == standing_legs(exchange)
     check_books(outcome)
 
 

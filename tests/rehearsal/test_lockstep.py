@@ -20,10 +20,11 @@ from keel.strategies.decisions import decide_all
 from keel.strategies.moving_average import MovingAverageCrossover
 from keel.strategies.panel import BarPanel
 
+from .exchanges import BINANCE, COINS, EVERY, STOCKS, Exchange
 from .stage import Stage
 
 WARM_UP = 60
-DECISIONS = 150
+DECISIONS, FEWER = 150, 60
 
 
 def backtest(stage: Stage, rows: int) -> Simulator:
@@ -44,11 +45,22 @@ def fills_of(simulator: Simulator) -> list[tuple[int, int, float, float]]:
     return [(int(f["ts_ms"]), int(f["side"]), float(f["qty"]), float(f["price"])) for f in fills if f["known_row"] >= 0]
 
 
-@pytest.mark.parametrize("symbols", ["[SYNBTC/USDT]", "[SYNBTC/USDT, SYNETH/USDT]"])
+@pytest.mark.parametrize(
+    ("exchange", "symbols", "decisions"),
+    [
+        (BINANCE, BINANCE.one, DECISIONS),
+        (BINANCE, BINANCE.two, DECISIONS),
+        (STOCKS, STOCKS.two, FEWER),
+        (COINS, COINS.one, FEWER),
+    ],
+    ids=["Binance, one", "Binance, two", "stocks, two", "coins, one"],
+)
 @pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "practice venue"])
-def test_a_live_run_comes_to_what_its_backtest_comes_to(tmp_path: Path, symbols: str, dry_run: bool):
-    stage = Stage(tmp_path, venue=("sockets.queue_s=20",), symbols=symbols)
-    outcome = asyncio.run(stage.play(DECISIONS, dry_run=dry_run))
+def test_a_live_run_comes_to_what_its_backtest_comes_to(
+    tmp_path: Path, exchange: Exchange, symbols: str, decisions: int, dry_run: bool
+):
+    stage = Stage(tmp_path, venue=("sockets.queue_s=20",), symbols=symbols, exchange=exchange)
+    outcome = asyncio.run(stage.play(decisions, dry_run=dry_run))
     assert outcome.ending.exit_code == 0, outcome.ending
     rows = len(outcome.of_kind(Decision))
     expected = backtest(stage, rows)
@@ -67,19 +79,19 @@ def test_a_live_run_comes_to_what_its_backtest_comes_to(tmp_path: Path, symbols:
         assert outcome.positions.tolist() == expected.account_view().position_qty.tolist()
 
 
-def test_a_dry_run_calls_no_endpoint_that_trades(tmp_path: Path):
-    outcome = asyncio.run(Stage(tmp_path).play(40, dry_run=True))
+@pytest.mark.parametrize("exchange", [BINANCE, STOCKS], ids=str)
+def test_a_dry_run_calls_no_endpoint_that_trades(tmp_path: Path, exchange: Exchange):
+    outcome = asyncio.run(Stage(tmp_path, exchange=exchange).play(40, dry_run=True))
     assert outcome.of_kind(OrderIntent)
     asked = [entry["what"] for entry in outcome.log["entries"] if entry["kind"] == "request"]
     assert asked
-    assert not [what for what in asked if not what.startswith("GET ") and "/api/" in what]
-    assert not outcome.accounts["practice"]["orders"]
+    assert not [what for what in asked if not what.startswith("GET ") and "/practice/" not in what]
+    assert not outcome.there.orders
 
 
-def test_our_book_is_the_venue_s_to_the_cent(tmp_path: Path):
-    outcome = asyncio.run(Stage(tmp_path).play(80))
-    balances = {
-        one["asset"]: float(one["free"]) + float(one["locked"]) for one in outcome.accounts["practice"]["balances"]
-    }
-    assert balances["USDT"] == pytest.approx(outcome.cash, abs=1e-5)
-    assert balances["SYNBTC"] == pytest.approx(outcome.positions[0], abs=1e-8)
+@pytest.mark.parametrize("exchange", EVERY, ids=str)
+def test_our_book_is_the_venue_s_to_the_cent(tmp_path: Path, exchange: Exchange):
+    outcome = asyncio.run(Stage(tmp_path, exchange=exchange).play(80 if exchange is BINANCE else 40))
+    assert len(outcome.there.trades) >= 3
+    assert float(outcome.there.balance(exchange.quote)) == pytest.approx(outcome.cash, abs=1e-5)
+    assert float(outcome.there.balance(exchange.asset)) == pytest.approx(outcome.positions[0], abs=1e-8)

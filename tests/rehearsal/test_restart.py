@@ -16,10 +16,14 @@ from keel.journal.reading import JournalReader
 from keel.live.recovery import OPERATOR, narrowed
 from keel.live.session import changes_since, session_started
 
+from .exchanges import BINANCE, STOCKS, Exchange
 from .stage import Outcome, Stage
 
 DAILY_LOSS = ("risk.daily_loss=0.0005",)
 DRAWDOWN = ("risk.max_drawdown=0.0005",)
+
+
+EXCHANGES = pytest.mark.parametrize("exchange", [BINANCE, STOCKS], ids=str)
 
 
 async def in_turn(stage: Stage, *turns: tuple[int, tuple[str, ...]], between: object = None) -> list[Outcome]:
@@ -47,8 +51,9 @@ def reset(stage: Stage) -> None:
         journal.append([LatchCleared(OPERATOR, TradingState.ACTIVE, "it is understood")])
 
 
-def test_a_daily_loss_outlasts_restarts_opens_nothing_and_is_not_lifted_by_hand(tmp_path: Path):
-    stage, turns = Stage(tmp_path), iter(range(3))
+@EXCHANGES
+def test_a_daily_loss_outlasts_restarts_opens_nothing_and_is_not_lifted_by_hand(tmp_path: Path, exchange: Exchange):
+    stage, turns = Stage(tmp_path, exchange=exchange), iter(range(3))
 
     def reset_the_second_time() -> None:
         if next(turns) == 1:
@@ -82,7 +87,7 @@ def test_a_drawdown_halts_until_somebody_says_why_it_is_safe(tmp_path: Path):
 
 
 def test_a_changed_config_is_told_with_what_is_open(tmp_path: Path):
-    stage = Stage(tmp_path, symbols="[SYNBTC/USDT]")
+    stage = Stage(tmp_path)
     changed = ("risk.max_drawdown=0.3", "spread.half_spread_bps=3")
     first, second = asyncio.run(in_turn(stage, (60, ()), (3, changed)))
     told = [note for note in second.of_kind(Note) if "the config has changed" in note.text]
@@ -103,8 +108,9 @@ def test_a_config_that_is_the_same_tells_nothing(tmp_path: Path):
     assert changes_since(session_started(config, "run", "hash", "code"), config) == ()
 
 
-def test_a_session_that_cannot_begin_is_ended_in_the_journal_too(tmp_path: Path):
-    stage = Stage(tmp_path, keys={"BINANCE_API_SECRET": "wrong"})
+@EXCHANGES
+def test_a_session_that_cannot_begin_is_ended_in_the_journal_too(tmp_path: Path, exchange: Exchange):
+    stage = Stage(tmp_path, keys={exchange.environ[1]: "wrong"}, exchange=exchange)
     with pytest.raises(HaltTradingError):
         asyncio.run(stage.play(3))
     with JournalReader.open(stage.journal_path) as reader:

@@ -19,10 +19,12 @@ from keel.config.venue import BinanceSection
 from keel.domain.errors import GateRefusedError, UsageError
 from keel.practice.server import PracticeVenue
 
+from .exchanges import BINANCE, STOCKS
 from .stage import Outcome, Stage
 
 NO_END = 1_000_000
-NAMES = ("one", "two", "three")
+NAMES = {"one": BINANCE, "two": STOCKS, "three": BINANCE}
+"""Runs, each at a venue of its own."""
 PATIENT = ("latency.timeout_ms=20000", "live.stream_idle_ms=30000")
 """Venues and runs are one busy process."""
 
@@ -74,8 +76,11 @@ class Player:
 
 
 def test_runs_share_a_folder_and_neither_lock_nor_budget_nor_their_own_kill_switch(tmp_path: Path):
-    """Play three: the first one's flag stops the first only, the common one stops the other two."""
-    state, players = tmp_path / "state", [Player(Stage(tmp_path, live=PATIENT, name=name)) for name in NAMES]
+    """Play three on two exchanges: the first one's flag stops the first only, the common one stops the other two."""
+    state, players = (
+        tmp_path / "state",
+        [Player(Stage(tmp_path, live=PATIENT, name=name, exchange=exchange)) for name, exchange in NAMES.items()],
+    )
 
     async def play() -> list[Outcome]:
         async with AsyncExitStack() as stack:
@@ -105,7 +110,8 @@ def test_runs_share_a_folder_and_neither_lock_nor_budget_nor_their_own_kill_swit
     assert set(state.glob("*.journal.sqlite")) == {player.stage.journal_path for player in players}
     assert len(list(state.glob("*.retry_after.json"))) == 1
     assert {f"{name}.run.lock" for name in NAMES} <= {path.name for path in state.glob("*.lock")}
-    assert len(list(state.glob("binance-practice-*.lock"))) == len(NAMES)
+    accounts = {kind: len(list(state.glob(f"{kind}-practice-*.lock"))) for kind in ("binance", "alpaca")}
+    assert accounts == {"binance": 2, "alpaca": 1}
 
 
 def configured(folder: Path, name: str, environment: str = "practice", *, dry_run: bool = False) -> LiveRun:
