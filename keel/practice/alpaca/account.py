@@ -139,6 +139,7 @@ class Account:
         """Return all that the owner should know by now."""
         return {
             "cash": amount(self.holdings.cash),
+            "accrued_fees": amount(self.activities.accrued),
             "positions": [amount(one.quantity) for one in self.holdings.positions],
             "orders": [order.as_json for order in self.orders.values()],
             "fills": [fill.as_activity for fill in self.fills],
