@@ -96,8 +96,14 @@ class SplitDays:
         ratio = self.ratio_between(bar.symbol, bar.open_ts_ms, now_ms)
         if ratio == 1.0:
             return bar
-        prices = {name: getattr(bar, name) / ratio for name in ("open", "high", "low", "close")}
-        return replace(bar, **prices, volume=bar.volume * ratio)
+        return replace(
+            bar,
+            open=bar.open / ratio,
+            high=bar.high / ratio,
+            low=bar.low / ratio,
+            close=bar.close / ratio,
+            volume=bar.volume * ratio,
+        )
 
 
 @dataclass

@@ -129,8 +129,8 @@ class Matching:
         if found is not None:
             # a split also divides an amend on its way: these become the terms of before
             order = found[0]
-            prices = (float(order[name]) * ratio for name in ("limit_price", "trigger_price"))
-            self._amend(found, float(order["qty"]) / ratio, *prices, self.last_close_ms)
+            limit, trigger = float(order["limit_price"]) * ratio, float(order["trigger_price"]) * ratio
+            self._amend(found, float(order["qty"]) / ratio, limit, trigger, self.last_close_ms)
 
     def cancel(self, order_id: int, now_ms: int) -> None:
         """Send a cancel on its way."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from keel.practice.alpaca.activities import Activity
 from keel.practice.alpaca.assets import Asset
 from keel.practice.alpaca.endpoints import Answer, Call, Handler
 from keel.practice.alpaca.entry import Entry, read_amount
@@ -182,10 +183,10 @@ async def activities(call: Call) -> list[Any]:
     """Tell fills and what happened without a trade, the newest first."""
     after, until = call.moment("after", -1), call.moment("until", _NEVER_MS)
     # a day's entries come before its fills, as their ids do
-    every = sorted([*call.account.activities.entries, *call.account.fills], key=lambda one: one.time_ms)
+    every: list[Activity | Fill] = [*call.account.activities.entries, *call.account.fills]
     told = [
         {"account_id": call.account.id} | one.as_activity
-        for one in every
+        for one in sorted(every, key=lambda one: one.time_ms)
         if after < one.time_ms < until and _is_wanted(call, "FILL" if isinstance(one, Fill) else one.kind)
     ]
     told = told if call.query.get("direction") == "asc" else told[::-1]
