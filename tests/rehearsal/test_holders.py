@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from keel.app.drift import closes_in
+from keel.app.drift_record import read_record
 from keel.app.wire_live import LiveParts
 from keel.backtest.events import play_events
 from keel.config.faults import Fault
+from keel.domain.errors import UsageError
 from keel.domain.orders import OrderSide, OrderType
 from keel.journal.entries import Alarm, BookAdjusted, FaultSeen, Note, OrderIntent
 from keel.journal.market_entries import ActivityBooked, SplitBooked, SplitConfirmed
+from keel.journal.reading import JournalReader
 from keel.practice.server import PracticeVenue
 from keel.strategies.panel import BarPanel
 
@@ -123,12 +127,15 @@ def test_a_live_run_over_the_night_comes_to_what_its_backtest_comes_to(tmp_path:
 
 
 def test_a_dry_run_follows_a_split_of_what_it_would_hold(tmp_path: Path):
-    outcome = asyncio.run(HoldingStage(tmp_path, happens=SPLIT).play(DECISIONS, dry_run=True))
+    stage = HoldingStage(tmp_path, happens=SPLIT)
+    outcome = asyncio.run(stage.play(DECISIONS, dry_run=True))
     assert outcome.ending.exit_code == 0, outcome.ending
     assert outcome.positions.tolist() == [20]
     check_steady(outcome)
     assert outcome.of_kind(SplitConfirmed)
     assert not outcome.of_kind(BookAdjusted)
+    with JournalReader.open(stage.journal_path) as reader, pytest.raises(UsageError, match="was split in that run"):
+        read_record(reader.entries(), None, closes_in)
 
 
 async def kill(stage: HoldingStage, venue: PracticeVenue, when: Callable[[LiveParts], bool]) -> None:
