@@ -157,17 +157,21 @@ async def kill(stage: HoldingStage, venue: PracticeVenue, when: Callable[[LivePa
     image.rename(state)
 
 
+LONG_20 = (SPLIT, (), 20, (OrderSide.SELL, Decimal(20), Decimal(45)))
+SHORT_1 = (REVERSE, SHORT, -1, (OrderSide.BUY, Decimal(1), Decimal(1100)))
+
+
 @pytest.mark.parametrize(
-    ("happens", "live", "held", "stop"),
+    ("is_booked", "happens", "live", "held", "stop"),
     [
-        (SPLIT, (), 20, (OrderSide.SELL, Decimal(20), Decimal(45))),
-        (REVERSE, SHORT, -1, (OrderSide.BUY, Decimal(1), Decimal(1100))),
+        pytest.param(False, *LONG_20, id="2:1 long, before it is booked"),
+        pytest.param(True, *SHORT_1, id="1:10 short, before it is confirmed"),
+        pytest.param(True, *LONG_20, id="2:1 long, before it is confirmed", marks=pytest.mark.soak),
+        pytest.param(False, *SHORT_1, id="1:10 short, before it is booked", marks=pytest.mark.soak),
     ],
-    ids=["2:1 long", "1:10 short"],
 )
-@pytest.mark.parametrize("is_booked", [False, True], ids=["before it is booked", "before it is confirmed"])
 def test_a_run_that_is_killed_after_a_split_books_it_once(
-    tmp_path: Path, happens: Any, live: Any, held: float, stop: tuple[OrderSide, Decimal, Decimal], is_booked: bool
+    tmp_path: Path, is_booked: bool, happens: Any, live: Any, held: float, stop: tuple[OrderSide, Decimal, Decimal]
 ):
     stage = HoldingStage(tmp_path, live=live, happens=happens)
 
