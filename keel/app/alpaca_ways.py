@@ -29,7 +29,7 @@ def way_by(config: LiveRun, link: AlpacaLink) -> Way:
 
     feed = AlpacaFeed(link, config.data.symbols, config.data.timeframe, idle_s)
     venue = AlpacaVenue(link, idle_s)
-    return Way(venue, feed, offset_ms, venue.rules)
+    return Way(venue, feed, offset_ms, venue.rules, venue.holders)
 
 
 def link_to(config: LiveRun, venue: AlpacaSection, clock: Clock, environ: Mapping[str, str]) -> AlpacaLink:

@@ -31,6 +31,7 @@ from keel.journal.entries import (
     SubmitAnswered,
     TradingBegan,
 )
+from keel.journal.market_entries import ActivityBooked, SplitBooked
 from keel.journal.reading import Recorded
 from keel.live.closes import Closes
 from keel.live.rows import bar_records
@@ -53,6 +54,7 @@ class Record:
     arrivals: dict[int, int] = field(default_factory=dict)
     booked: list[VenueFill] = field(default_factory=list)
     adjusted: list[BookAdjusted] = field(default_factory=list)
+    activities: list[ActivityBooked] = field(default_factory=list)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -98,6 +100,10 @@ class Record:
         for entry in self.adjusted:
             place = bases.index(entry.name.partition("/")[0]) if entry.name.partition("/")[0] in bases else None
             equity += (entry.after - entry.before) * (Decimal(1) if place is None else prices[place])
+        for booked in self.activities:
+            equity += booked.cash
+            if booked.qty:
+                equity += booked.qty * prices[self.symbols.index(booked.symbol)]
         return equity
 
 
@@ -216,6 +222,12 @@ class _Reader:
             record.booked.append(entry.fill)
         elif isinstance(entry, BookAdjusted):
             record.adjusted.append(entry)
+        elif isinstance(entry, ActivityBooked):
+            record.activities.append(entry)
+        elif isinstance(entry, SplitBooked):
+            raise UsageError(
+                f"{entry.symbol} was split in that run: no drift is reckoned over a split; name a session without one"
+            )
 
     def _change(self, change: Any) -> None:  # noqa: ANN401 - a function of a step
         if self.record.steps and self._is_wanted:

@@ -28,13 +28,13 @@ def flatten(
     all_: Annotated[
         bool, typer.Option("--all", help="Cancel orders of the config's symbols that are not ours, too.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before anything is cancelled or sold.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before anything is cancelled or closed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: what was open, and is left.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key; may be given many times.")
     ] = None,
 ) -> None:
-    """Cancel a run's open orders and sell what is the run's, at market, until nothing of it is left.
+    """Cancel a run's open orders and close what is the run's, at market, until nothing of it is left.
 
     It goes by the run's journal and the exchange, needs no green doctor, and works while the kill switch is on and \
 after a crash; not beside a running run. What the account holds beyond that is left alone. Everything is journalled, \
@@ -120,20 +120,22 @@ async def _beside(
     """Do a piece of work with the exchange open, and the practice market's clock where it has one."""
     from keel.app.live_ways import link_of, market_of, way_of
     from keel.app.wiring import instruments_of
-    from keel.live.clearing import Clearer, Silent, Sold
+    from keel.live.clearing import Clearer, Closed, Silent
 
     market = market_of(run, clock)
     venue = way_of(run, link_of(run, clock, os.environ)).venue
-    sold = []
+    closed = []
     for instrument in instruments_of(run):
         symbol, rules = instrument.id.symbol, run.market.rules_for(instrument.id.symbol)
         base = symbol.partition("/")[0]
-        sold.append(Sold(symbol, instrument.id.stable_hash, base, rules.step_size, rules.min_qty, rules.min_notional))
+        closed.append(
+            Closed(symbol, instrument.id.stable_hash, base, rules.step_size, rules.min_qty, rules.min_notional)
+        )
     try:
         if market is not None:
             await market.open()
         await venue.open(Silent())
-        return await work(Clearer(venue, journal, clock, sold, run.live.unknown_grace_ms / 1000))
+        return await work(Clearer(venue, journal, clock, closed, run.live.unknown_grace_ms / 1000))
     finally:
         await venue.close()
         if market is not None:
@@ -155,7 +157,7 @@ def _show(plan: Plan, *, with_others: bool, quiet: bool) -> None:
     if plan.others and not with_others:
         stream.write(f"{len(plan.others)} orders are not ours and stay; --all cancels them, too\n")
     for symbol, qty in plan.dust.items():
-        stream.write(f"{qty} {symbol.partition('/')[0]} is less than the exchange sells, and stays\n")
+        stream.write(f"{qty} {symbol.partition('/')[0]} is less than the exchange's least order, and stays\n")
 
 
 def _lines(plan: Plan, *, with_others: bool) -> list[str]:
@@ -164,13 +166,14 @@ def _lines(plan: Plan, *, with_others: bool) -> list[str]:
         f"cancel {one.side.name} {one.qty - one.filled_qty} {one.symbol}, order {one.client_order_id}"
         for one in (*plan.orders, *others)
     ]
-    return [*cancels, *(f"sell {qty} {symbol} at market" for symbol, qty in plan.sells.items())]
+    closes = (f"{'sell' if qty > 0 else 'buy'} {abs(qty)} {symbol} at market" for symbol, qty in plan.closes.items())
+    return [*cancels, *closes]
 
 
 def _tree(plan: Plan) -> dict[str, Any]:
     return {
         "orders": [one.client_order_id for one in plan.orders],
         "others": [one.client_order_id for one in plan.others],
-        "sells": {symbol: str(qty) for symbol, qty in plan.sells.items()},
+        "closes": {symbol: str(qty) for symbol, qty in plan.closes.items()},
         "dust": {symbol: str(qty) for symbol, qty in plan.dust.items()},
     }

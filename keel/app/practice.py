@@ -79,6 +79,7 @@ def open_venue(
     from keel.app.wire_data import read_market_data
     from keel.app.wiring import instruments_of
     from keel.config.yaml_tree import Document
+    from keel.data.actions import Actions
     from keel.data.provide import ensure_bars
     from keel.data.store import BarStore
     from keel.practice.server import PracticeVenue
@@ -86,7 +87,8 @@ def open_venue(
     simulated = config.simulated(next(iter(config.accounts.values())))
     ensure_bars(config.data, config.market.calendar, BarStore(Path(config.data.store)))
     data = read_market_data(simulated, document or Document("config", {}, {}))
-    return PracticeVenue(config, data.bars, instruments_of(simulated), keys)
+    actions = Actions(data.actions, data.action_starts, data.action_ends)
+    return PracticeVenue(config, data.bars, instruments_of(simulated), keys, actions=actions)
 
 
 def keys_of(config: PracticeConfig, environ: Mapping[str, str]) -> dict[str, KeyPair]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from keel.data.feed import BarFeed
+from keel.domain.holder_messages import HolderNews
 from keel.venues.base import Venue
 from keel.wire.venue_rules import VenueRules
 
@@ -25,3 +26,5 @@ class Way:
     offset_ms: Callable[[], Awaitable[float]] | None = None
     rules: Callable[[], Awaitable[Mapping[str, VenueRules]]] | None = None
     """Asks for the venue's rules of its symbols as they are now."""
+    holders: HolderNews | None = None
+    """Asks what happens to holders, where something does."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from keel.app.live_assets import assets_of, grid_of, split_days_of
 from keel.app.live_ways import Link, way_of
 from keel.app.way import Way
 from keel.app.wire_sectors import sector_caps_of
@@ -15,6 +16,7 @@ from keel.app.wire_strategy import load_strategy
 from keel.app.wiring import instruments_of
 from keel.config.modes import LiveRun
 from keel.config.yaml_tree import Document
+from keel.data.feed import BarFeed
 from keel.data.market_hours import MarketHours
 from keel.domain.clock import Clock
 from keel.domain.timeframe import timeframe_ms
@@ -30,6 +32,7 @@ from keel.live.decider import Aside, BarHistory, Decider, Thinker, on_a_thread
 from keel.live.ear import Ear
 from keel.live.exits import ExitKeeper
 from keel.live.flattening import Flattener
+from keel.live.holders import HolderWatch
 from keel.live.judging import Judge
 from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
@@ -41,7 +44,8 @@ from keel.live.runner import LiveRunner
 from keel.live.sender import Sender
 from keel.live.session import changes_since, in_few_words, last_session
 from keel.live.session_watch import SessionWatch
-from keel.live.standing import Grid, Standing
+from keel.live.split_days import SplitDays, SplitFeed
+from keel.live.standing import Standing
 from keel.live.status import StatusMaker
 from keel.live.stopping import Stopper
 from keel.live.trader import Trader
@@ -127,7 +131,7 @@ class _Wiring:
 
     def __post_init__(self) -> None:
         self.symbols = self.config.data.symbols
-        self.base_of, self.quote_of = _assets(self.config)
+        self.base_of, self.quote_of = assets_of(self.config)
         self.instruments = instruments_of(self.config)
         self.hashes = [instrument.id.stable_hash for instrument in self.instruments]
         self.timeframe_ms = timeframe_ms(self.config.data.timeframe)
@@ -148,6 +152,7 @@ class _Wiring:
             if self.simulated is not None:
                 for order in self.tracker.live():
                     self.simulated.adopt(order.ticket)
+        self.reconciler.holders = self.holders
         self.desk.number_orders_from(self.journal.next_order_id)
         if changes:
             is_open = bool(self.desk.account_view().position_qty.any()) or any(True for _ in self.tracker.live())
@@ -194,18 +199,8 @@ class _Wiring:
     @cached_property
     def reconciler(self) -> Reconciler:
         return Reconciler(
-            self.config.live,
-            self.venue,
-            self.tracker,
-            self.ear,
-            self.desk,
-            self.journal,
-            self.clock,
-            self.blocks,
-            self.base_of,
-            self.quote_of,
-            self.rules,
-            self.started_ms,
+            *(self.config.live, self.venue, self.tracker, self.ear, self.desk, self.journal, self.clock, self.blocks),
+            *(self.base_of, self.quote_of, self.rules, self.started_ms),
         )
 
     @cached_property
@@ -225,7 +220,7 @@ class _Wiring:
 
     @cached_property
     def exits(self) -> ExitKeeper:
-        grids = [_grid(self.config, symbol) for symbol in self.symbols]
+        grids = [grid_of(self.config, symbol) for symbol in self.symbols]
         standing = Standing(self.desk, self.tracker, self.journal, self.clock, grids, self.venue.holds_pairs)
         judge, blocks = Judge(standing), self.blocks
         placer = Placer(standing, judge, self.sender, blocks, self.resumable, self.hashes, self._may_send)
@@ -285,8 +280,7 @@ class _Wiring:
             self.symbols,
             self.hashes,
             self.base_of,
-            {symbol: rule.step_size for symbol, rule in self.rules.items()},
-            {symbol: rule.min_qty for symbol, rule in self.rules.items()},
+            self.rules,
         )
 
     @cached_property
@@ -304,9 +298,27 @@ class _Wiring:
         )
 
     @cached_property
+    def split_days(self) -> SplitDays | None:
+        return split_days_of(self.way, self.config, self.hours)
+
+    @cached_property
+    def feed(self) -> BarFeed:
+        return self.way.feed if self.split_days is None else SplitFeed(self.way.feed, self.split_days, self.clock)
+
+    @cached_property
+    def holders(self) -> HolderWatch | None:
+        if self.split_days is None:
+            return None
+        self.gate.ratio_between = self.split_days.ratio_between
+        return HolderWatch(
+            *(self.split_days, self.venue.account, self.base_of, self.quote_of, self.clock, self.resumable),
+            *(self.exits, self.history, self.journal, self.blocks),
+        )
+
+    @cached_property
     def warm_up(self) -> WarmUp:
         return WarmUp(
-            self.way.feed,
+            self.feed,
             self.clock,
             self.symbols,
             self.timeframe_ms,
@@ -321,14 +333,8 @@ class _Wiring:
     @cached_property
     def bars(self) -> BarWatch:
         watch = BarWatch(
-            self.config.live,
-            self.symbols,
-            self.way.feed,
-            self.gate,
-            self.clock,
-            self.journal,
-            self.blocks,
-            self.counts,
+            *(self.config.live, self.symbols, self.feed, self.gate),
+            *(self.clock, self.journal, self.blocks, self.counts),
         )
         if isinstance(self.clock, PracticeClock):
             watch.reached = self.clock.reach
@@ -355,7 +361,10 @@ class _Wiring:
     def rules_watch(self) -> RulesWatch | None:
         if self.way.rules is None or self.config.dry_run:
             return None
-        return RulesWatch(self.way.rules, self.rules, self.blocks, self.journal)
+        return RulesWatch(self.way.rules, self.rules, self.blocks, self.journal, self._lend)
+
+    def _lend(self, symbol: str, lent: bool) -> None:
+        self.desk.lend(self.symbols.index(symbol), shortable=lent)
 
     @cached_property
     def runner(self) -> LiveRunner:
@@ -363,7 +372,7 @@ class _Wiring:
             config=self.config,
             clock=self.clock,
             venue=self.venue,
-            feed=self.way.feed,
+            feed=self.feed,
             journal=self.journal,
             tracker=self.tracker,
             ear=self.ear,
@@ -382,19 +391,5 @@ class _Wiring:
             offset_ms=self.way.offset_ms,
             rules=self.rules_watch,
             sessions=self.sessions,
+            holders=self.holders,
         )
-
-
-def _assets(config: LiveRun) -> tuple[dict[str, str], dict[str, str]]:
-    """Return each symbol's base asset and quote currency, by symbol; of a stock the asset is the symbol."""
-    pairs = {symbol: symbol.partition("/") for symbol in config.data.symbols}
-    quotes = {
-        symbol: pair[2] or config.market.rules_for(symbol).quote_currency or config.account.currency
-        for symbol, pair in pairs.items()
-    }
-    return {symbol: pair[0] for symbol, pair in pairs.items()}, quotes
-
-
-def _grid(config: LiveRun, symbol: str) -> Grid:
-    rules = config.market.rules_for(symbol)
-    return Grid(rules.tick_size, rules.step_size, rules.min_qty, rules.min_notional)

@@ -276,6 +276,17 @@ class LiveRun(DecidedRun):
         return self
 
     @model_validator(mode="after")
+    def _shorts_are_whole(self) -> Self:
+        if not isinstance(self.venue, AlpacaSection):
+            return self
+        for symbol in self.data.symbols:
+            rules = self.market.rules_for(symbol)
+            if rules.shortable and (not rules.step_size or rules.step_size % 1):
+                message = f"Alpaca sells {clip(symbol)} short in whole shares only: set it to 1, or shortable to false"
+                raise broken_rule("market.instrument.step_size", message)
+        return self
+
+    @model_validator(mode="after")
     def _limits_are_on(self) -> Self:
         for keys in LIVE_LIMITS:
             if all(getattr(self.risk, key) is None for key in keys):

@@ -1,4 +1,4 @@
-"""Flatten by hand, beside no run: cancel what is ours at the venue and sell what is ours, by journal and venue alone.
+"""Flatten by hand, beside no run: cancel what is ours at the venue and close what is ours, by journal and venue alone.
 
 It goes past kill switch, latches and doctor, for it only reduces (rule 17). The next start finds its orders and trades
 in the journal, as if the run itself had sent them.
@@ -33,7 +33,7 @@ from keel.journal.entries import (
     SubmitAnswered,
 )
 from keel.journal.journal import Journal
-from keel.live.flattening import closing_ticket, sellable
+from keel.live.flattening import closable, closing_ticket
 from keel.live.orders import state_as_report
 from keel.live.our_book import OurBook
 from keel.venues.base import Venue
@@ -44,8 +44,8 @@ _AGAIN_S: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Sold:
-    """Name one instrument that may be sold; step, least quantity and least value (quote) are the venue's, or 0."""
+class Closed:
+    """Name one instrument that may be closed; step, least quantity and least value (quote) are the venue's, or 0."""
 
     symbol: str
     instrument_hash: int
@@ -57,16 +57,19 @@ class Sold:
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold what is open: orders of ours, orders that are not, what can be sold by symbol, and what is too little to."""
+    """Hold what is open: orders of ours, orders that are not, what can be closed by symbol, and what is too little to.
+
+    Quantities of shorts are below 0.
+    """
 
     orders: tuple[OrderState, ...]
     others: tuple[OrderState, ...]
-    sells: dict[str, Decimal]
+    closes: dict[str, Decimal]
     dust: dict[str, Decimal]
 
     def is_flat(self, *, with_others: bool) -> bool:
         """Say whether nothing is left to do."""
-        return not self.orders and not self.sells and not (with_others and self.others)
+        return not self.orders and not self.closes and not (with_others and self.others)
 
 
 class Silent:
@@ -89,7 +92,7 @@ class Clearer:
     """Clear one account of what one journal has opened. `grace_s` is how long an order may stay unknown."""
 
     def __init__(
-        self, venue: Venue, journal: Journal, clock: Clock, instruments: Sequence[Sold], grace_s: float
+        self, venue: Venue, journal: Journal, clock: Clock, instruments: Sequence[Closed], grace_s: float
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -104,20 +107,20 @@ class Clearer:
         working = [state for state in await self._venue.open_orders() if state.symbol in self._instruments]
         ours = tuple(state for state in working if self._book.is_ours(state.client_order_id))
         others = tuple(state for state in working if not self._book.is_ours(state.client_order_id))
-        account, sells, dust = await self._venue.account(), {}, {}
+        account, closes, dust = await self._venue.account(), {}, {}
         for symbol, one in self._instruments.items():
             balance = account.balances.get(one.base)
             there = Decimal(0) if balance is None else balance.total
-            held = min(self._book.held[symbol], there)
-            qty = sellable(held, one.step, one.least)
-            if qty * self._book.price.get(symbol, Decimal(0)) >= one.least_value and qty > 0:
-                sells[symbol] = qty
-            elif held > 0:
-                dust[symbol] = held
-        return Plan(ours, others, sells, dust)
+            held = self._book.held[symbol]
+            qty = closable(held, there, one.step, one.least)
+            if qty and abs(qty) * self._book.price.get(symbol, Decimal(0)) >= one.least_value:
+                closes[symbol] = qty
+            elif held * there > 0:
+                dust[symbol] = min(held, there, key=abs)
+        return Plan(ours, others, closes, dust)
 
     async def clear(self, *, with_others: bool) -> Plan:
-        """Cancel, then sell, until nothing is left or patience is; return what is left."""
+        """Cancel, then close, until nothing is left or patience is; return what is left."""
         for _ in range(_TRIES):
             try:
                 plan = await self.look()
@@ -127,8 +130,8 @@ class Clearer:
                 if cancels:
                     await self._cancel(cancels)
                 else:
-                    for symbol, qty in plan.sells.items():
-                        await self._sell(symbol, qty)
+                    for symbol, qty in plan.closes.items():
+                        await self._close(symbol, qty)
             except RetryableError as error:
                 _LOG.warning("flattening goes on: %s", error)
             await self._clock.sleep(_AGAIN_S)
@@ -147,7 +150,7 @@ class Clearer:
                 await self._note_state(ref)
         self._journal.flush()
 
-    async def _sell(self, symbol: str, qty: Decimal) -> None:
+    async def _close(self, symbol: str, qty: Decimal) -> None:
         one, now_ms = self._instruments[symbol], self._clock.now_ms()
         ticket, order_id = closing_ticket(self._journal, symbol, one.instrument_hash, qty, now_ms)
         self._journal.append([OrderIntent(ticket, order_id, "flatten by hand")])
@@ -158,10 +161,10 @@ class Clearer:
         if result.outcome in (Outcome.DONE, Outcome.UNKNOWN):
             await self._until_over(OrderRef(symbol, ticket.client_order_id, result.venue_order_id))
         else:
-            _LOG.error("%s: the sale was not taken: %s", symbol, result.reason)
+            _LOG.error("%s: the closing order was not taken: %s", symbol, result.reason)
 
     async def _until_over(self, ref: OrderRef) -> None:
-        """Wait for the end of an order: nothing else is sold meanwhile, or it could be sold twice."""
+        """Wait for the end of an order: nothing else is closed meanwhile, or it could be closed twice."""
         ends_s, state = self._clock.monotonic_s() + self._grace_s, None
         while self._clock.monotonic_s() < ends_s:
             try:

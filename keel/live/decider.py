@@ -52,6 +52,14 @@ class BarHistory:
         self._bars[self._n] = bars
         self._n += 1
 
+    def split(self, instrument: int, start_ms: int, ratio: float) -> None:
+        """Put an instrument's bars that opened before a split into the units of after it."""
+        bars = self._bars[: self._n, instrument]
+        before = bars["open_ts_ms"] < start_ms
+        for name in ("open", "high", "low", "close"):
+            bars[name][before] /= ratio
+        bars["volume"][before] *= ratio
+
     def panel(self) -> BarPanel:
         """Return all rows kept, as a strategy sees them."""
         return BarPanel(self._bars[: self._n], self._symbols)

@@ -18,11 +18,12 @@ from typing import Final
 import numpy as np
 
 from keel.domain.errors import UsageError
+from keel.domain.holder_messages import Split
 from keel.domain.orders import EventKind, Reason
 from keel.journal.entries import AmendIntent, Note
 from keel.live.amends import intent_of, take_over, with_changes
 from keel.live.ear import as_decimal
-from keel.live.kept import KeptOrder
+from keel.live.kept import KeptOrder, split_ticket
 from keel.live.lifetimes import is_due
 from keel.live.orders import Phase, TrackedOrder
 from keel.live.placing import Placer
@@ -59,7 +60,9 @@ class ExitKeeper:
             self.standing.tell(kept, EventKind.REJECTED, Reason.NOT_SENT)
 
     def must_wait(self, order: TrackedOrder) -> bool:
-        """Say whether an order sells coins that a part of ours has locked."""
+        """Say whether an order sells coins that a part of ours has locked, or is of an instrument that splits."""
+        if order.instrument in self.standing.frozen:
+            return True
         if order.ticket.side * self.standing.held(order.instrument) >= 0:
             return False
         parts = [part for part in self.tracker.live() if part.part and part.instrument == order.instrument]
@@ -86,6 +89,18 @@ class ExitKeeper:
             return None
         kept.before, kept.ticket = kept.before or kept.ticket, with_changes(kept.ticket, record)
         return intent_of(kept, kept.placed, record)
+
+    def split(self, instrument: int, split: Split) -> None:
+        """Take a split of an instrument: what stands of it at the venue is replaced by what it should be now."""
+        grid = self.standing.grids[instrument]
+        for order in [one for one in self.tracker.live() if one.instrument == instrument and not one.part]:
+            if order.phase is Phase.WAITING:
+                order.ticket = split_ticket(order.ticket, split, grid.tick, grid.step)
+            elif order.phase is not Phase.CLOSING and order.order_id not in self.tracker.kept:
+                self.keep(take_over(order))
+        for kept in self.tracker.kept.values():
+            if kept.instrument == instrument:
+                kept.split(split, grid.tick, grid.step)
 
     def see_row(self, bars: Records) -> None:
         """See a row that closed, BAR (N,): what waits for a price with us waits by closed bars."""

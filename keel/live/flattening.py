@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
+from keel.config.market import InstrumentRules
 from keel.domain.clock import Clock
 from keel.domain.errors import RetryableError
 from keel.domain.ids import ClientOrderId, DrawKey
@@ -29,26 +30,32 @@ _TRIES: Final = 20
 _AGAIN_S: Final = 0.5
 
 
-def sellable(qty: Decimal, step: Decimal, least: Decimal) -> Decimal:
-    """Return what of a quantity a venue sells: whole steps (0 for none) of at least `least`; 0 where that is none."""
+def closable(mine: Decimal, there: Decimal, step: Decimal, least: Decimal) -> Decimal:
+    """Return what of our position can be closed, below 0 of a short: never more than is there.
+
+    It is whole steps (0 for no step) of at least `least`; 0 where that is none.
+    """
+    if mine * there <= 0:
+        return Decimal(0)
+    qty = min(abs(mine), abs(there))
     if step:
         qty = (qty / step).to_integral_value(ROUND_DOWN) * step
-    return qty if qty >= least else Decimal(0)
+    return qty.copy_sign(mine) if qty >= least else Decimal(0)
 
 
 def closing_ticket(
-    journal: Journal, symbol: str, instrument_hash: int, qty: Decimal, now_ms: int
+    journal: Journal, symbol: str, instrument_hash: int, held: Decimal, now_ms: int
 ) -> tuple[OrderTicket, int]:
-    """Return the ticket that sells a quantity at market, and its number in the journal."""
+    """Return the ticket that closes what is held at market, below 0 of a short, and its number in the journal."""
     order_id = journal.next_order_id
     key = DrawKey(instrument_hash, now_ms, 0)
     ticket = OrderTicket(
         client_order_id=str(ClientOrderId(journal.tag, key, order_id)),
         symbol=symbol,
-        side=OrderSide.SELL,
+        side=OrderSide.SELL if held > 0 else OrderSide.BUY,
         type=OrderType.MARKET,
         time_in_force=TimeInForce.GTC,
-        qty=qty,
+        qty=abs(held),
         decided_ts_ms=now_ms,
         reduce_only=True,
     )
@@ -57,7 +64,7 @@ def closing_ticket(
 
 @dataclass
 class Flattener:
-    """Flatten one run's positions. `steps` are quantity steps by symbol, 0 for none."""
+    """Flatten one run's positions, long and short."""
 
     venue: Venue
     desk: LocalDesk
@@ -68,12 +75,10 @@ class Flattener:
     symbols: Sequence[str]
     hashes: Sequence[int]
     base_of: Mapping[str, str]
-    steps: Mapping[str, Decimal]
-    least: Mapping[str, Decimal]
-    """Smallest quantity that the venue sells, by symbol."""
+    rules: Mapping[str, InstrumentRules]
 
     async def flatten(self) -> bool:
-        """Sell all that is ours until nothing, or only dust, is left; return whether that came about."""
+        """Close all that is ours until nothing, or only dust, is left; return whether that came about."""
         for _ in range(_TRIES):
             try:
                 await self.reconciler.reconcile()
@@ -89,15 +94,16 @@ class Flattener:
         return False
 
     async def _held(self) -> dict[str, Decimal]:
-        """Return what is ours and can be sold, by symbol: never more than the venue says is there and free."""
+        """Return what is ours and can be closed, by symbol: never more than the venue says is there and free."""
         account = await self.venue.account()
         positions, _ = self.desk.holdings()  # no close applies what was heard any more
         held = {}
         for symbol, mine in zip(self.symbols, positions, strict=True):
             balance = account.balances.get(self.base_of[symbol])
             there = Decimal(0) if balance is None else balance.free
-            qty = sellable(min(as_decimal(mine), there), self.steps[symbol], self.least[symbol])
-            if qty > 0:
+            rules = self.rules[symbol]
+            qty = closable(as_decimal(mine), there, rules.step_size, rules.min_qty)
+            if qty:
                 held[symbol] = qty
         return held
 

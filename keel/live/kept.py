@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from keel.domain.holder_messages import Split
 from keel.domain.orders import OrderSide, OrderType, Reason, TimeInForce
 from keel.domain.venue_messages import OrderTicket
 
@@ -79,6 +80,13 @@ class KeptOrder:
         whole = self.allowed if self.is_leg else self.ticket.qty
         return max(whole - self.filled - partner_filled, _ZERO)
 
+    def split(self, split: Split, tick: Decimal, step: Decimal) -> None:
+        """Take a split of its instrument: quantities grow by it, prices shrink, each on its grid (rules 8, 25)."""
+        self.ticket = split_ticket(self.ticket, split, tick, step)
+        self.before = None if self.before is None else split_ticket(self.before, split, tick, step)
+        self.allowed, self.filled = (qty * split.new / split.old for qty in (self.allowed, self.filled))
+        self.best = self.best * split.old / split.new
+
     def see(self, high: Decimal, low: Decimal, *, waits: bool) -> None:
         """See a bar: a trailing stop notes the best price, and one that waits with us whether its price has come."""
         sells = self.ticket.side is OrderSide.SELL
@@ -112,6 +120,26 @@ class KeptOrder:
         sells = self.ticket.side is OrderSide.SELL
         level = self.best - away if sells else self.best + away
         return (level / tick).to_integral_value(ROUND_FLOOR if sells else ROUND_CEILING) * tick if tick else level
+
+
+def split_ticket(ticket: OrderTicket, split: Split, tick: Decimal, step: Decimal) -> OrderTicket:
+    """Return a ticket in the units of after a split: a limit in our favour, a trigger later, on the tick (rule 8)."""
+    sells = ticket.side is OrderSide.SELL
+
+    def shrunk(price: Decimal | None, *, up: bool) -> Decimal | None:
+        if price is None or not tick:
+            return None if price is None else price * split.old / split.new
+        steps = (price * split.old / split.new / tick).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+        return max(steps, Decimal(1)) * tick
+
+    return replace(
+        ticket,
+        record=None,
+        qty=on_step(ticket.qty * split.new / split.old, step),
+        limit_price=shrunk(ticket.limit_price, up=sells),
+        trigger_price=shrunk(ticket.trigger_price, up=not sells),
+        trail=None if ticket.trail is None else ticket.trail * split.old / split.new,
+    )
 
 
 def kept_of(record: np.void, ticket: OrderTicket, ends_ms: int | None, ends_for: Reason) -> KeptOrder:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 from keel.config.market import InstrumentRules
-from keel.journal.entries import Alarm, Note
+from keel.journal.entries import Alarm, Level, Note
 from keel.journal.journal import Journal
 from keel.live.blocks import Blocks
 from keel.wire.venue_rules import VenueRules
@@ -25,10 +25,19 @@ class RulesWatch:
     ours: Mapping[str, InstrumentRules]
     blocks: Blocks
     journal: Journal
+    lend: Callable[[str, bool], None]
+    """Told whether a symbol may be sold short."""
+    _lent: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def has_shorts(self) -> bool:
+        """Say whether some symbol may be sold short by our rules: the venue may know better."""
+        return any(rules.shortable for rules in self.ours.values())
 
     async def check(self) -> bool:
         """Compare once; hold entries back where something differs. Return whether all is as it should be."""
         theirs = await self.ask()
+        self._take_lending(theirs)
         wrong = [text for symbol, rules in self.ours.items() for text in _differences(symbol, rules, theirs)]
         changed = self.blocks.set(_PART, "; ".join(wrong) or None)
         if changed and wrong:
@@ -36,6 +45,19 @@ class RulesWatch:
         elif changed:
             self.journal.append([Note("the venue's rules are ours again")])
         return not wrong
+
+    def _take_lending(self, theirs: Mapping[str, VenueRules]) -> None:
+        """Deny shorts of what the venue does not lend now."""
+        for symbol, rules in self.ours.items():
+            if not rules.shortable:
+                continue
+            there = theirs.get(symbol)
+            lent = there is not None and there.is_lent
+            self.lend(symbol, lent)
+            if lent is not self._lent.get(symbol, True):
+                what = "can be borrowed again" if lent else "is not easy to borrow: no short of it is opened"
+                self.journal.append([Note(f"{symbol} {what}", symbol, Level.INFO if lent else Level.WARN)])
+            self._lent[symbol] = lent
 
 
 def _differences(symbol: str, ours: InstrumentRules, theirs: Mapping[str, VenueRules]) -> list[str]:

@@ -10,9 +10,11 @@ from keel.domain.ids import ClientOrderId
 from keel.domain.venue_messages import VenueFill
 from keel.journal.entries import BookAdjusted, FillBooked, OrderIntent
 from keel.journal.journal import Journal
+from keel.journal.market_entries import ActivityBooked, SplitBooked, SplitConfirmed
 from keel.journal.reading import Recorded, Selection
 
-_KINDS: Final = tuple(kind.__name__ for kind in (BookAdjusted, FillBooked, OrderIntent))
+_HELD: Final = (ActivityBooked, SplitBooked, SplitConfirmed)
+_KINDS: Final = tuple(kind.__name__ for kind in (BookAdjusted, FillBooked, OrderIntent, *_HELD))
 _OVERLAP_MS: Final = 600_000
 """How far back from the last trade booked trades are asked for again: each counts once."""
 
@@ -47,6 +49,8 @@ class OurBook:
                 symbol = self._symbol_of.get(entry.name, entry.name)
                 if symbol in self.held:
                     self.held[symbol] = entry.after
+            elif isinstance(entry, _HELD):
+                self._take_change(entry)
             elif isinstance(entry, OrderIntent):
                 self._since_ms.setdefault(entry.ticket.symbol, entry.ticket.decided_ts_ms)
 
@@ -63,6 +67,17 @@ class OurBook:
         self.held[fill.symbol] += fill.side.value * fill.qty - kept
         self.price[fill.symbol] = fill.price
         self._since_ms[fill.symbol] = max(self._since_ms.get(fill.symbol, 0), fill.ts_ms)
+
+    def _take_change(self, entry: ActivityBooked | SplitBooked | SplitConfirmed) -> None:
+        """Take what changed what is held without a trade."""
+        if entry.symbol not in self.held:
+            return
+        if isinstance(entry, ActivityBooked):
+            self.held[entry.symbol] += entry.qty
+            return
+        self.held[entry.symbol] = entry.after if isinstance(entry, SplitBooked) else entry.held
+        if isinstance(entry, SplitBooked) and entry.symbol in self.price:
+            self.price[entry.symbol] *= entry.old / entry.new
 
     def since_ms(self, symbol: str) -> int | None:
         """Return from when on trades are asked for, None for a symbol in which no order was ever sent."""

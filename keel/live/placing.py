@@ -55,7 +55,7 @@ class Placer:
     async def send_waiting(self) -> None:
         """Send the orders whose coins are free now; let those go whose coins are gone."""
         for order in self.waiting():
-            if order.phase is not Phase.WAITING:
+            if order.phase is not Phase.WAITING or order.instrument in self.standing.frozen:
                 continue
             room = self.standing.room(order.instrument)
             held = on_step(abs(self.standing.held(order.instrument)), self.standing.grids[order.instrument].step)
@@ -103,6 +103,8 @@ class Placer:
     async def _place(self, kept: KeptOrder, wanted: Mapping[int, Decimal], orders: Sequence[KeptOrder]) -> None:
         qty = wanted[kept.order_id]
         if not qty or self.standing.live_part(kept) is not None or not self.may_send():
+            return
+        if kept.instrument in self.standing.frozen:
             return
         if self.judge.tries.get(kept.order_id, 0) >= TRIES_A_ROW:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from keel.config.live import LiveSection
 from keel.config.market import InstrumentRules
@@ -64,6 +64,19 @@ class Holdings:
         return cls(other, dict(state["last_trade_ms"]), bool(state["known"]))
 
 
+class HolderBook(Protocol):
+    """Follow what happens to holders: what explains a difference without a trade."""
+
+    async def look(self, *, at_once: bool = False) -> None:
+        """Book what the account was booked; raises as questions do."""
+
+    def confirm(self, account: AccountState) -> None:
+        """Compare an account where something splits."""
+
+    def waits_for(self, asset: str) -> bool:
+        """Say whether a difference of an asset is still to be explained."""
+
+
 class Reconciler:
     """Compare one account with our half. `base_of`, `quote_of`: each symbol's assets, in the order of instruments."""
 
@@ -97,6 +110,8 @@ class Reconciler:
         self._dust: dict[str, Decimal] = {}
         self._off: dict[str, Difference] = {}
         self.holdings = Holdings()
+        self.holders: HolderBook | None = None
+        """Of a venue that tells what happens to holders."""
 
     async def reconcile(self) -> None:
         """Compare everything once. Raises RetryableError or HaltTradingError where the venue does not answer."""
@@ -105,9 +120,18 @@ class Reconciler:
         await self._ask_for_trades()
         await self._check_closing()
         self._tell_of_others(open_orders)
-        self._check_holdings(await self._venue.account())
+        self._check_holdings(await self._account())
         self._tell_of_dust()
         self._journal.flush()
+
+    async def _account(self) -> AccountState:
+        """Ask for the account, with what happened to holders in our book before."""
+        if self.holders is None:
+            return await self._venue.account()
+        await self.holders.look(at_once=self.is_in_doubt)
+        account = await self._venue.account()
+        self.holders.confirm(account)
+        return account
 
     async def resolve_unknown(self) -> None:
         """Ask for the orders whose fate is open. What the venue does not answer leaves them so."""
@@ -201,6 +225,9 @@ class Reconciler:
             return  # what is on its way explains a difference
         moved = self._take_external_fills()
         for asset, mine in self._ours().items():
+            if self.holders is not None and self.holders.waits_for(asset):
+                self._off.pop(asset, None)
+                continue
             held = account.balances[asset].total if asset in account.balances else Decimal(0)
             off = held - self.holdings.other.get(asset, Decimal(0)) - mine
             if asset in moved:
@@ -232,7 +259,7 @@ class Reconciler:
         """Note a holding that is too small to be sold: no order closes it."""
         view = self._desk.account_view()
         for i, (symbol, base) in enumerate(self._base_of.items()):
-            mine, rules = as_decimal(view.position_qty[i]), self._rules[symbol]
+            mine, rules = abs(as_decimal(view.position_qty[i])), self._rules[symbol]
             value = float(mine) * float(view.mark_price[i])
             is_dust = mine > 0 and (mine < rules.min_qty or value < float(rules.min_notional))
             if is_dust and mine > 2 * self._dust.get(symbol, Decimal(0)):
@@ -251,8 +278,9 @@ class Reconciler:
         for asset, mine in ours.items():
             held = account.balances[asset].total if asset in account.balances else Decimal(0)
             self.holdings.other[asset] = held - mine
-            if held - mine > 0:
-                text = f"{held - mine} {asset} of the account are not ours to trade and stay untouched"
+            foreign = held - mine
+            if foreign > 0 or (foreign and asset not in self._quote_of.values()):
+                text = f"{foreign} {asset} of the account are not ours to trade and stay untouched"
                 self._journal.append_lazily(Note(text, asset))
         self.holdings.known = True
 
@@ -277,16 +305,21 @@ class Reconciler:
         self._journal.append_lazily(entry)
 
     def _settle_difference(self, asset: str, off: Decimal) -> None:
+        """Take what differs for somebody else's; what is missing of ours, long or short, is not ours any more."""
         self._off.pop(asset)
+        mine, is_money = self._ours()[asset], asset in self._quote_of.values()
         other = self.holdings.other.get(asset, Decimal(0)) + off
-        self.holdings.other[asset] = max(other, Decimal(0))
-        if other >= 0:
+        side = 1 if is_money or mine >= 0 else -1
+        if side * other >= 0 or not (mine or is_money):
+            self.holdings.other[asset] = other
             self._journal.append_lazily(Note(f"{off:+f} {asset} came or went that is not ours", asset))
             return
-        mine = self._ours()[asset]
-        after = max(mine + other, Decimal(0))
+        after = mine + other
+        if not is_money and side * after < 0:
+            after = Decimal(0)
+        self.holdings.other[asset] = mine + other - after
         self._journal.append_lazily(BookAdjusted(asset, mine, after, "the venue holds less than our book"))
-        if asset in self._quote_of.values():
+        if is_money:
             self._desk.adjust_cash(float(after))
             return
         place = list(self._base_of.values()).index(asset)

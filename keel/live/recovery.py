@@ -7,7 +7,7 @@ What was on its way when the process ended is of unknown fate until the venue ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from keel.journal.entries import (
     SubmitAnswered,
 )
 from keel.journal.journal import Journal
+from keel.live.holder_record import HolderRecord
 from keel.live.kept import KeptOrder
 from keel.live.orders import OrderTracker, Phase, TrackedOrder
 from keel.live.reconcile import Holdings
@@ -65,6 +66,7 @@ class Resumable:
     close_ts_ms: int = 0
     """Close of the row that was booked last; 0 before the first."""
     config_hash: str = ""
+    holders: HolderRecord = field(default_factory=HolderRecord)
 
     def capture(self) -> dict[str, Any]:
         """Return all of it as values that JSON can hold."""
@@ -73,6 +75,7 @@ class Resumable:
             "orders": [_capture_order(order) for order in self.tracker.remembered()],
             "kept": [encode(order, str) for order in self.tracker.kept.values()],
             "holdings": self.holdings.capture(),
+            "holders": self.holders.capture(),
             "exchange": None if self.exchange is None else self.exchange.capture(),
             "close_ts_ms": self.close_ts_ms,
             "config_hash": self.config_hash,
@@ -118,6 +121,7 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms
         if parts.exchange is not None and state["exchange"] is not None:
             parts.exchange.restore(state["exchange"])
         parts.close_ts_ms = int(state["close_ts_ms"])
+        parts.holders = HolderRecord.of(state.get("holders", {}))
     except (KeyError, ValueError, MalformedError) as error:
         raise GateRefusedError(
             f"{journal.path} is of another run: {error}; give the run a name of its own (run.name)"

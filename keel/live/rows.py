@@ -7,7 +7,7 @@ is told and never traded. A price that cannot be, or that jumps too far, is refu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,11 @@ from keel.live.closes import Closes
 from keel.sim.room import Records
 
 _FIELDS: Final = ("open", "high", "low", "close", "volume", "open_ts_ms", "close_ts_ms")
+
+
+def _never_splits(_symbol: str, _after_ms: int, _until_ms: int) -> float:
+    """Return 1: a unit stays what it is."""
+    return 1.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ class BarGate:
         self._max_jump = max_jump
         self.closes = Closes(timeframe_ms, timezone, hours)
         self._last_close_ts_ms = 0
+        self.ratio_between: Callable[[str, int, int], float] = _never_splits
+        """Gives the units that one unit of a symbol has become between two times."""
         self._last_price: dict[str, float] = {}
+        self._priced_ms: dict[str, int] = {}
         self._newest: dict[str, LiveBar] = {}
         self._waiting: dict[int, dict[str, LiveBar]] = {}
         self._doubted: dict[int, set[str]] = {}
@@ -90,14 +98,14 @@ class BarGate:
             return self._revision(bar)
         if self._jumps(bar):
             if not confirmed:
-                return f"{bar.symbol} jumps from {self._last_price[bar.symbol]:g} to {bar.close:g} in one bar"
+                return f"{bar.symbol} jumps from {self._price_before(bar):g} to {bar.close:g} in one bar"
             self._doubted.setdefault(bar.close_ts_ms, set()).add(bar.symbol)
         first = self._waiting.setdefault(bar.close_ts_ms, {}).setdefault(bar.symbol, bar)
         return None if first == bar else f"{bar.symbol} has a second bar for the same close: the first one counts"
 
-    def note_price(self, symbol: str, close: float) -> None:
-        """Note the last price before the first row, which jumps are measured from."""
-        self._last_price[symbol] = close
+    def note_price(self, symbol: str, close: float, ts_ms: int) -> None:
+        """Note the last price before the first row, in the units of a time, which jumps are measured from."""
+        self._last_price[symbol], self._priced_ms[symbol] = close, ts_ms
 
     def is_complete(self) -> bool:
         """Say whether every symbol's bar of the next row has come."""
@@ -118,7 +126,7 @@ class BarGate:
         if not there:
             return None
         for symbol, bar in there.items():
-            self._last_price[symbol] = bar.close
+            self._last_price[symbol], self._priced_ms[symbol] = bar.close, bar.close_ts_ms
             self._newest[symbol] = bar
         seen = tuple(there[symbol] for symbol in self._places if symbol in there)
         bars = bar_records(seen, tuple(self._places), close_ts_ms, self.closes)
@@ -143,8 +151,12 @@ class BarGate:
         return f"{bar.symbol} was revised after its close at {bar.close_ts_ms}: the first bar counts"
 
     def _jumps(self, bar: LiveBar) -> bool:
-        last = self._last_price.get(bar.symbol)
-        return last is not None and abs(bar.close / last - 1.0) > self._max_jump
+        return bar.symbol in self._last_price and abs(bar.close / self._price_before(bar) - 1.0) > self._max_jump
+
+    def _price_before(self, bar: LiveBar) -> float:
+        """Return the price before a bar, in its units."""
+        ratio = self.ratio_between(bar.symbol, self._priced_ms[bar.symbol], bar.open_ts_ms)
+        return self._last_price[bar.symbol] / ratio
 
 
 def bar_records(seen: Iterable[LiveBar], symbols: Sequence[str], close_ts_ms: int, closes: Closes) -> Records:

@@ -16,20 +16,16 @@ from keel.domain.errors import HaltTradingError, KeelError, RetryableError, Usag
 from keel.domain.orders import TradingState
 from keel.domain.sessions import Activity
 from keel.domain.timeframe import MS_PER_DAY
-from keel.journal.entries import (
-    Alarm,
-    ClockDrift,
-    KillSwitchSeen,
-    SessionEnded,
-    TradingBegan,
-)
+from keel.journal.entries import Alarm, KillSwitchSeen, SessionEnded, TradingBegan
 from keel.journal.journal import Journal
 from keel.journal.texts import in_parts
 from keel.live.bar_watch import BarWatch
 from keel.live.blocks import Blocks
 from keel.live.board import StatusBoard
+from keel.live.clock_watch import ClockWatch
 from keel.live.counts import Counts
 from keel.live.ear import REPORTS, Ear
+from keel.live.holders import HolderWatch
 from keel.live.market_rules import RulesWatch
 from keel.live.orders import OrderTracker
 from keel.live.reconcile import Reconciler
@@ -93,6 +89,8 @@ class LiveRunner:
     rules: RulesWatch | None = None
     sessions: SessionWatch | None = None
     """Those of a market that closes."""
+    holders: HolderWatch | None = None
+    """Of a venue that tells of splits, dividends and fees."""
     _rules_doubted: asyncio.Event = field(default_factory=asyncio.Event)
     kill_look_s: float = 0.02
     beat_s: float = 0.1
@@ -147,6 +145,8 @@ class LiveRunner:
         if self.reconciler.is_in_doubt:
             await self.clock.sleep(_DOUBT_LOOK_S)
             await self.reconciler.reconcile()
+        if self.rules is not None and self.rules.has_shorts:
+            await self.rules.check()
         self.blocks.lift(REPORTS)
         self._publish("warming up")
         await self.feed.prepare()
@@ -281,6 +281,8 @@ class LiveRunner:
             self.status.last_close_ms = row.close_ts_ms
             if self.sessions is not None:
                 self.sessions.look()
+            if self.holders is not None:
+                await self.holders.before_row(row.close_ts_ms)
             await self.trader.take_row(row, self._why_not(row), may_open=self._may_open(row))
             self._follow_halt()
             self._publish(self.status.phase)
@@ -370,26 +372,7 @@ class LiveRunner:
             await self.trader.exits.tend()
 
     async def _watch_clock(self) -> None:
-        if self.offset_ms is None:
-            return
-        section = self.config.clock_sync
-        while True:
-            try:
-                offset_ms = await self.offset_ms()
-            except RetryableError as error:
-                self.blocks.put("clock", f"the venue's clock cannot be read: {error}")
-                await self.clock.sleep(_RETRY_S)
-                continue
-            self._judge_clock(offset_ms)
-            await self.clock.sleep(section.refresh_sec)
-
-    def _judge_clock(self, offset_ms: float) -> None:
-        section = self.config.clock_sync
-        self.status.clock_offset_ms = offset_ms
-        drift = ClockDrift(offset_ms, section.warn_threshold_ms, section.kill_threshold_ms)
-        self.journal.append_lazily(drift)
-        self.blocks.lift("clock")
-        if abs(offset_ms) >= section.kill_threshold_ms:
-            raise HaltTradingError(f"our clock is {offset_ms:+.0f} ms off the venue's: set it, then start again")
-        if abs(offset_ms) >= section.warn_threshold_ms:
-            _LOG.warning("our clock is %+.0f ms off the venue's", offset_ms)
+        if self.offset_ms is not None:
+            section = self.config.clock_sync
+            watch = ClockWatch(self.offset_ms, section, self.clock, self.journal, self.blocks, self.status)
+            await watch.run()

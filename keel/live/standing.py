@@ -43,6 +43,8 @@ class Standing:
     grids: Sequence[Grid]
     pairs: bool
     """Whether the venue keeps two orders for the same coins."""
+    frozen: set[int] = field(default_factory=set)
+    """Instruments of which nothing is placed: a split is not in our book and the account's alike."""
     _said: set[str] = field(default_factory=set)
 
     def begin_row(self) -> None:

@@ -78,7 +78,7 @@ class WarmUp:
         self.gate.begin_after(rows[-1][0])
         for symbol, bars in zip(self.symbols, rows[-1][1], strict=True):
             if bars["close"] > 0.0:
-                self.gate.note_price(symbol, float(bars["close"]))
+                self.gate.note_price(symbol, float(bars["close"]), self.clock.now_ms())
         return Warm(rows[-1][0], len(rows), self._unseen([bars for close, bars in rows if close > known_ms]))
 
     def _unseen(self, rows: Sequence[Records]) -> tuple[HistorySeen, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keel.config.practice import PracticeConfig
+from keel.data.actions import Actions
 from keel.domain.clock import Clock
 from keel.practice.faults import FaultDesk
 from keel.practice.log import ServiceLog
@@ -59,6 +60,7 @@ class Core:
     market: Market
     log: ServiceLog
     faults: FaultDesk
+    actions: Actions
     troubles: Troubles = field(default_factory=Troubles)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 

@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from keel.data.actions import Actions
 from keel.domain.ids import ClientOrderId
-from keel.domain.layout import ORDER
-from keel.domain.orders import OrderSide, OrderType, Reason, TimeInForce
+from keel.domain.layout import BAR_PRESENT, ORDER
+from keel.domain.orders import ActionKind, OrderSide, OrderType, Reason, TimeInForce
 from keel.practice.amounts import ZERO
 from keel.sim.exchange import Exchange
 
@@ -49,30 +50,62 @@ class Ticket:
 class Matching:
     """Hold an account's exchange, and the events that nobody has been told of yet."""
 
-    def __init__(self, exchange: Exchange, market_life: TimeInForce) -> None:
-        self._exchange, self._market_life = exchange, market_life
+    def __init__(self, exchange: Exchange, market_life: TimeInForce, actions: Actions | None = None) -> None:
+        """Take the exchange, what it does with the rest of market orders, and the splits that it plays."""
+        self._exchange, self._market_life, self._actions = exchange, market_life, actions
         self._waiting: list[np.void] = []
         self._last_open_ms = 0
+        self.last_close_ms = 0
+        """Close of the newest row."""
+        self._has_begun = False
+        self._played_ms: dict[int, int] = {}
+        """Open of the newest bar, by place."""
+        self._splits: dict[int, float] = {}
+        """New units for an old one from the open row's beginning on, by place."""
 
     def watch(self, bars: NDArray[np.void]) -> None:
         """Let a row of history pass."""
         self._exchange.watch_row(bars)
-        self._last_open_ms = int(bars["open_ts_ms"].max())
+        self._note(bars)
 
     def begin_row(self, bars: NDArray[np.void]) -> None:
         """Begin a row: BAR (N,), what the market does until they close."""
+        self._splits = self.splits_in(bars)
+        self._note(bars)
+        self._has_begun = True
         self._exchange.begin_row(bars)
-        self._last_open_ms = int(bars["open_ts_ms"].max())
 
     def end_row(self) -> None:
         """End the open row."""
         self._take(self._exchange.end_row())
+        self._splits = {}
+
+    def splits_in(self, bars: NDArray[np.void]) -> dict[int, float]:
+        """Return what splits when a row, BAR (N,), that is still to begin does: new units for an old one, by place."""
+        found: dict[int, float] = {}
+        if self._actions is None or not self._has_begun:
+            return found  # nothing of before the first row is played
+        for place, bar in enumerate(bars):
+            mine = self._actions.records[self._actions.starts[place] : self._actions.ends[place]]
+            since_ms, until_ms = self._played_ms.get(place, 0), int(bar["open_ts_ms"])
+            due = mine[(mine["kind"] == ActionKind.SPLIT) & (mine["ts_ms"] > since_ms) & (mine["ts_ms"] <= until_ms)]
+            if bar["flags"] & BAR_PRESENT and len(due):
+                found[place] = float(np.prod(due["value"]))
+        return found
+
+    def _note(self, bars: NDArray[np.void]) -> None:
+        self._last_open_ms = int(bars["open_ts_ms"].max())
+        self.last_close_ms = int(bars["close_ts_ms"].max())
+        for place in np.flatnonzero(bars["flags"] & BAR_PRESENT):
+            self._played_ms[int(place)] = int(bars["open_ts_ms"][place])
 
     def submit(self, ticket: Ticket, now_ms: int, arrives_ms: int | None = None) -> None:
         """Send an order on its way, or have it arrive at a moment."""
         draft = self._draft(ticket, now_ms)
         if arrives_ms is not None:
             draft["arrival_ts_ms"] = draft["active_ts_ms"] = arrives_ms
+        elif ticket.instrument in self._splits:
+            _undo_split(draft, self._splits[ticket.instrument])
         self._exchange.submit(draft, now_ms)
 
     def amend(self, order_id: int, quantity: Decimal, price: Decimal, stop_price: Decimal, now_ms: int) -> bool:
@@ -80,12 +113,24 @@ class Matching:
         found = self._exchange.order(order_id)
         if found is None:
             return False
-        found["amend_qty"], found["amend_limit_price"] = float(quantity), float(price)
-        found["amend_trigger_price"] = float(stop_price)
+        ratio = self._splits.get(int(found[0]["instrument"]), 1.0)
+        self._amend(found, float(quantity) / ratio, float(price) * ratio, float(stop_price) * ratio, now_ms)
+        return True
+
+    def _amend(self, found: NDArray[np.void], qty: float, price: float, stop_price: float, now_ms: int) -> None:
+        found["amend_qty"], found["amend_limit_price"], found["amend_trigger_price"] = qty, price, stop_price
         found["amend_requested"], found["n_amends"] = 1, found["n_amends"] + 1
         found["amend_ts_ms"] = max(now_ms + 1, int(found[0]["arrival_ts_ms"]))
         self._exchange.amend(found)
-        return True
+
+    def keep_terms(self, order_id: int, ratio: float) -> None:
+        """Leave an order, before a row begins, with the terms it has, although its instrument splits with the row."""
+        found = self._exchange.order(order_id)
+        if found is not None:
+            # a split also divides an amend on its way: these become the terms of before
+            order = found[0]
+            limit, trigger = float(order["limit_price"]) * ratio, float(order["trigger_price"]) * ratio
+            self._amend(found, float(order["qty"]) / ratio, limit, trigger, self.last_close_ms)
 
     def cancel(self, order_id: int, now_ms: int) -> None:
         """Send a cancel on its way."""
@@ -145,3 +190,11 @@ class Matching:
         if name is not None:
             return name.key.birth_ts_ms, name.key.seq
         return self._last_open_ms, _FIRST_FOREIGN + ticket.order_id % _FOREIGN
+
+
+def _undo_split(draft: NDArray[np.void], ratio: float) -> None:
+    """Put an order into old units, whose row is played again from before its split: it is in new ones."""
+    for name in ("qty", "opening_qty"):
+        draft[name] /= ratio
+    for name in ("limit_price", "trigger_price", "trail"):
+        draft[name] *= ratio

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from keel.config.faults import Fault
 from keel.config.practice import PracticeConfig
+from keel.data.actions import Actions, no_actions
 from keel.domain.clock import Clock, WallClock
 from keel.domain.errors import DataError, UsageError, reason_of
 from keel.domain.instrument import Instrument
@@ -36,8 +37,8 @@ HOST: Final = "127.0.0.1"
 class PracticeVenue:
     """Serve a market that is replayed, BAR (rows, N), to clients of this machine.
 
-    `keys` are those of each account, made up for accounts that have none there. Raises DataError where the bars leave
-    none to play.
+    `keys` are those of each account, made up for accounts that have none there; `actions` are the splits and dividends
+    of its stocks. Raises DataError where the bars leave none to play.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class PracticeVenue:
         instruments: Sequence[Instrument],
         keys: Mapping[str, KeyPair] | None = None,
         clock: Clock | None = None,
+        actions: Actions | None = None,
     ) -> None:
         if len(bars) <= config.warm_up_bars:
             raise DataError(
@@ -54,7 +56,7 @@ class PracticeVenue:
                 "or widen data.start and data.end"
             )
         self.keys = {name: (keys or {}).get(name) or _made_up_keys() for name in config.accounts}
-        shared = self._shared(config, bars, clock or WallClock())
+        shared = self._shared(config, bars, clock or WallClock(), actions or no_actions(len(instruments)))
         wire = _WIRES[config.speaks]
         self._wire: Wire = wire(shared, instruments, self.keys, self._reopen)
         self._state, self._replay = self._wire.core, Replay(self._wire.core, self._wire.feed)
@@ -120,7 +122,7 @@ class PracticeVenue:
     def _reopen(self) -> None:
         self._replay.look_at_streams()
 
-    def _shared(self, config: PracticeConfig, bars: NDArray[np.void], clock: Clock) -> Shared:
+    def _shared(self, config: PracticeConfig, bars: NDArray[np.void], clock: Clock, actions: Actions) -> Shared:
         ticks = [config.market.rules_for(symbol).tick_size for symbol in config.data.symbols]
         market = Market(bars, config.data.symbols, config.data.timeframe, ticks, config.warm_up_bars)
         log = ServiceLog(clock)
@@ -129,7 +131,7 @@ class PracticeVenue:
             log.note("fault", fault.kind, market.now_ms)
 
         faults = FaultDesk(config.faults, config.random_faults, self._act, note)
-        return Shared(config=config, clock=clock, market=market, log=log, faults=faults)
+        return Shared(config=config, clock=clock, market=market, log=log, faults=faults, actions=actions)
 
     def _app(self) -> web.Application:
         control = ControlDoor(self._state, self._replay)

@@ -8,6 +8,7 @@ from typing import Protocol, TypedDict
 from aiohttp import web
 
 from keel.config.practice import PracticeConfig
+from keel.data.actions import Actions
 from keel.domain.clock import Clock
 from keel.practice.acts import Acts
 from keel.practice.core import Core
@@ -25,6 +26,7 @@ class Shared(TypedDict):
     market: Market
     log: ServiceLog
     faults: FaultDesk
+    actions: Actions
 
 
 class Wire(Protocol):

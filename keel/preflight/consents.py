@@ -17,7 +17,7 @@ def check_consents(need: LiveNeed, name: str) -> CheckResult:
     if need.environment != "real":
         return passed(name, f"{need.environment}: no real money")
     if need.venue == "alpaca":
-        detail = "real money on Alpaca is refused: splits, dividends and shorts are not followed there yet"
+        detail = "real money on Alpaca is refused: not every fault is proven on its wire yet"
         return failed(name, detail, "set venue.paper: true, or dry_run: true")
     if not need.accepts_real_money:
         detail = "venue.environment is real and dry_run is false, but i_accept_real_money is false"

@@ -17,10 +17,14 @@ from keel.journal.entries import (
     ReportHeard,
     SubmitAnswered,
 )
+from keel.journal.market_entries import ActivityBooked, SplitBooked, SplitConfirmed
 from keel.journal.reading import JournalReader, Selection
 from keel.preflight.exposure import Exposure, position_line
 
-_KINDS: Final = (BookAdjusted, FillBooked, OrderIntent, OrderResolved, ReportHeard, SubmitAnswered)
+_KINDS: Final = (
+    *(BookAdjusted, FillBooked, OrderIntent, OrderResolved, ReportHeard, SubmitAnswered),
+    *(ActivityBooked, SplitBooked, SplitConfirmed),
+)
 _STILL_OPEN: Final = ("adopted", "working", "partial")
 """How an order was resolved that lives on."""
 _NEVER_LIVED: Final = (Outcome.REFUSED, Outcome.NOT_SENT)
@@ -41,22 +45,28 @@ def journal_exposure(path: Path) -> Exposure:
 def exposure_of_entries(entries: Iterable[Entry]) -> Exposure:
     """Return what entries, oldest first, leave open."""
     held: dict[str, Decimal] = {}
+    traded: set[str] = set()
     orders: dict[str, tuple[OrderTicket, Decimal]] = {}
     for entry in entries:
         if isinstance(entry, OrderIntent):
             orders[entry.ticket.client_order_id] = entry.ticket, entry.ticket.qty
         elif isinstance(entry, FillBooked):
             symbol, name = entry.fill.symbol, entry.fill.client_order_id
+            traded.add(symbol)
             held[symbol] = held.get(symbol, Decimal(0)) + _received(entry)
             _fill(orders, name, entry.fill.qty)
         elif isinstance(entry, BookAdjusted):
             held[entry.name] = entry.after
+        elif isinstance(entry, SplitBooked | SplitConfirmed):
+            held[entry.symbol] = entry.after if isinstance(entry, SplitBooked) else entry.held
+        elif isinstance(entry, ActivityBooked) and entry.symbol:
+            held[entry.symbol] = held.get(entry.symbol, Decimal(0)) + entry.qty
         elif _is_over(entry):
             orders.pop(entry.order_name or "", None)
     positions = [
         position_line(qty, symbol.partition("/")[0], "by the journal")
         for symbol, qty in held.items()
-        if "/" in symbol and qty
+        if qty and (symbol in traded or "/" in symbol)
     ]
     return Exposure(tuple(positions), tuple(_line(ticket, left) for ticket, left in orders.values()))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from keel.domain.layout import BAR, EVENT, ORDER
 from keel.sim.halves_nb import relink_nb
 from keel.sim.room import Records, Room
+from keel.sim.splitting import split_instrument
 
 _ROWS: Final = 4096
 """Rows there is room for before the oldest make way."""
@@ -100,6 +101,17 @@ class LiveRoom(Room):
             event["row"] = self.row
             run["tape_tail"] += 1
         self._begun = True
+
+    def split(self, instrument: int, ratio: float) -> None:
+        """Turn one unit of an instrument into `ratio` new ones, between two rows: book, marks, orders, what was heard.
+
+        It is no gain and no loss. `bars` that come are in new units.
+        """
+        run, tape = self._run[0], self._tape
+        waiting = np.arange(int(run["tape_head"]), int(run["tape_tail"])) & (len(tape) - 1)
+        heard = (tape[place] for place in waiting if tape[place]["known_row"] < 0)
+        orders = self._orders[: int(run["n_orders"])]
+        split_instrument(self._slots[instrument], orders, heard, instrument, ratio)
 
     def _append(self, bars: Records, rates: NDArray[np.float64] | None) -> int:
         """Put the next row, BAR (N,), where `row` points and return that; rates are (N,), if there are any."""

@@ -156,6 +156,14 @@ class LocalDesk(LiveRoom):
             run[name] += moved
         run["equity"][LOCAL] += moved
 
+    def receive(self, cash: float) -> None:
+        """Book cash that no fill moved (below 0: a payment): a dividend, a fee, interest. It is a gain or a loss."""
+        self._run[0]["cash"][LOCAL] += cash
+
+    def lend(self, instrument: int, *, shortable: bool) -> None:
+        """Say whether an instrument may be sold short from now on."""
+        self._slots[instrument]["shortable"] = shortable
+
     def reset_latches(self) -> None:
         """Lift what the risk guard has latched (rule 17): a drawdown is measured from today's equity from now on.
 

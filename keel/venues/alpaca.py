@@ -18,6 +18,7 @@ from keel.domain.venue_messages import (
     VenueFill,
 )
 from keel.venues.alpaca_history import TradeHistory
+from keel.venues.alpaca_holders import AlpacaHolders
 from keel.venues.alpaca_orders import ends_daily, held, order_body
 from keel.venues.alpaca_reports import account_state, order_report, order_state
 from keel.venues.base import VenueListener
@@ -54,6 +55,8 @@ class AlpacaVenue:
         self._symbols = AlpacaSymbols(link)
         self._names = OrderNames()
         self._numbers = OrderNames()
+        self.holders = AlpacaHolders(link, self._symbols.name_of)
+        """Asks what happens to holders of the account."""
         self._history = TradeHistory(link, self._names, self._symbols.name_of)
         self._listener: VenueListener | None = None
         self._stream: Supervisor | None = None

@@ -51,6 +51,11 @@ class AlpacaAsset:
         return self.status == ACTIVE and self.tradable
 
     @property
+    def is_lent(self) -> bool:
+        """Say whether shares to be sold short are lent now, as many as are asked for."""
+        return self.shortable and self.easy_to_borrow
+
+    @property
     def is_crypto(self) -> bool:
         """Say whether it is a pair of crypto, which trades round the clock and by rules of its own."""
         return self.asset_class == "crypto"

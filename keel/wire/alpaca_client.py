@@ -16,7 +16,13 @@ from requests.adapters import HTTPAdapter
 
 from keel.domain.errors import ConfigError
 from keel.wire.alpaca_addresses import AlpacaAddresses, AlpacaEnvironment, refuse_beyond
-from keel.wire.alpaca_sdk import CryptoHistoricalDataClient, RESTClient, StockHistoricalDataClient, TradingClient
+from keel.wire.alpaca_sdk import (
+    CorporateActionsClient,
+    CryptoHistoricalDataClient,
+    RESTClient,
+    StockHistoricalDataClient,
+    TradingClient,
+)
 
 Heard = Callable[[Mapping[str, str]], None]
 _THREADS: Final = 8
@@ -45,8 +51,11 @@ class AlpacaClient:
         )
         self._stocks: RESTClient = StockHistoricalDataClient(key, secret, raw_data=True, url_override=addresses.data)
         self._crypto: RESTClient = CryptoHistoricalDataClient(key, secret, raw_data=True, url_override=addresses.data)
-        for client, told in ((self._trading, heard), (self._stocks, heard_of_data), (self._crypto, heard_of_data)):
-            _keep(client, _Mount(addresses.environment, timeout_s, told))
+        self._corporate: RESTClient = CorporateActionsClient(key, secret, raw_data=True, url_override=addresses.data)
+        self._data = (self._stocks, self._crypto, self._corporate)
+        _keep(self._trading, _Mount(addresses.environment, timeout_s, heard))
+        for client in self._data:
+            _keep(client, _Mount(addresses.environment, timeout_s, heard_of_data))
 
     async def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - JSON
         """Ask the trading API, such as `get("/account")`."""
@@ -68,10 +77,14 @@ class AlpacaClient:
         """Ask for market data of crypto, such as `crypto("/crypto/us/bars", symbols="BTC/USD")`."""
         return await self._call(self._crypto.get, path, _given(query))
 
+    async def corporate(self, path: str, **query: object) -> Any:  # noqa: ANN401 - JSON
+        """Ask for what happens to holders, such as `corporate("/corporate-actions", symbols="AAPL")`."""
+        return await self._call(self._corporate.get, path, _given(query))
+
     def close(self) -> None:
         """Let go of every connection; requests on their way end in their own time."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for client in (self._trading, self._stocks, self._crypto):
+        for client in (self._trading, *self._data):
             client._session.close()
 
     async def _call(self, call: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - JSON

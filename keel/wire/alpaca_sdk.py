@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from alpaca.common.exceptions import APIError
     from alpaca.common.rest import RESTClient
+    from alpaca.data.historical.corporate_actions import CorporateActionsClient
     from alpaca.data.historical.crypto import CryptoHistoricalDataClient
     from alpaca.data.historical.stock import StockHistoricalDataClient
     from alpaca.data.live.crypto import CryptoDataStream
@@ -22,6 +23,7 @@ with warnings.catch_warnings():
 
 __all__ = [
     "APIError",
+    "CorporateActionsClient",
     "CryptoDataStream",
     "CryptoHistoricalDataClient",
     "RESTClient",

@@ -53,6 +53,11 @@ class BinanceRules:
         """Say whether orders are taken now."""
         return self.status == TRADING
 
+    @property
+    def is_lent(self) -> bool:
+        """Say whether units to be sold short are lent now: a spot exchange lends none."""
+        return False
+
     def fits(self, part: str, ours: Decimal) -> bool:
         """Say whether a rule of ours is the exchange's."""
         theirs: Decimal = getattr(self, part)

@@ -26,6 +26,10 @@ class VenueRules(Protocol):
         """Say whether orders are taken now."""
 
     @property
+    def is_lent(self) -> bool:
+        """Say whether units to be sold short are lent now, as many as are asked for."""
+
+    @property
     def tick_size(self) -> Decimal:
         """Return the grid of prices."""
 

@@ -98,7 +98,7 @@ def test_what_a_run_left_is_sold_under_the_kill_switch_and_the_journal_knows(
         assert code == 0, told
         tree = json.loads(out)
         assert tree["flat"]
-        sold = Decimal(tree["before"]["sells"][exchange.symbols[0]])
+        sold = Decimal(tree["before"]["closes"][exchange.symbols[0]])
         assert 0 <= held - sold < exchange.step, "all of it but the fraction that no order can have"
         assert left.there.balance(asset) == held - sold
         code, out, _ = left.flatten(capsys, "--yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from typing import Any, Final
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from keel.config.practice import PracticeAccount
 from keel.domain.orders import EventKind, Reason
+from keel.practice.alpaca.activities import Activities
 from keel.practice.alpaca.assets import Asset
 from keel.practice.alpaca.holdings import Holdings
 from keel.practice.alpaca.hours import Hours
-from keel.practice.alpaca.orders import Fill, Order, called_in
+from keel.practice.alpaca.orders import Fill, Order, called_in, follows_split
 from keel.practice.alpaca.spelling import amount, made_id, moment
 from keel.practice.amounts import ZERO, exact, text
 from keel.practice.matching import Matching
@@ -46,6 +48,9 @@ class Account:
         self.fills: list[Fill] = []
         self.numbers = count(1)
         self.listener: Callable[[Account, Update], None] = lambda _account, _update: None
+        self.activities = Activities(name, hours)
+        self._ratios: dict[int, Decimal] = {}
+        """New units for an old one in the newest split, by place."""
         self._opened_days: dict[int, int] = {}
         self._day_trades: list[int] = []
         self._by_number: dict[int, Order] = {}
@@ -98,6 +103,8 @@ class Account:
 
     def begin_row(self, bars: NDArray[np.void], until_ms: int) -> None:
         """Begin a row, BAR (N,), which is played up to `until_ms` for now: who waits for its open is sent on."""
+        for place, ratio in self.matching.splits_in(bars).items():
+            self._before_split(place, ratio)
         self.matching.begin_row(bars)
         self._route(until_ms)
 
@@ -118,6 +125,7 @@ class Account:
             for update in self._updates(event):
                 self.listener(self, update)
                 told += 1
+        self.holdings.cash = exact(self.holdings.cash - self.activities.due(now_ms))
         return told
 
     def day_trades(self, now_ms: int) -> int:
@@ -131,9 +139,11 @@ class Account:
         """Return all that the owner should know by now."""
         return {
             "cash": amount(self.holdings.cash),
+            "accrued_fees": amount(self.activities.accrued),
             "positions": [amount(one.quantity) for one in self.holdings.positions],
             "orders": [order.as_json for order in self.orders.values()],
             "fills": [fill.as_activity for fill in self.fills],
+            "activities": [one.as_activity for one in self.activities.entries],
             "simulated_equity": text(self.matching.equity),
         }
 
@@ -156,21 +166,72 @@ class Account:
         elif kind is EventKind.FILLED:
             yield self._fill(order, event, ts_ms)
         elif kind is EventKind.AMENDED:
-            yield from self._amended(order, ts_ms)
+            yield from self._amended(order, event, ts_ms)
         elif kind is EventKind.AMEND_REJECTED:
             yield from self._not_amended(order, ts_ms)
         elif kind is not EventKind.TRIGGERED:
             yield from self._ended(order, kind, Reason(int(event["reason"])), ts_ms)
 
     def _broker_s_own(self, event: np.void, kind: EventKind, ts_ms: int) -> Iterator[Update]:
-        """Book what nobody ordered: positions that are sold for want of margin, interest, what borrowing costs."""
+        """Book what nobody ordered: what splits, dividends, interest and borrowing do, and sales for want of margin."""
         if kind is EventKind.FILLED:
             asset = self._assets[int(event["instrument"])]
             order = called_in(self.name, asset, is_buy=event["side"] > 0, quantity=exact(event["qty"]), ts_ms=ts_ms)
             self._keep(order)
             yield self._fill(order, event, ts_ms)
+            return
+        self._write(event, kind, ts_ms)
+        self.holdings.cash = exact(self.holdings.cash + exact(event["cash"]))
+
+    def _write(self, event: np.void, kind: EventKind, ts_ms: int) -> None:
+        place, cash = int(event["instrument"]), exact(event["cash"])
+        symbol = self._assets[place].symbol if place >= 0 else None
+        if kind is EventKind.SPLIT and symbol is not None:
+            self._split(place, symbol, event, ts_ms)
+        elif kind is EventKind.DIVIDEND and symbol is not None:
+            self.activities.dividend(symbol, exact(event["qty"]), exact(event["price"]), cash, ts_ms)
+        elif kind is EventKind.INTEREST:
+            self.activities.charge("INT", cash, "interest on what was borrowed", None, ts_ms)
         else:
-            self.holdings.cash = exact(self.holdings.cash + exact(event["cash"]))
+            self.activities.charge("FEE", cash, "stock borrow fee", symbol, ts_ms)
+
+    # splits
+
+    def _before_split(self, place: int, ratio: float) -> None:
+        """Do to good-till-canceled orders what the broker does in the night before a split.
+
+        It cancels them before a reverse split; before a forward one it adjusts buy limits and sell stops, no others.
+        """
+        orders = [one for one in self.open_orders(place) if one.entry.life == "gtc" and one not in self._waiting]
+        for order in orders:
+            if ratio < 1.0:
+                self.matching.cancel(order.number, self.matching.last_close_ms)
+            elif not follows_split(order):
+                self.matching.keep_terms(order.number, ratio)
+
+    def _split(self, place: int, symbol: str, event: np.void, ts_ms: int) -> None:
+        held, ratio = self.holdings.positions[place], exact(event["reference_price"])
+        before, after = held.quantity, exact(event["qty"])
+        if before:
+            self.activities.split(symbol, before, after, exact(event["price"]), exact(event["cash"]), ts_ms)
+        held.quantity = after
+        held.paid = exact(held.paid / ratio) if after else ZERO
+        self._ratios[place] = ratio
+
+    def _adjust(self, order: Order, event: np.void, ts_ms: int) -> None:
+        """Take the terms that a split leaves an order with; nobody is told."""
+        price, stop, entry = exact(event["price"]), exact(event["reference_price"]), order.entry
+        quantity = exact(event["qty"])
+        if order.executed:
+            order.executed = exact(order.executed * self._ratios.get(order.asset.place, Decimal(1)))
+        order.opening = ZERO if order.opening == 0 else min(quantity, exact(order.opening * quantity / order.quantity))
+        order.quantity, order.updated_ms = quantity, ts_ms
+        order.entry = replace(
+            entry,
+            quantity=quantity,
+            price=price if entry.price is not None else None,
+            stop_price=stop if entry.stop_price is not None else None,
+        )
 
     def _ended(self, order: Order, kind: EventKind, reason: Reason, ts_ms: int) -> Iterator[Update]:
         if kind is EventKind.REJECTED:
@@ -189,7 +250,9 @@ class Account:
         done = order.left <= 0 or bool(event["final"])
         fee, fee_quantity = exact(event["fee"]), exact(event["fee_qty"])
         change = quantity if order.is_buy else -quantity
-        self.holdings.trade(order.asset.place, change, price, ZERO if fee_quantity else fee, fee_quantity)
+        self.holdings.trade(order.asset.place, change, price, ZERO, fee_quantity)
+        if not fee_quantity:
+            self.activities.collect(fee, order.asset.symbol.replace("/", "") if order.asset.is_crypto else None, ts_ms)
         fill = Fill(
             made_id(self.name, "execution", len(self.fills)), order, price, quantity, order.executed, order.left, ts_ms
         )
@@ -217,14 +280,19 @@ class Account:
         elif not order.asset.is_crypto and self._opened_days.pop(place, None) == day:
             self._day_trades.append(day)
 
-    def _amended(self, order: Order, ts_ms: int) -> Iterator[Update]:
-        heir = next(one for one in self.orders.values() if one.replaces is order)
+    def _amended(self, order: Order, event: np.void, ts_ms: int) -> Iterator[Update]:
+        heir = next((one for one in self.orders.values() if one.replaces is order and one.is_open), None)
+        if heir is None:
+            self._adjust(order, event, ts_ms)
+            return
         self._succeed(order, heir, ts_ms, None)
         yield self._update(order, "replaced", ts_ms)
         yield self._update(heir, "new", ts_ms)
 
     def _not_amended(self, order: Order, ts_ms: int) -> Iterator[Update]:
-        heir = next(one for one in self.orders.values() if one.replaces is order)
+        heir = next((one for one in self.orders.values() if one.replaces is order), None)
+        if heir is None:
+            return
         if order.is_open:
             order.status = "partially_filled" if order.executed else "new"
         yield from self._reject_heir(heir, ts_ms)

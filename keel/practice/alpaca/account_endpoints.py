@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from keel.practice.alpaca.activities import Activity
 from keel.practice.alpaca.assets import Asset
 from keel.practice.alpaca.endpoints import Answer, Call, Handler
 from keel.practice.alpaca.entry import Entry, read_amount
@@ -21,6 +22,7 @@ from keel.practice.amounts import ZERO, exact, floored
 
 _HUNDRED: Final = Decimal(100)
 _NEVER_MS: Final = 2**62
+_CATEGORIES: Final = ("trade_activity", "non_trade_activity")
 
 
 async def account(call: Call) -> dict[str, Any]:
@@ -39,7 +41,7 @@ async def account(call: Call) -> dict[str, Any]:
         "regt_buying_power": amount(power.stocks),
         "non_marginable_buying_power": amount(power.coins),
         "cash": amount(owner.holdings.cash),
-        "accrued_fees": "0",
+        "accrued_fees": amount(owner.activities.accrued),
         "pending_transfer_in": "0",
         "portfolio_value": amount(power.equity),
         "trading_blocked": blocked,
@@ -178,12 +180,15 @@ async def close_all(call: Call) -> Answer:
 
 
 async def activities(call: Call) -> list[Any]:
-    """Tell fills, the newest first; activities of other kinds there are none of."""
-    kinds = call.words("activity_types") + [kind for kind in [call.path.get("kind")] if kind]
-    if kinds and "FILL" not in kinds:
-        return []
+    """Tell fills and what happened without a trade, the newest first."""
     after, until = call.moment("after", -1), call.moment("until", _NEVER_MS)
-    told = [_with_account(call, one) for one in call.account.fills if after < one.time_ms < until]
+    # a day's entries come before its fills, as their ids do
+    every: list[Activity | Fill] = [*call.account.activities.entries, *call.account.fills]
+    told = [
+        {"account_id": call.account.id} | one.as_activity
+        for one in sorted(every, key=lambda one: one.time_ms)
+        if after < one.time_ms < until and _is_wanted(call, "FILL" if isinstance(one, Fill) else one.kind)
+    ]
     told = told if call.query.get("direction") == "asc" else told[::-1]
     token = call.query.get("page_token")
     if token is not None:
@@ -192,8 +197,16 @@ async def activities(call: Call) -> list[Any]:
     return told[: call.whole("page_size", 100, 100)]
 
 
-def _with_account(call: Call, fill: Fill) -> dict[str, Any]:
-    return {"account_id": call.account.id} | fill.as_activity
+def _is_wanted(call: Call, kind: str) -> bool:
+    kinds = call.words("activity_types") + [one for one in [call.path.get("kind")] if one]
+    category = call.query.get("category")
+    if category is not None and category not in _CATEGORIES:
+        raise invalid(f"invalid category: {category[:20]}")
+    if kinds and category is not None:
+        raise invalid("only one of category or activity_types is accepted")
+    if category is not None:
+        return (kind == "FILL") is (category == _CATEGORIES[0])
+    return not kinds or kind in kinds
 
 
 ACCOUNT: Final[dict[str, Handler]] = {

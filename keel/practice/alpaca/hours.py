@@ -58,6 +58,11 @@ class Hours:
         last = int(np.searchsorted(self._known.day, last_day, side="right"))
         return [self._session(at) for at in range(first, last)]
 
+    @staticmethod
+    def day_end_ms(ts_ms: int) -> int:
+        """Return the end of the UTC day that a moment lies in: the day of coins."""
+        return (ts_ms // MS_PER_DAY + 1) * MS_PER_DAY
+
     def local(self, ts_ms: int) -> datetime:
         """Return a moment in the exchange's zone."""
         return (_EPOCH + timedelta(milliseconds=ts_ms)).astimezone(self.zone)

@@ -177,6 +177,14 @@ class Order:
         }
 
 
+def follows_split(order: Order) -> bool:
+    """Say whether the broker adjusts an open order to a forward split: buy limits and sell stops.
+
+    Source: https://docs.alpaca.markets/docs/mandatory-corporate-actions
+    """
+    return order.entry.kind == "limit" if order.is_buy else order.entry.kind in ("stop", "stop_limit", "trailing_stop")
+
+
 def called_in(account: str, asset: Asset, *, is_buy: bool, quantity: Decimal, ts_ms: int) -> Order:
     """Return the order by which the broker closes a position whose margin has failed."""
     entry = Entry(

@@ -14,6 +14,7 @@ from aiohttp import web
 from keel.config.faults import Fault
 from keel.practice.alpaca.account import Account
 from keel.practice.alpaca.account_endpoints import ACCOUNT
+from keel.practice.alpaca.corporate_endpoints import CORPORATE
 from keel.practice.alpaca.endpoints import Answer, Call, Handler
 from keel.practice.alpaca.market_endpoints import MARKET
 from keel.practice.alpaca.order_endpoints import ORDERS
@@ -21,13 +22,13 @@ from keel.practice.alpaca.refusals import Refusal, invalid, not_found, unauthori
 from keel.practice.alpaca.state import AlpacaState
 from keel.practice.replay import Replay
 
-ENDPOINTS: Final[dict[str, Handler]] = MARKET | ACCOUNT | ORDERS
-_ROOTS: Final = ("/v2/{rest:.*}", "/v1beta3/{rest:.*}")
+ENDPOINTS: Final[dict[str, Handler]] = MARKET | CORPORATE | ACCOUNT | ORDERS
+_ROOTS: Final = ("/v1/{rest:.*}", "/v2/{rest:.*}", "/v1beta3/{rest:.*}")
 _SERVER_ERROR: Final = {"code": 50010000, "message": "internal server error occurred"}
 
 
 class RestDoor:
-    """Take every request under /v2 and /v1beta3."""
+    """Take every request under /v1, /v2 and /v1beta3."""
 
     def __init__(self, state: AlpacaState, replay: Replay) -> None:
         self._state, self._replay = state, replay

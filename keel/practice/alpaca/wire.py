@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from aiohttp import web
 
 from keel.config.practice import PracticeAccount, PracticeConfig
+from keel.data.actions import Actions
 from keel.domain.instrument import Instrument
 from keel.domain.orders import TimeInForce
 from keel.practice.alpaca.account import Account
@@ -41,8 +42,10 @@ class AlpacaWire:
         changed: Callable[[], None],
     ) -> None:
         config, market, assets = shared["config"], shared["market"], assets_of(shared["config"])
-        hours = _hours(config, market)
-        accounts = {name: _account(name, config, instruments, market, assets, hours) for name in config.accounts}
+        hours, actions = _hours(config, market), shared["actions"]
+        accounts = {
+            name: _account(name, config, instruments, market, assets, hours, actions) for name in config.accounts
+        }
         self.core = AlpacaState(
             **shared,
             assets=assets,
@@ -74,6 +77,7 @@ def _account(
     market: Market,
     assets: Sequence[Asset],
     hours: Hours,
+    actions: Actions,
 ) -> Account:
     """Return an account with what it has at the start, whose exchange has seen the history."""
     terms = config.accounts[name]
@@ -83,8 +87,9 @@ def _account(
     run["cash"][:] = float(holdings.cash)
     for slot, held in zip(slots, holdings.positions, strict=True):
         slot["qty"][:], slot["avg_price"][:] = float(held.quantity), float(held.paid)
+    slots["action_start"], slots["action_end"] = actions.starts, actions.ends
     life = TimeInForce[config.execution.time_in_force.upper()]
-    matching = Matching(Exchange(run, slots), life)
+    matching = Matching(Exchange(run, slots, actions=actions.records), life, actions)
     for row in range(market.first_row):
         matching.watch(market.bars[row])
     return Account(name, terms, assets, holdings, matching, hours)

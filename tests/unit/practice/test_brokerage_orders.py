@@ -52,8 +52,10 @@ def test_order_is_told_new_and_filled_and_stands_in_position_and_activities(bar_
             )
             account = await client.call(client.trading.get_account)
             told = (await client.get("accounts"))["practice"]
-            assert float(account["equity"]) == pytest.approx(float(told["simulated_equity"]), abs=1e-6)
-            assert float(account["cash"]) == pytest.approx(100_000 - 10.01 * float(fill["price"]), abs=0.01)
+            charged = float(account["equity"]) - float(account["accrued_fees"])  # at the end of the day
+            assert charged == pytest.approx(float(told["simulated_equity"]), abs=1e-6)
+            assert float(account["accrued_fees"]) == pytest.approx(0.01 * float(fill["price"]), abs=0.01)
+            assert float(account["cash"]) == pytest.approx(100_000 - 10 * float(fill["price"]), abs=0.01)
 
     asyncio.run(scenario())
 
@@ -315,9 +317,8 @@ def test_broker_closes_what_margin_no_longer_carries(bar_folder):
             assert called["order"]["client_order_id"].startswith("margin-call-")
             assert (called["order"]["side"], called["qty"], called["position_qty"]) == ("sell", "1900", "0")
             assert await client.call(client.trading.get_all_positions) == []
-            accounts = await client.get("accounts")
-            assert float(accounts["practice"]["cash"]) == pytest.approx(
-                float(accounts["practice"]["simulated_equity"]), abs=0.01
-            )
+            told = (await client.get("accounts"))["practice"]
+            left = float(told["cash"]) - float(told["accrued_fees"])
+            assert left == pytest.approx(float(told["simulated_equity"]), abs=0.01)
 
     asyncio.run(scenario())
