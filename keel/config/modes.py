@@ -99,6 +99,7 @@ class BaseRun(Section):
         self._check_shorts()
         self._check_base_fees()
         self._check_rates()
+        self._check_auctions()
         if self.execution.max_participation is None and self.impact.coefficient != 0:
             message = "must be 0 while execution.max_participation is null: set one of the two"
             raise broken_rule("impact.coefficient", message)
@@ -125,6 +126,11 @@ class BaseRun(Section):
         if currency in self.data.rates:
             message = f"{currency} is the account's currency, worth 1 of itself: remove it, or set account.currency"
             raise broken_rule(f"data.rates.{currency}", message)
+
+    def _check_auctions(self) -> None:
+        if self.execution.time_in_force in ("at_open", "at_close") and ROUND_THE_CLOCK in self.calendars:
+            message = f"{ROUND_THE_CLOCK} markets hold no auctions: set it to gtc, ioc, day or fok"
+            raise broken_rule("execution.time_in_force", message)
 
     def _check_base_fees(self) -> None:
         in_base = [self.market.rules_for(symbol).fee_currency == "base" for symbol in self.data.symbols]

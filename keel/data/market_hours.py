@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from keel.config.sessions import SessionsSection
 from keel.data.calendars import Sessions
 from keel.data.quality.known_sessions import known_sessions
+from keel.data.session_flags import session_flags
 from keel.domain.sessions import Activity, Window
 from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms
 
@@ -60,6 +61,14 @@ class MarketHours:
         self._cover(int(ts_ms.min()), int(ts_ms.max()))
         after = np.searchsorted(self._starts_ms, ts_ms, side="right")
         return np.append(self._windows, np.uint8(Window.CLOSED))[after - 1]
+
+    def row_flags(self, close_ts_ms: int, length_ms: int) -> int:
+        """Return the flags that the sessions give to a row (docs/execution.md, rule 29)."""
+        if self.calendar == ROUND_THE_CLOCK:
+            return 0
+        day = close_ts_ms // MS_PER_DAY
+        known = known_sessions(self.calendar, day - _MARGIN_DAYS, day + _MARGIN_DAYS)
+        return int(session_flags(np.array([close_ts_ms]), length_ms, known)[0])
 
     def _cover(self, first_ms: int, last_ms: int) -> None:
         """Have the windows of a span of time at hand, and of enough days beside it."""
