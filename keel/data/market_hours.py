@@ -41,6 +41,8 @@ class MarketHours:
         self._first_day = self._last_day = 0
         self._starts_ms = np.zeros(0, np.int64)
         self._windows = np.zeros(0, np.uint8)
+        none = np.zeros(0, np.int64)
+        self._known = Sessions(calendar, "UTC", none, none, none)
 
     def at(self, ts_ms: int) -> Span:
         """Return the window of a moment; one that begins then is that window already."""
@@ -66,9 +68,8 @@ class MarketHours:
         """Return the flags that the sessions give to a row (docs/execution.md, rule 29)."""
         if self.calendar == ROUND_THE_CLOCK:
             return 0
-        day = close_ts_ms // MS_PER_DAY
-        known = known_sessions(self.calendar, day - _MARGIN_DAYS, day + _MARGIN_DAYS)
-        return int(session_flags(np.array([close_ts_ms]), length_ms, known)[0])
+        self._cover(close_ts_ms, close_ts_ms)
+        return int(session_flags(np.array([close_ts_ms]), length_ms, self._known)[0])
 
     def _cover(self, first_ms: int, last_ms: int) -> None:
         """Have the windows of a span of time at hand, and of enough days beside it."""
@@ -77,7 +78,8 @@ class MarketHours:
             if self._first_day <= first_day and last_day <= self._last_day:
                 return
             first_day, last_day = min(first_day, self._first_day), max(last_day, self._last_day)
-        self._starts_ms, self._windows = _boundaries(known_sessions(self.calendar, first_day, last_day), self._section)
+        self._known = known_sessions(self.calendar, first_day, last_day)
+        self._starts_ms, self._windows = _boundaries(self._known, self._section)
         self._first_day, self._last_day = first_day, last_day
 
 

@@ -45,6 +45,10 @@ class TimeInForce(IntEnum):
     """In the auction that closes a session, or not at all."""
 
 
+AUCTIONS: Final = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
+"""Lifetimes of orders for an auction, which have a price or none and never a trigger."""
+
+
 class OrderStatus(IntEnum):
     """Name where an order stands at the venue."""
 

@@ -10,7 +10,7 @@ import pytest
 from parity.reference_state import Event
 
 from keel.domain.layout import EXIT_NONE
-from keel.domain.orders import EventKind, OrderType, PriceModel, Reason, RequestKind, TimeInForce
+from keel.domain.orders import AUCTIONS, EventKind, OrderType, PriceModel, Reason, RequestKind, TimeInForce
 
 from . import amounts, lives, prices
 from .checks import CHECKS, Check
@@ -47,6 +47,11 @@ def step(played: Played, e: Event) -> float:
 
 def lives_as(played: Played, e: Event, life: TimeInForce) -> bool:
     return story_of(played, e).time_in_force(played.case) == life
+
+
+def extended_row(played: Played, e: Event) -> int | None:
+    """Return a row outside of the session that comes after an event, if there is one."""
+    return next((k for k in range(e.row + 1, len(played.case.rows)) if played.case.rows[k].extended), None)
 
 
 def has_a_last_moment(played: Played, e: Event, life: TimeInForce) -> bool:
@@ -179,6 +184,21 @@ EDITS: list[tuple[Check, Edit]] = [
     (
         lives.an_order_fills_only_in_an_open_bar,
         on(FILLED, when(always, ts_ms=lambda p, e: bar_of(p, e).open_ts_ms - 1)),
+    ),
+    *[
+        (
+            lives.an_order_for_an_auction_fills_in_it_only,
+            on(FILLED, when(lambda p, e, life=life: lives_as(p, e, life), **{field: change})),
+        )
+        for life in AUCTIONS
+        for field, change in (
+            ("ts_ms", lambda p, e: (bar_of(p, e).open_ts_ms + bar_of(p, e).close_ts_ms) // 2),
+            ("reference_price", lambda p, e: e.reference_price * 1.001),
+        )
+    ],
+    (
+        lives.an_order_fills_outside_of_the_session_only_if_it_is_meant_to,
+        on(FILLED, when(lambda p, e: lives_as(p, e, TimeInForce.GTC), row=lambda p, e: extended_row(p, e) or e.row)),
     ),
     (lives.every_event_tells_of_its_order, on(FILLED, when(always, side=lambda p, e: -e.side))),
     (

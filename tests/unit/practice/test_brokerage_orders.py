@@ -126,7 +126,7 @@ def test_short_sale_needs_margin_and_a_stock_that_can_be_borrowed(bar_folder):
         ({"type": "limit"}, 422, 42210000, "limit orders require limit_price"),
         ({"extended_hours": True}, 422, 42210000, "extended hours order must be DAY limit orders"),
         ({"client_order_id": "x" * 129}, 422, 40010001, "client_order_id must be no more than 128 characters"),
-        ({"time_in_force": "cls"}, 422, 42210000, "cls orders are not supported by the practice venue"),
+        ({"time_in_force": "cls", "qty": "0.5"}, 422, 42210000, "fractional orders must be DAY orders"),
         ({"time_in_force": "opg"}, 422, 42210000, "opg orders must be submitted after 7:00pm and before 9:28am"),
         ({"order_class": "bracket"}, 422, 42210000, "complex orders are not supported by the practice venue"),
         (

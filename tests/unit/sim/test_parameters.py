@@ -116,7 +116,9 @@ SLOT_KEYS: dict[str, tuple[Any, Fields]] = {
 }
 """Key → (another value, the fields of SLOT that it changes and their values)."""
 
-TESTED_APART = {"account.type", "data.venue", "data.symbols", "fees.tiers", "exits.atr_bars"}
+STOCKS = {"calendar": "XNYS", "timezone": "America/New_York"}
+CUTOFFS = {"market.instrument.open_cutoff_s", "market.instrument.close_cutoff_s"}
+TESTED_APART = {"account.type", "data.venue", "data.symbols", "fees.tiers", "exits.atr_bars", *CUTOFFS}
 NOT_THE_SIMULATORS = {
     "mode",
     "run.name",
@@ -313,4 +315,12 @@ def test_price_model_is_found_by_its_name(read: Read, model: PriceModel):
 
 @pytest.mark.parametrize("lifetime", [lifetime for lifetime in TimeInForce if lifetime is not TimeInForce.GTD])
 def test_time_in_force_is_found_by_its_name(read: Read, lifetime: TimeInForce):
-    assert read(with_key("execution.time_in_force", lifetime.name.lower()))[0]["time_in_force"] == lifetime
+    tree = with_key("execution.time_in_force", lifetime.name.lower()) | {"market": STOCKS}
+    assert read(tree)[0]["time_in_force"] == lifetime
+
+
+def test_auctions_are_those_of_a_market_that_closes(read: Read):
+    cutoffs = {"instrument": {"open_cutoff_s": 60, "close_cutoff_s": 900}}
+    slot = read(with_key("market", STOCKS | cutoffs))[1]
+    assert (slot["has_auctions"], slot["open_cutoff_ms"], slot["close_cutoff_ms"]) == (1, 60_000, 900_000)
+    assert read(with_key("market", cutoffs))[1]["has_auctions"] == 0
