@@ -193,6 +193,24 @@ def test_order_waits_while_the_market_is_closed_and_meets_the_open(bar_folder):
     asyncio.run(scenario())
 
 
+def test_orders_for_the_closing_auction_are_taken_until_ten_minutes_before_it(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder, warm_up_bars=SESSION_ROWS - 12)) as client:  # 15:48
+            trades, market = await client.listen_trades(), client.venue._state.market
+            closes = float(market.bars["close"][SESSION_ROWS - 1, 0])
+            await client.buy(3, life="cls")
+            await client.decide(4)
+            late = await refusal(client.buy(3, life="cls"))
+            assert late == (422, 42210000, "cls orders must be submitted after 7:00pm and before 3:50pm")
+            await client.decide(10)
+            new, fill = [(await heard(trades))["data"] for _ in range(2)]
+            assert (new["event"], fill["event"]) == ("new", "fill")
+            assert fill["timestamp"].startswith("2024-07-02T19:59:59")
+            assert float(fill["price"]) == pytest.approx(closes, abs=0.01)
+
+    asyncio.run(scenario())
+
+
 def test_order_of_the_day_ends_with_an_early_close(bar_folder):
     async def scenario():
         config = made_config(bar_folder, warm_up_bars=SESSION_ROWS + 208)  # two minutes before 13:00 of the half day
