@@ -206,7 +206,7 @@ def test_orders_for_the_closing_auction_are_taken_until_ten_minutes_before_it(ba
             new, fill = [(await heard(trades))["data"] for _ in range(2)]
             assert (new["event"], fill["event"]) == ("new", "fill")
             assert fill["timestamp"].startswith("2024-07-02T19:59:59")
-            assert float(fill["price"]) == pytest.approx(closes, abs=0.01)
+            assert float(fill["price"]) == pytest.approx(closes, abs=0.02)
 
     asyncio.run(scenario())
 
