@@ -77,9 +77,9 @@ def ends_beyond_the_limit(played: Played, e: Event) -> bool:
     """Say whether the bar of a resting fill closes where the limit would not be reached any more."""
     model, alone = played.case.price_model, story_of(played, e)
     bar = bar_of(played, e)
-    late = price_at(bar, bar.close_ts_ms - 1)
+    left = [e.side * (price - e.price) for price in (price_at(bar, bar.close_ts_ms - 1), bar.close)]
     same_row = alone.first(EventKind.ACCEPTED).row == e.row and alone.sent.type == OrderType.LIMIT
-    return e.maker and model != PriceModel.REFERENCE and same_row and not alone.is_leg and e.side * (late - e.price) > 0
+    return e.maker and model != PriceModel.REFERENCE and same_row and not alone.is_leg and min(left) > 0
 
 
 def arrives_late(played: Played, e: Event) -> bool:
@@ -198,7 +198,10 @@ EDITS: list[tuple[Check, Edit]] = [
     ],
     (
         lives.an_order_fills_outside_of_the_session_only_if_it_is_meant_to,
-        on(FILLED, when(lambda p, e: lives_as(p, e, TimeInForce.GTC), row=lambda p, e: extended_row(p, e) or e.row)),
+        on(
+            FILLED,
+            when(lambda p, e: lives_as(p, e, TimeInForce.GTC) and extended_row(p, e) is not None, row=extended_row),
+        ),
     ),
     (lives.every_event_tells_of_its_order, on(FILLED, when(always, side=lambda p, e: -e.side))),
     (
