@@ -8,7 +8,8 @@ from keel.app.wire_strategy import load_strategy
 from keel.backtest.run import BacktestInputs
 from keel.config.modes import DecidedConfig, RunConfig
 from keel.config.yaml_tree import Document
-from keel.domain.instrument import Grid, Instrument, InstrumentId
+from keel.domain.instrument import Auctions, Grid, Instrument, InstrumentId
+from keel.domain.timeframe import ROUND_THE_CLOCK
 from keel.runs.manifest import DataRecord
 from keel.strategies.panel import BarPanel
 
@@ -68,4 +69,12 @@ def _instrument(config: RunConfig, symbol: str) -> Instrument:
         can_flip=rules.can_flip,
         fee_in_base=rules.fee_currency == "base",
         borrow_rate=rules.borrow_rate,
+        auctions=_auctions(config, symbol),
     )
+
+
+def _auctions(config: RunConfig, symbol: str) -> Auctions | None:
+    if config.data.calendar_of(symbol, config.market.calendar) == ROUND_THE_CLOCK:
+        return None
+    rules = config.market.rules_for(symbol)
+    return Auctions(rules.open_cutoff_s * 1000, rules.close_cutoff_s * 1000)

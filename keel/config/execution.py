@@ -27,10 +27,10 @@ class ExecutionSection(Section):
         description="When a resting limit order is filled: through (the price went a tick beyond its limit) or touch "
         "(the price came to its limit, as if it were first in the queue).",
     )
-    time_in_force: Literal["gtc", "ioc", "day", "fok"] = Field(
+    time_in_force: Literal["gtc", "ioc", "day", "fok", "at_open", "at_close"] = Field(
         "gtc",
-        description="Life of what is left of a target's order: gtc (until filled), ioc (one try), day (session) or fok "
-        "(whole at once or not at all).",
+        description="Life of what is left of a target's order: gtc (until filled), ioc (one try), day (session), fok "
+        "(whole at once or not at all), at_open or at_close (in that auction only; not for symbols that trade 24/7).",
     )
     rebalance: Literal["on_change", "every_bar"] = Field(
         "on_change",

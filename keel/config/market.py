@@ -19,6 +19,9 @@ _SHORTABLE = "Whether a position may go below zero; true or false, false in a ca
 _CAN_FLIP = "Whether one order may cross zero; true or false."
 _QUOTE = "Currency of the prices, such as USDT or EUR; null = account.currency. Another one needs data.rates."
 _FEE_CURRENCY = "Where a buy's fee is taken: quote (from cash) or base (kept from what is bought, as in spot trading)."
+_OPEN_CUTOFF = "How long before the open no more orders for its auction are taken, seconds; 0 to 7200; not in 24/7."
+_CLOSE_CUTOFF = "How long before the close no more orders for its auction are taken, seconds; 0 to 7200; not in 24/7."
+_MOST_CUTOFF = 7200
 _BORROW = "Cost of a short position, fraction of its value a year of 365 days, charged at each day's end; 0 to 10."
 
 FeeCurrency = Literal["quote", "base"]
@@ -37,6 +40,8 @@ class InstrumentRules(Section):
     quote_currency: Currency | None = Field(None, description=_QUOTE)
     fee_currency: FeeCurrency = Field("quote", description=_FEE_CURRENCY)
     borrow_rate: float = Field(0.0, ge=0, le=10, description=_BORROW)
+    open_cutoff_s: int = Field(120, ge=0, le=_MOST_CUTOFF, description=_OPEN_CUTOFF)
+    close_cutoff_s: int = Field(600, ge=0, le=_MOST_CUTOFF, description=_CLOSE_CUTOFF)
 
 
 class InstrumentOverride(Section):
@@ -51,6 +56,8 @@ class InstrumentOverride(Section):
     quote_currency: Currency | None = Field(None, description=_QUOTE)
     fee_currency: FeeCurrency | None = Field(None, description=_FEE_CURRENCY)
     borrow_rate: float | None = Field(None, ge=0, le=10, description=_BORROW)
+    open_cutoff_s: int | None = Field(None, ge=0, le=_MOST_CUTOFF, description=_OPEN_CUTOFF)
+    close_cutoff_s: int | None = Field(None, ge=0, le=_MOST_CUTOFF, description=_CLOSE_CUTOFF)
 
 
 class MarketSection(Section):

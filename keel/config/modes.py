@@ -102,6 +102,7 @@ class BaseRun(Section):
         self._check_base_fees()
         self._check_rates()
         self._check_sectors()
+        self._check_auctions()
         if self.execution.max_participation is None and self.impact.coefficient != 0:
             message = "must be 0 while execution.max_participation is null: set one of the two"
             raise broken_rule("impact.coefficient", message)
@@ -137,6 +138,11 @@ class BaseRun(Section):
         if risk.sectors is not None and not is_capped:
             message = "risk.sectors has no cap: give it or risk.sector_weights a value, or set risk.sectors to null"
             raise broken_rule("risk.max_sector_weight", message)
+
+    def _check_auctions(self) -> None:
+        if self.execution.time_in_force in ("at_open", "at_close") and ROUND_THE_CLOCK in self.calendars:
+            message = f"{ROUND_THE_CLOCK} markets hold no auctions: set it to gtc, ioc, day or fok"
+            raise broken_rule("execution.time_in_force", message)
 
     def _check_base_fees(self) -> None:
         in_base = [self.market.rules_for(symbol).fee_currency == "base" for symbol in self.data.symbols]

@@ -10,14 +10,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keel.data.bars import BarSource, StoredBars
+from keel.data.quality.known_sessions import known_sessions
+from keel.data.session_flags import BETWEEN_SESSIONS, session_flags
 from keel.data.zone import days, local_ms, minutes_of_week
 from keel.domain.errors import DataError
-from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT
-from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK
+from keel.domain.layout import BAR, BAR_CLOSES_SESSION, BAR_ENDS_DAY, BAR_PRESENT
+from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
 
 _PRICES: Final = ("open", "high", "low", "close")
 _BLOCK: Final = 1 << 16
 """Rows of missing bars handled at once: the steps between stay in cache and out of the memory peak."""
+_DAYS_AROUND: Final = 31
+"""Days before and after the rows whose sessions are looked at: no market rests longer."""
 _RECORD: Final = np.dtype((np.void, BAR.itemsize))
 Columns: TypeAlias = dict[str, NDArray[np.float64]]
 _Place: TypeAlias = slice | NDArray[np.intp]
@@ -31,7 +35,8 @@ def align(bars: Sequence[BarSource]) -> NDArray[Any]:
     that bar has NaN prices, volume 0 and no BAR_PRESENT; it carries the row's last millisecond and that moment's day,
     in its own zone. BAR_ENDS_DAY is on the last row of a day in which any instrument of the same calendar and zone has
     a bar, for all of them; on their very last row only if it closes at midnight in the zone or the calendar is not
-    24/7, because a round the clock day that is cut short has not ended. The bars are read twice, piece by piece, so the
+    24/7, because a round the clock day that is cut short has not ended. The flags of rule 29 are on every record of a
+    calendar that is not 24/7. The bars are read twice, piece by piece, so the
     array is all that is held. Raises DataError for bars that one run cannot hold.
     """
     headers = [one.header for one in bars]
@@ -43,7 +48,9 @@ def align(bars: Sequence[BarSource]) -> NDArray[Any]:
     del rows
     clocks = [(one.calendar, one.timezone) for one in headers]
     for clock in dict.fromkeys(clocks):
-        _mark_day_ends(out, [i for i, its in enumerate(clocks) if its == clock], *clock)
+        members = [i for i, its in enumerate(clocks) if its == clock]
+        _mark_day_ends(out, members, *clock)
+        _mark_sessions(out, members, clock[0], timeframe_ms(headers[0].timeframe))
     return out
 
 
@@ -158,6 +165,20 @@ def _mark_day_ends(out: NDArray[Any], members: Sequence[int], calendar: str, tim
     if calendar != ROUND_THE_CLOCK or local_ms(np.array(last_close), timezone)[0] % MS_PER_DAY == 0:
         ends = np.append(ends, day.size - 1)
     out["flags"][np.ix_(ends if at is None else at[ends], np.array(members))] |= BAR_ENDS_DAY
+
+
+def _mark_sessions(out: NDArray[Any], members: Sequence[int], calendar: str, length_ms: int) -> None:
+    if calendar == ROUND_THE_CLOCK:
+        return
+    closes = np.ascontiguousarray(out["close_ts_ms"][:, members[0]])
+    if length_ms < MS_PER_DAY:
+        days = (int(closes[0]) // MS_PER_DAY - _DAYS_AROUND, int(closes[-1]) // MS_PER_DAY + _DAYS_AROUND)
+        found = session_flags(closes, length_ms, known_sessions(calendar, *days))
+    else:
+        there = (out["flags"][:, members] & BAR_PRESENT != 0).any(axis=1)
+        found = np.where(there, BAR_CLOSES_SESSION, BETWEEN_SESSIONS).astype(np.int16)
+    for i in members:
+        out["flags"][:, i] |= found
 
 
 def _days_with_bars(out: NDArray[Any], members: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.intp] | None]:

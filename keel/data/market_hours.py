@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from keel.config.sessions import SessionsSection
 from keel.data.calendars import Sessions
 from keel.data.quality.known_sessions import known_sessions
+from keel.data.session_flags import session_flags
 from keel.domain.sessions import Activity, Window
 from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, ROUND_THE_CLOCK, timeframe_ms
 
@@ -40,6 +41,8 @@ class MarketHours:
         self._first_day = self._last_day = 0
         self._starts_ms = np.zeros(0, np.int64)
         self._windows = np.zeros(0, np.uint8)
+        none = np.zeros(0, np.int64)
+        self._known = Sessions(calendar, "UTC", none, none, none)
 
     def at(self, ts_ms: int) -> Span:
         """Return the window of a moment; one that begins then is that window already."""
@@ -61,6 +64,13 @@ class MarketHours:
         after = np.searchsorted(self._starts_ms, ts_ms, side="right")
         return np.append(self._windows, np.uint8(Window.CLOSED))[after - 1]
 
+    def row_flags(self, close_ts_ms: int, length_ms: int) -> int:
+        """Return the flags that the sessions give to a row (docs/execution.md, rule 29)."""
+        if self.calendar == ROUND_THE_CLOCK:
+            return 0
+        self._cover(close_ts_ms, close_ts_ms)
+        return int(session_flags(np.array([close_ts_ms]), length_ms, self._known)[0])
+
     def _cover(self, first_ms: int, last_ms: int) -> None:
         """Have the windows of a span of time at hand, and of enough days beside it."""
         first_day, last_day = first_ms // MS_PER_DAY - _MARGIN_DAYS, last_ms // MS_PER_DAY + _MARGIN_DAYS
@@ -68,7 +78,8 @@ class MarketHours:
             if self._first_day <= first_day and last_day <= self._last_day:
                 return
             first_day, last_day = min(first_day, self._first_day), max(last_day, self._last_day)
-        self._starts_ms, self._windows = _boundaries(known_sessions(self.calendar, first_day, last_day), self._section)
+        self._known = known_sessions(self.calendar, first_day, last_day)
+        self._starts_ms, self._windows = _boundaries(self._known, self._section)
         self._first_day, self._last_day = first_day, last_day
 
 

@@ -46,6 +46,14 @@ class InstrumentId:
 
 
 @dataclass(frozen=True, slots=True)
+class Auctions:
+    """Say how long before the auctions of a session the venue takes no more orders for them."""
+
+    open_cutoff_ms: int
+    close_cutoff_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
     """Describe one instrument and its venue's rules (docs/execution.md, rule 8)."""
 
@@ -58,3 +66,5 @@ class Instrument:
     can_flip: bool
     fee_in_base: bool
     borrow_rate: float
+    auctions: Auctions | None = None
+    """None of a market that never closes."""

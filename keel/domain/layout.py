@@ -30,6 +30,14 @@ BAR_PRESENT: Final = 1
 """Flag of a bar that exists; without it the record only carries the row's `close_ts_ms` and `day`."""
 BAR_ENDS_DAY: Final = 2
 """Flag of the last bar of a trading day: DAY orders end at its close."""
+BAR_EXTENDED: Final = 4
+"""Flag of a row that lies outside of the regular session of a market that closes."""
+BAR_CLOSES_SESSION: Final = 8
+"""Flag of the row with whose close a regular session ends: its closing auction is held there."""
+BAR_UNTIL_SHIFT: Final = 8
+"""Where in the flags stands how many whole minutes from the row's close the session ends, or in a row that is
+BAR_EXTENDED the next one begins; `MOST_UNTIL_MINUTES` for as many and more."""
+MOST_UNTIL_MINUTES: Final = 127
 
 BAR: Final = np.dtype(
     [
@@ -172,6 +180,10 @@ SLOT: Final = np.dtype(
         ("sell_fee_per_unit", "f8"),
         ("sell_fee_per_unit_max", "f8"),
         ("borrow_rate", "f8"),
+        # auctions (rule 29): whether there are any, and how long before them no order is taken any more
+        ("has_auctions", "i1"),
+        ("open_cutoff_ms", "i8"),
+        ("close_cutoff_ms", "i8"),
         ("fine_start", "i8"),
         ("fine_end", "i8"),
         ("action_start", "i8"),
@@ -186,6 +198,9 @@ SLOT: Final = np.dtype(
         ("atr", "f8"),
         ("bar_row", "i8"),
         ("bar_count", "i8"),
+        # the day of its newest regular session, counted from 1, and whether its bar of the row is the first of that
+        ("session_day", "i4"),
+        ("opens_session", "i1"),
         ("var_short", "f8"),
         ("var_long", "f8"),
         # matching
@@ -278,6 +293,7 @@ ORDER: Final = np.dtype(
         ("parent_id", "i8"),
         ("pair", "i8"),
         ("reduce_only", "i1"),
+        ("extended_hours", "i1"),
         ("covers", "i1"),
         ("n_legs", "i1"),
         # an amend on its way; 0 leaves a value as it is

@@ -39,6 +39,14 @@ class TimeInForce(IntEnum):
     DAY = 2
     FOK = 3
     GTD = 4
+    AT_OPEN = 5
+    """In the auction that opens a session, or not at all."""
+    AT_CLOSE = 6
+    """In the auction that closes a session, or not at all."""
+
+
+AUCTIONS: Final = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
+"""Lifetimes of orders for an auction, which have a price or none and never a trigger."""
 
 
 class OrderStatus(IntEnum):
@@ -120,6 +128,12 @@ class Reason(IntEnum):
     """The venue did not take it, for a reason of its own."""
     NOT_SENT = 29
     """It never reached the venue."""
+    NO_AUCTION = 30
+    """The instrument's market neither opens nor closes, so no auction could take it."""
+    AUCTION_OVER = 31
+    """It came too late for its auction, or found nothing more in it."""
+    EXTENDED_HOURS = 32
+    """It is at market, and outside of the regular session only limit orders trade."""
 
 
 class RequestKind(IntEnum):

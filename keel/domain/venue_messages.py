@@ -35,6 +35,8 @@ class OrderTicket:
     """Distance of a trailing stop, fraction of the price."""
     expire_ts_ms: int | None = None
     reduce_only: bool = False
+    extended_hours: bool = False
+    """Whether it is to trade outside of the regular session, too."""
     record: np.void | None = None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from keel.config.modes import LiveRun
 from keel.data.market_hours import MarketHours, Span
 from keel.data.zone import days, local_ms
+from keel.domain.layout import BAR_ENDS_DAY
 from keel.domain.sessions import Window
 from keel.domain.timeframe import MS_PER_DAY, ROUND_THE_CLOCK, timeframe_ms
 
@@ -132,6 +133,11 @@ class Closes:
                 break
             span = hours.at(beyond_ms if forward else beyond_ms - 1)
         return span
+
+    def flags(self, close_ts_ms: int) -> int:
+        """Return the flags of a row: whether it ends a day, and what its market's sessions give to it."""
+        ends_day = BAR_ENDS_DAY if self.ends_day(close_ts_ms) else 0
+        return ends_day | (0 if self.hours is None else self.hours.row_flags(close_ts_ms, self.timeframe_ms))
 
 
 def hours_of(config: LiveRun) -> MarketHours | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from keel.domain.errors import UsageError
 from keel.domain.holder_messages import Split
+from keel.domain.layout import BAR_EXTENDED
 from keel.domain.orders import EventKind, Reason
 from keel.journal.entries import AmendIntent, Note
 from keel.live.amends import intent_of, take_over, with_changes
@@ -103,12 +104,12 @@ class ExitKeeper:
                 kept.split(split, grid.tick, grid.step)
 
     def see_row(self, bars: Records) -> None:
-        """See a row that closed, BAR (N,): what waits for a price with us waits by closed bars."""
+        """See a row that closed, BAR (N,): what waits for a price with us waits by closed bars of the session."""
         self.judge.tries.clear()
         self.standing.begin_row()
         for kept in self.tracker.kept.values():
             bar = bars[kept.instrument]
-            if np.isfinite(bar["high"]):
+            if np.isfinite(bar["high"]) and not bar["flags"] & BAR_EXTENDED:
                 kept.see(as_decimal(bar["high"]), as_decimal(bar["low"]), waits=self.standing.live_part(kept) is None)
 
     def halt(self, *, everything: bool) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from keel.domain.orders import EventKind, OrderType, Reason, TimeInForce
+from keel.domain.orders import AUCTIONS, EventKind, OrderType, Reason, TimeInForce
+from keel.domain.venue_messages import VenueStatus
 from keel.journal.entries import Note
 from keel.live.kept import KeptOrder, on_step, stand_together
 from keel.live.orders import Phase
@@ -15,7 +16,13 @@ from keel.live.standing import Standing
 
 TRIES_A_ROW: Final = 4
 """Parts placed for one order from one close to the next: a venue that refuses is not asked for ever."""
-_EXPIRES: Final = (Reason.SESSION_END, Reason.GOOD_TILL_DATE)
+_EXPIRES: Final = (Reason.SESSION_END, Reason.GOOD_TILL_DATE, Reason.AUCTION_OVER)
+_ENDS_WITH: Final = {
+    TimeInForce.DAY: Reason.SESSION_END,
+    TimeInForce.AT_OPEN: Reason.AUCTION_OVER,
+    TimeInForce.AT_CLOSE: Reason.AUCTION_OVER,
+}
+"""Why an order of such a life is over where its venue has ended it unasked."""
 _ZERO: Final = Decimal(0)
 
 
@@ -104,6 +111,8 @@ class Judge:
             return
         if part.phase is Phase.OVER and part.ticket.time_in_force is TimeInForce.IOC:
             kept.reached = False  # it was tried: what protects comes first again
+        if part.end in (VenueStatus.CANCELED, VenueStatus.EXPIRED) and part.cancel_asked_ms is None:
+            kept.ends_for = kept.ends_for or _ENDS_WITH.get(part.ticket.time_in_force, Reason.NONE)
         if part.refused_for is not Reason.VENUE_REFUSED:
             return
         kept.placed = ""
@@ -114,7 +123,7 @@ class Judge:
         if kept.before is not None:
             kept.ticket, kept.before = kept.before, None
             self.standing.tell(kept, EventKind.AMEND_REJECTED, Reason.VENUE_REFUSED)
-        elif not kept.ticket.reduce_only:
+        elif not kept.ticket.reduce_only or kept.ticket.time_in_force in AUCTIONS:
             kept.ends_for = kept.ends_for or Reason.VENUE_REFUSED
         elif kept.is_stop and kept.ticket.type is OrderType.TRAILING_STOP and not kept.follows:
             kept.follows = True

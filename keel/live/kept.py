@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from keel.domain.holder_messages import Split
-from keel.domain.orders import OrderSide, OrderType, Reason, TimeInForce
+from keel.domain.orders import AUCTIONS, OrderSide, OrderType, Reason, TimeInForce
 from keel.domain.venue_messages import OrderTicket
 
 STOPS: Final = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
@@ -110,7 +110,7 @@ class KeptOrder:
         if self.ticket.type is OrderType.TRAILING_STOP and self.follows:
             return replace(_at_market(ticket), type=OrderType.STOP, trigger_price=self._level(tick))
         if self.reached and self.ticket.reduce_only and self.ticket.type is OrderType.LIMIT:
-            return replace(ticket, time_in_force=TimeInForce.IOC)
+            return replace(ticket, time_in_force=TimeInForce.IOC, extended_hours=False)
         return ticket
 
     def _level(self, tick: Decimal) -> Decimal:
@@ -211,10 +211,10 @@ def _rank(order: KeptOrder) -> tuple[int, int]:
 
 
 def _at_market(ticket: OrderTicket) -> OrderTicket:
-    at_market = replace(ticket, type=OrderType.MARKET, time_in_force=TimeInForce.GTC)
+    at_market = replace(ticket, type=OrderType.MARKET, time_in_force=TimeInForce.GTC, extended_hours=False)
     return replace(at_market, limit_price=None, trigger_price=None, trail=None, trail_rate=None)
 
 
 def _lifetime_at_venue(ticket: OrderTicket) -> TimeInForce:
-    ends_itself = ticket.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
-    return ticket.time_in_force if ends_itself else TimeInForce.GTC
+    ends_itself = ticket.time_in_force in (TimeInForce.IOC, TimeInForce.FOK, *AUCTIONS)
+    return ticket.time_in_force if ends_itself or ticket.extended_hours else TimeInForce.GTC

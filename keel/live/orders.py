@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from keel.domain.orders import EventKind, Reason
+from keel.domain.orders import AUCTIONS, EventKind, Reason
 from keel.domain.venue_messages import OrderRef, OrderReport, OrderState, OrderTicket, VenueFill, VenueStatus
 from keel.live.kept import KeptOrder
 from keel.sim.local import event_of
@@ -28,6 +28,8 @@ _ENDS: Final = {
     VenueStatus.EXPIRED: EventKind.EXPIRED,
     VenueStatus.REJECTED: EventKind.REJECTED,
 }
+_UNASKED_ENDS: Final = (EventKind.CANCELED, EventKind.EXPIRED)
+"""How venues tell of the end of an auction that has left something of an order."""
 
 
 class Phase(StrEnum):
@@ -200,6 +202,8 @@ class OrderTracker:
             reason = Reason.CLIENT_REQUEST
             if order.ends_ms is not None and ts_ms >= order.ends_ms:
                 kind, reason = EventKind.EXPIRED, order.ends_for
+        if order.ticket.time_in_force in AUCTIONS and order.cancel_asked_ms is None and kind in _UNASKED_ENDS:
+            kind, reason = EventKind.EXPIRED, Reason.AUCTION_OVER
         event = self._event(order, kind, ts_ms, known_ms, float(order.left))
         event["reason"] = reason
         self._finish(order)

@@ -15,7 +15,7 @@ import numpy as np
 
 from keel.data.market_hours import MarketHours
 from keel.data.zone import days, local_ms, minutes_of_week
-from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT
+from keel.domain.layout import BAR, BAR_PRESENT
 from keel.domain.venue_messages import LiveBar
 from keel.live.closes import Closes
 from keel.sim.room import Records
@@ -163,17 +163,17 @@ def bar_records(seen: Iterable[LiveBar], symbols: Sequence[str], close_ts_ms: in
     """Return BAR (N,) of one close; an instrument without a bar is as `keel.data.align` leaves it."""
     bars = np.zeros(len(symbols), BAR)
     there = {bar.symbol: bar for bar in seen}
-    ends_day = BAR_ENDS_DAY if closes.ends_day(close_ts_ms) else 0
+    flags = closes.flags(close_ts_ms)
     for record, symbol in zip(bars, symbols, strict=True):
         bar = there.get(symbol)
         if bar is None:
             for name in ("open", "high", "low", "close"):
                 record[name] = np.nan
-            record["open_ts_ms"], record["close_ts_ms"], record["flags"] = close_ts_ms - 1, close_ts_ms, ends_day
+            record["open_ts_ms"], record["close_ts_ms"], record["flags"] = close_ts_ms - 1, close_ts_ms, flags
         else:
             for name in _FIELDS:
                 record[name] = getattr(bar, name)
-            record["flags"] = BAR_PRESENT | ends_day
+            record["flags"] = BAR_PRESENT | flags
     local = local_ms(bars["open_ts_ms"], closes.timezone)
     bars["day"], bars["minute_of_week"] = days(local), minutes_of_week(local)
     return bars

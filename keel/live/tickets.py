@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from keel.domain.ids import ClientOrderId, DrawKey
-from keel.domain.orders import OrderSide, OrderType, TimeInForce
+from keel.domain.orders import AUCTIONS, OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderTicket
 from keel.venues.base import Venue
 
@@ -29,13 +29,14 @@ def ticket_of(order: np.void, symbol: str, instrument_hash: int, journal_tag: st
     """Return the ticket of an order of our desk; what the venue does not keep, the live room keeps for it.
 
     DAY and GTD become GTC where the venue lacks them. Raises NotTakenError for one try of an order that rests, or a
-    whole-or-not-at-all order, where the venue has none such: nobody but the venue could see to that.
+    whole-or-not-at-all order, or one for an auction, where the venue has none such: nobody but the venue could see to
+    that.
     """
     kind, lifetime = OrderType(int(order["type"])), TimeInForce(int(order["time_in_force"]))
     key = DrawKey(instrument_hash, int(order["birth_ts_ms"]), int(order["seq"]))
     kept = venue.holds(symbol, kind, lifetime)
     one_try = lifetime is TimeInForce.IOC and kind not in _AT_MARKET
-    if not kept and (one_try or lifetime is TimeInForce.FOK):
+    if not kept and (one_try or lifetime is TimeInForce.FOK or lifetime in AUCTIONS):
         raise NotTakenError(f"{symbol}: {venue.name} has no {kind.name} with {lifetime.name}")
     return OrderTicket(
         client_order_id=str(ClientOrderId(journal_tag, key, int(order["id"]))),
@@ -51,6 +52,7 @@ def ticket_of(order: np.void, symbol: str, instrument_hash: int, journal_tag: st
         trail_rate=_price(order["trail_rate"]),
         expire_ts_ms=int(order["expire_ts_ms"]) if lifetime is TimeInForce.GTD else None,
         reduce_only=bool(order["reduce_only"]),
+        extended_hours=bool(order["extended_hours"]),
         record=order.copy(),
     )
 

@@ -45,6 +45,7 @@ class Ticket:
     trail: float = 0.0
     trail_rate: float = 0.0
     list_id: int = -1
+    extended_hours: bool = False
 
 
 class Matching:
@@ -176,6 +177,7 @@ class Matching:
         draft["qty"], draft["opening_qty"] = float(ticket.quantity), float(ticket.opening)
         draft["limit_price"], draft["trigger_price"] = float(ticket.price), float(ticket.stop_price)
         draft["trail"], draft["trail_rate"] = ticket.trail, ticket.trail_rate
+        draft["extended_hours"] = ticket.extended_hours
         for name in ("arrival_ts_ms", "active_ts_ms", "look_row", "reach_ts_ms", "amend_ts_ms", "expire_ts_ms"):
             draft[name] = _NEVER
         for name in ("tag", "parent_id", "pair"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keel.domain.compile_nb import compiled
 from keel.domain.grid_nb import grid_floor_nb
 from keel.domain.layout import LOCAL
-from keel.domain.orders import OrderType, Reason, TradingState
+from keel.domain.orders import OrderType, Reason, TimeInForce, TradingState
 from keel.portfolio.books_nb import margin_rate_nb
 
 _MS_PER_MINUTE = 60000
@@ -89,13 +89,15 @@ def check_order_nb(run, slot, order, clip, ts_ms):
     """Return (qty, opening_qty, reason): what of the slot's order may go out now; qty 0 is a denial for that reason.
 
     `order` is the draft: type, prices and `reserve_per_unit` are set. A quantity above 0 with a reason other than NONE
-    was clipped by that limit, or before (`clip`). Order of the rules: kill switch, halt, rate, then size limits, which
-    never touch the closing part.
+    was clipped by that limit, or before (`clip`). Order of the rules: kill switch, halt, auctions that are not
+    held, rate, then size limits, which never touch the closing part.
     """
     if run.kill_switch:
         return 0.0, 0.0, Reason.KILL_SWITCH
     if run.trading_state == TradingState.HALTED:
         return 0.0, 0.0, Reason.HALTED
+    if order.time_in_force >= TimeInForce.AT_OPEN and not slot.has_auctions:
+        return 0.0, 0.0, Reason.NO_AUCTION
     closing, opening = slot.closing, slot.opening
     if run.trading_state == TradingState.REDUCING and opening > 0.0:
         if closing == 0.0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keel.domain.compile_nb import compiled, spliced
-from keel.domain.layout import BAR_PRESENT, LOCAL, VENUE
+from keel.domain.layout import BAR_EXTENDED, BAR_PRESENT, LOCAL, VENUE
 from keel.domain.orders import RunStatus
 from keel.portfolio.books_nb import equity_nb
 from keel.risk.limits_nb import update_latches_nb
@@ -11,11 +11,15 @@ from keel.sim.costs_nb import update_true_range_nb, update_volatility_nb
 
 
 @compiled
-def open_bar_nb(slot, row):
+def open_bar_nb(slot, bar, row):
     """Let the instrument begin the bar it has in the row."""
     slot.bar_row = row
     slot.bar_count += 1
     slot.bar_filled = 0.0
+    slot.opens_session = 0
+    if not bar.flags & BAR_EXTENDED and slot.session_day != bar.day + 1:
+        slot.opens_session = 1
+        slot.session_day = bar.day + 1
 
 
 @compiled

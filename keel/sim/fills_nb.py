@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from keel.domain.compile_nb import compiled, compiled_apart, spliced
-from keel.domain.layout import BAR_PRESENT, VENUE
+from keel.domain.layout import VENUE
 from keel.domain.orders import EventKind, OrderStatus, Reason, TimeInForce
 from keel.portfolio.books_nb import add_exposure_nb, apply_fill_nb, paid_fee_nb
 from keel.sim.admission_nb import reducible_nb
 from keel.sim.endings_nb import end_held_legs_nb, end_order_nb
 from keel.sim.fees_nb import charge_match_nb
+from keel.sim.hours_nb import trades_in_nb
 from keel.sim.latency_nb import response_ts_nb
 from keel.sim.matching_nb import FILLED_FRACTION
 from keel.sim.queue_nb import push_nb, schedule_nb
@@ -103,21 +104,22 @@ def _activate_legs_nb(bars, run, slots, orders, tape, parent, row, ts_ms):
                 if leg.covers:
                     _end_other_covers_nb(bars, run, slots, orders, tape, leg, row, ts_ms)
                 leg.qty = parent.match_qty if parent.match_qty < room else room
-                _activate_nb(bars, run, orders, position, row, ts_ms)
+                _activate_nb(bars, run, slots, orders, position, row, ts_ms)
 
 
 @spliced
-def _activate_nb(bars, run, orders, at, row, ts_ms):
+def _activate_nb(bars, run, slots, orders, at, row, ts_ms):
     """Make a leg WORKING; one with an amend or cancel due in this row is queued for that already."""
     leg = orders[at]
     bar, close_ts_ms = bars[row, leg.instrument], bars[row, 0].close_ts_ms
-    queued = schedule_nb(leg, bar.flags & BAR_PRESENT, bar.open_ts_ms, row, close_ts_ms)
+    trades = trades_in_nb(slots[leg.instrument], leg, bar)
+    queued = schedule_nb(leg, trades, bar.open_ts_ms, row, close_ts_ms)
     leg.status = OrderStatus.WORKING
     run.n_working += 1
     leg.active_ts_ms = ts_ms
     leg.looks_at_path = 1
     leg.look_row = row - 1
-    if not queued and schedule_nb(leg, bar.flags & BAR_PRESENT, bar.open_ts_ms, row, close_ts_ms):
+    if not queued and schedule_nb(leg, trades, bar.open_ts_ms, row, close_ts_ms):
         push_nb(run, orders, at)
 
 

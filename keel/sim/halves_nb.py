@@ -47,7 +47,7 @@ def close_local_row_nb(bars, rates, marks, runs, slots, orders, tape, row, now_m
 def _open_bars_nb(bars, slots, row):
     for i in range(len(slots)):
         if bars[row, i].flags & BAR_PRESENT:
-            open_bar_nb(slots[i], row)
+            open_bar_nb(slots[i], bars[row, i], row)
 
 
 @compiled

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from keel.domain.compile_nb import compiled, compiled_apart, spliced
 from keel.domain.layout import BAR_PRESENT, EXIT_NONE, LOCAL
-from keel.domain.orders import OrderStatus, OrderType, Reason, RunStatus, TradingState
+from keel.domain.orders import OrderStatus, OrderType, Reason, RunStatus, TimeInForce, TradingState
 from keel.portfolio.books_nb import gross_nb
 from keel.portfolio.sizing_nb import (
     CANCEL_LIVE,
@@ -25,6 +25,7 @@ from keel.risk.limits_nb import check_order_nb, reserve_per_unit_nb
 from keel.sim.actions_nb import apply_corporate_nb, skip_actions_nb, start_day_nb
 from keel.sim.closing_nb import close_row_nb, mark_slots_nb, open_bar_nb, reckon_books_nb
 from keel.sim.endings_nb import cancel_all_nb
+from keel.sim.hours_nb import is_outside_hours_nb
 from keel.sim.liquidation_nb import liquidate_nb
 from keel.sim.quiet_nb import is_quiet_nb, play_quiet_rows_nb
 from keel.sim.requests_nb import handle_requests_nb
@@ -91,7 +92,7 @@ def _advance_nb(bars, fine, actions, rates, marks, run, slots, orders, tape, row
         start_day_nb(run, slots, tape, row, bars[row, 0].day)
     for i in range(n):
         if bars[row, i].flags & BAR_PRESENT:
-            open_bar_nb(slots[i], row)
+            open_bar_nb(slots[i], bars[row, i], row)
             if slots[i].next_corporate < slots[i].action_end:
                 apply_corporate_nb(bars, actions, run, slots, orders, tape, i, row)
     if run.n_orders > 0 or len(actions) > 0:
@@ -170,6 +171,9 @@ def _pursue_targets_nb(bars, run, slots, orders, tape, row, closing_orders):
 @compiled
 def _is_pursued_nb(run, slot, bar):
     if not bar.flags & BAR_PRESENT:
+        return False
+    # What is at market waits for the session; what is for its auction does not.
+    if is_outside_hours_nb(bar) and run.time_in_force < TimeInForce.AT_OPEN:
         return False
     if slot.pursue == SUSPENDED and run.trading_state == TradingState.ACTIVE:
         slot.pursue = PURSUED

@@ -27,6 +27,7 @@ RUN_STATE: Final = (
 SLOT_STATE: Final = (
     *("fee_rate", "maker_rate", "qty", "avg_price", "mark", "rate", "value", "atr", "bar_count", "var_short"),
     *("var_long", "match_ts_ms", "meta_qty", "meta_volume", "meta_bar", "last_weight", "target_qty", "pursue"),
+    "session_day",
 )
 """Fields of SLOT likewise."""
 

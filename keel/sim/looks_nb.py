@@ -9,6 +9,7 @@ from keel.domain.orders import EventKind, OrderStatus, OrderType, PriceModel, Re
 from keel.sim.costs_nb import half_spread_nb, hour_of_week_nb
 from keel.sim.endings_nb import answer_nb, end_order_nb
 from keel.sim.fills_nb import fill_nb
+from keel.sim.hours_nb import is_for_auction_nb, trades_in_nb
 from keel.sim.intrabar_nb import look_price_nb
 from keel.sim.levels_nb import NEVER, has_finer_nb, reach_nb, seen_best_nb, trail_nb, worst_after_nb
 from keel.sim.matching_nb import match_order_nb, match_resting_nb, round_against_us_nb
@@ -24,11 +25,26 @@ def look_nb(bars, fine, run, slots, orders, tape, order, row):
     order.look_row = row
     order.look_ts_ms = ts_ms
     order.reach_ts_ms = NEVER
-    if order.type == OrderType.MARKET or (order.triggered and order.type != OrderType.STOP_LIMIT):
+    if is_for_auction_nb(order):
+        _look_at_auction_nb(bars, fine, run, slots, orders, tape, order, row, ts_ms)
+    elif order.type == OrderType.MARKET or (order.triggered and order.type != OrderType.STOP_LIMIT):
         match_order_nb(run, slot, order, bar, fine, ts_ms, _MODEL_PRICE)
         fill_nb(bars, run, slots, orders, tape, order, row, ts_ms)
     else:
         _look_for_price_nb(bars, fine, run, slots, orders, tape, order, row, ts_ms)
+
+
+@compiled_apart
+def _look_at_auction_nb(bars, fine, run, slots, orders, tape, order, row, ts_ms):
+    """Trade at the one price of the auction, where the limit allows it; what is left of the order is over."""
+    slot, bar = slots[order.instrument], bars[row, order.instrument]
+    price = bar.open if order.time_in_force == TimeInForce.AT_OPEN else bar.close
+    asked = round_against_us_nb(slot, order.side, price)
+    if order.type != OrderType.LIMIT or order.side * (asked - order.limit_price) <= 0.0:
+        match_order_nb(run, slot, order, bar, fine, ts_ms, price)
+        fill_nb(bars, run, slots, orders, tape, order, row, ts_ms)
+    if order.status == OrderStatus.WORKING:
+        end_order_nb(bars, run, slots, orders, tape, order, row, ts_ms, EventKind.EXPIRED, Reason.AUCTION_OVER)
 
 
 @spliced
@@ -85,7 +101,8 @@ def _gives_way_nb(run, slot, orders, order, bar, fine, row, ts_ms):
     while at > 0:
         other = orders[at - 1]
         at = other.next_order
-        if other.pair == order.pair and other.id != order.id and _is_waiting_stop_nb(other):
+        partner = other.pair == order.pair and other.id != order.id
+        if partner and _is_waiting_stop_nb(other) and trades_in_nb(slot, other, bar):
             if other.look_row == row:
                 found = other.reach_ts_ms
             else:

@@ -15,6 +15,7 @@ from keel.sim.costs_nb import (
     impact_nb,
     remember_fill_nb,
 )
+from keel.sim.hours_nb import is_for_auction_nb
 from keel.sim.intrabar_nb import fraction_nb, reference_price_nb
 
 FILLED_FRACTION = 1.0 - 1e-12
@@ -38,7 +39,9 @@ def match_order_nb(run, slot, order, bar, fine, ts_ms, reference):
     order.match_reference = reference
     if reference == 0.0:
         order.match_reference = reference_price_nb(run, slot, bar, fine, order.side, ts_ms)
-    order.match_half_spread = half_spread_nb(run, slot, hour_of_week_nb(bar, ts_ms), order.match_reference)
+    order.match_half_spread = 0.0
+    if not is_for_auction_nb(order):
+        order.match_half_spread = half_spread_nb(run, slot, hour_of_week_nb(bar, ts_ms), order.match_reference)
     if run.impact_coefficient > 0.0:
         follow_metaorder_nb(run, slot, order.side, bar.volume)
     _price_match_nb(run, slot, order)
@@ -112,7 +115,9 @@ def available_nb(run, slot, order, bar, ts_ms):
         return left
     if not bar.volume > 0.0:
         return 0.0
-    offered = run.max_participation * bar.volume * (1.0 - fraction_nb(bar, ts_ms)) - slot.bar_filled
+    # An auction is part of its bar's volume, at the close as at the open: how much of it nobody knows.
+    part = 1.0 if is_for_auction_nb(order) else 1.0 - fraction_nb(bar, ts_ms)
+    offered = run.max_participation * bar.volume * part - slot.bar_filled
     return grid_floor_nb(left if left < offered else offered, slot.step_mantissa, slot.step_scale)
 
 

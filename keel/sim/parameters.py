@@ -135,6 +135,10 @@ def slot_records(config: RunConfig, instruments: Sequence[Instrument]) -> NDArra
         slot["min_qty"], slot["min_notional"] = instrument.min_qty, instrument.min_notional
         slot["shortable"], slot["can_flip"] = instrument.shortable, instrument.can_flip
         slot["fee_in_base"], slot["borrow_rate"] = instrument.fee_in_base, instrument.borrow_rate
+        if instrument.auctions is not None:
+            slot["has_auctions"] = True
+            slot["open_cutoff_ms"] = instrument.auctions.open_cutoff_ms
+            slot["close_cutoff_ms"] = instrument.auctions.close_cutoff_ms
     _stress(np.zeros(1, RUN)[0], slots, config)
     return slots
 

@@ -22,10 +22,11 @@ _NEVER = 9223372036854775807
 
 
 @compiled
-def schedule_nb(order, has_bar, open_ts_ms, row, row_close_ts_ms):
+def schedule_nb(order, trades, first_look_ts_ms, row, row_close_ts_ms):
     """Set the order's next venue event before the row's close and say whether there is one.
 
-    At the same time the market goes before what we ask for, as the kinds above are numbered.
+    `trades` says whether it meets the market in the row, from `first_look_ts_ms` on. At the same time the market goes
+    before what we ask for, as the kinds above are numbered.
     """
     order.next_ts_ms = _NEVER
     if order.status == OrderStatus.IN_FLIGHT:
@@ -34,9 +35,10 @@ def schedule_nb(order, has_bar, open_ts_ms, row, row_close_ts_ms):
         if order.parent_id == -1:
             order.next_ts_ms = order.arrival_ts_ms
         return order.next_ts_ms < row_close_ts_ms
-    if order.status == OrderStatus.WORKING and has_bar:
+    if order.status == OrderStatus.WORKING and trades:
         if order.look_row < row:
-            _earlier_nb(order, LOOK, open_ts_ms if open_ts_ms > order.active_ts_ms else order.active_ts_ms)
+            active = order.active_ts_ms
+            _earlier_nb(order, LOOK, first_look_ts_ms if first_look_ts_ms > active else active)
         elif order.reach_ts_ms >= 0:
             _earlier_nb(order, REACH, order.reach_ts_ms)
     if order.status == OrderStatus.WORKING or order.status == OrderStatus.HELD:
@@ -45,8 +47,8 @@ def schedule_nb(order, has_bar, open_ts_ms, row, row_close_ts_ms):
         if order.cancel_requested:
             _earlier_nb(order, CANCEL, order.cancel_ts_ms)
         if order.expire_ts_ms >= 0:
-            late = order.arrival_ts_ms
-            _earlier_nb(order, EXPIRE, late if late > order.expire_ts_ms else order.expire_ts_ms)
+            arrival = order.arrival_ts_ms
+            _earlier_nb(order, EXPIRE, arrival if arrival > order.expire_ts_ms else order.expire_ts_ms)
     return order.next_ts_ms < row_close_ts_ms
 
 

@@ -51,7 +51,7 @@ def _move_slots_nb(bars, rates, run, slots, row):
     for i in range(len(slots)):
         slot, bar = slots[i], bars[row, i]
         if bar.flags & BAR_PRESENT:
-            open_bar_nb(slot, row)
+            open_bar_nb(slot, bar, row)
             mark_slot_nb(run, slot, bar)
         value_slot_nb(rates, slot, row, i)
         equity = equity + slot.qty[VENUE] * slot.value

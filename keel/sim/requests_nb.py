@@ -7,10 +7,11 @@ import numpy as np
 from keel.domain.compile_nb import compiled, compiled_apart, spliced
 from keel.domain.grid_nb import grid_floor_nb
 from keel.domain.layout import BAR_PRESENT, LOCAL
-from keel.domain.orders import Reason, RequestKind, TimeInForce
+from keel.domain.orders import OrderType, Reason, RequestKind, TimeInForce
 from keel.portfolio.sizing_nb import split_need_nb
 from keel.risk.limits_nb import check_order_nb, reserve_per_unit_nb
 from keel.sim.actions_nb import limit_on_grid_nb, trigger_on_grid_nb
+from keel.sim.hours_nb import is_for_auction_nb, is_outside_hours_nb, trades_outside_hours_nb
 from keel.sim.send_nb import (
     attach_leg_nb,
     dispatch_nb,
@@ -46,11 +47,14 @@ def _place_nb(bars, run, slots, orders, tape, request, row):
     if slot.want <= 0.0:
         _deny_nb(bars, run, tape, request, row, request.qty, Reason.MIN_QTY)
         return
+    if request.type == OrderType.MARKET and is_outside_hours_nb(bar) and not is_for_auction_nb(request):
+        _deny_nb(bars, run, tape, request, row, slot.want, Reason.EXTENDED_HOURS)
+        return
     clip = _split_nb(slot, request)
     if slot.closing + slot.opening == 0.0:
         _deny_nb(bars, run, tape, request, row, slot.want, clip)
         return
-    order = _draft_nb(run, slot, orders, request)
+    order = _draft_nb(run, slot, orders, request, bar)
     qty, opened, reason = check_order_nb(run, slot, order, clip, bar.close_ts_ms)
     if qty == 0.0:
         _deny_nb(bars, run, tape, request, row, slot.want, reason)
@@ -84,7 +88,7 @@ def _split_nb(slot, request):
 
 
 @spliced
-def _draft_nb(run, slot, orders, request):
+def _draft_nb(run, slot, orders, request, bar):
     order = draft_order_nb(run, orders, request.instrument, request.side)
     order.type = request.type
     order.time_in_force = request.time_in_force
@@ -97,6 +101,7 @@ def _draft_nb(run, slot, orders, request):
     order.tag = request.tag
     order.pair = request.pair
     order.reduce_only = request.reduce_only
+    order.extended_hours = trades_outside_hours_nb(request, bar)
     order.reserve_per_unit = reserve_per_unit_nb(run, slot, order)
     return order
 

@@ -34,6 +34,7 @@ def draft_order_nb(run, orders, instrument, side):
     order.parent_id = _NOBODY
     order.pair = _NOBODY
     order.reduce_only = 0
+    order.extended_hours = 0
     order.covers = 0
     order.n_legs = 0
     return order

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from keel.domain.layout import REQUEST
 from keel.domain.orders import EventKind, OrderSide, OrderType, Reason, RequestKind, TimeInForce
 
-Lifetime: TypeAlias = Literal["gtc", "ioc", "fok", "day", "gtd"]
-"""How long an order lives: until it is filled, one try, whole or not at all, the session, or until a given time."""
+Lifetime: TypeAlias = Literal["gtc", "ioc", "fok", "day", "gtd", "at_open", "at_close"]
+"""How long an order lives: until it is filled, one try, whole or not at all, the session, until a given time, or for
+the auction that opens or closes a session.
+"""
+_AUCTIONS: Final = ("at_open", "at_close")
 
 _TAGS_PER_ORDER: Final = 3
 """The order itself, its stop-loss, its take-profit."""
@@ -241,9 +244,12 @@ class Ticket:
 
     def _check_lifetime(self) -> None:
         if self.time_in_force not in get_args(Lifetime):
-            raise ValueError(f"time_in_force {self.time_in_force!r}: give gtc, ioc, fok, day or gtd")
+            raise ValueError(f"time_in_force {self.time_in_force!r}: give gtc, ioc, fok, day, gtd, at_open or at_close")
         if (self.time_in_force == "gtd") != (self.expires_ms is not None):
             raise ValueError("expires_ms is the end of a gtd order: give both or neither")
+        waits = (self.stop, self.touch, self.trail, self.trail_fraction) != (None,) * 4
+        if self.time_in_force in _AUCTIONS and waits:
+            raise ValueError(f"an order {self.time_in_force} is at market or has a limit: give no stop, touch or trail")
 
     def _check_legs(self, side: OrderSide) -> None:
         stops = [self.stop_loss, self.stop_trail, self.stop_trail_fraction]

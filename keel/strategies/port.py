@@ -77,7 +77,8 @@ class OrderTerms(TypedDict, total=False):
     `limit`: not worse than this. `stop`: at market once the price has moved to it, against the position; with `limit`,
     a limit order from then on. `touch`: at market once the price has moved to it, in favour (a take-profit). `trail`,
     `trail_fraction`: a stop that follows the best price at a distance, or at a fraction of it. `time_in_force`: gtc,
-    ioc, fok, day, or gtd with `expires_ms` (UTC epoch milliseconds). `reduce_only`: never opens or grows a position.
+    ioc, fok, day, gtd with `expires_ms` (UTC epoch milliseconds), or at_open or at_close: a market or limit order for
+    that auction of a market that closes, and for nothing else. `reduce_only`: never opens or grows a position.
     `stop_loss` (or `stop_trail`, `stop_trail_fraction`) and `take_profit`: legs that wait at the venue for the first
     fill and close what was filled; one cancels the other.
     """

@@ -1,4 +1,5 @@
-"""The Alpaca adapter, through the real SDK, against the practice venue in lockstep; the pair is crypto."""
+"""The Alpaca adapter, through the real SDK, against the practice venue in lockstep; the pair is crypto unless bars
+of something else are given."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-from practice_rig import CONFIG, MINUTE_MS, START_MS, WARM_UP, MarketClock, PracticeRig, made_bars
+import numpy as np
+from practice_rig import CONFIG, WARM_UP, MarketClock, PracticeRig, made_bars
 from rig import MIN_NOTIONAL, START, STEP, TICK, Recorder, until
 
 from keel.app.wiring import instruments_of
@@ -18,14 +20,17 @@ from keel.wire.alpaca_link import AlpacaLink, AlpacaSettings
 
 
 @asynccontextmanager
-async def alpaca_rig(timeout_s: float = 3.0, idle_s: float = 30.0, **changes: Any) -> AsyncIterator[PracticeRig]:
+async def alpaca_rig(
+    timeout_s: float = 3.0, idle_s: float = 30.0, bars: np.ndarray | None = None, **changes: Any
+) -> AsyncIterator[PracticeRig]:
     """Start the practice venue and open the adapter on it; `changes` are keys of the practice config."""
     config = PracticeConfig.model_validate(CONFIG | ALPACA | changes)
     account = config.simulated(next(iter(config.accounts.values())))
-    practice = PracticeVenue(config, made_bars(), instruments_of(account))
+    rows = made_bars() if bars is None else bars
+    practice = PracticeVenue(config, rows, instruments_of(account))
     await practice.start()
     clock, pair = MarketClock(), next(iter(practice.keys.values()))
-    clock.market_ms = START_MS + WARM_UP * MINUTE_MS
+    clock.market_ms = int(rows["close_ts_ms"][WARM_UP - 1, 0])
     link = AlpacaLink(settings(practice.address, pair.key, pair.secret, timeout_s), clock)
     heard, http = Recorder(), aiohttp.ClientSession()
     venue = AlpacaVenue(link, idle_s=idle_s)

@@ -54,7 +54,9 @@ class Request:
 class Row:
     """Hold one decision time: a bar or None, a target weight or None, and a rate for each instrument (rules 2, 27).
 
-    `rates` may be left out: quote and account currency are the same then.
+    `rates` may be left out: quote and account currency are the same then. Of a market with sessions the row may lie
+    outside of them (`extended`) or end one, and `until_minutes` is how long from its close its session goes on, or the
+    next one is away (rule 29).
     """
 
     close_ts_ms: int
@@ -64,6 +66,9 @@ class Row:
     targets: tuple[float | None, ...]
     requests: tuple[Request, ...] = ()
     rates: tuple[float, ...] = ()
+    extended: bool = False
+    closes_session: bool = False
+    until_minutes: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,9 @@ class Rules:
     sell_fee_per_unit: float = 0.0
     sell_fee_per_unit_max: float = 0.0
     borrow_rate: float = 0.0
+    has_auctions: bool = False
+    open_cutoff_ms: int = 0
+    close_cutoff_ms: int = 0
     fine: tuple[Bar, ...] = ()
     actions: tuple[Action, ...] = ()
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keel.domain.orders import OrderType, RequestKind, TimeInForce
 
 from .case import Bar, Request
+from .case_timelines import Timeline
 from .packed import among, packed
 
 TAGS_AN_ORDER = 3
@@ -30,6 +31,10 @@ FAR = 40
 """Takes a price out of a bar's reach, and an amend out of what the account can afford."""
 LIVES = [TimeInForce.GTC, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD, TimeInForce.IOC]
 LIVES_AND_FOK = [*LIVES, TimeInForce.FOK]
+LIVES_IN_SESSIONS = [*LIVES_AND_FOK, TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE]
+AUCTIONS = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
+ASKED_ANYWAY = 9
+"""Flags at which a market that has no auctions is asked for one."""
 FRACTIONS = [0.01, 0.001, 0.1]
 MOST_AT_ONCE = 3
 
@@ -71,7 +76,7 @@ class Book:
 
 SHAPES = st.lists(
     st.tuples(
-        packed((0, 11), (0, 3), (0, 2), (0, 6), (0, 6), (0, 6)),
+        packed((0, 11), (0, 3), (0, 2), (0, 6), (0, 8), (0, 6)),
         packed((-4, 4), (1, 6), (0, 15), (0, 5)),
     ).map(lambda parts: Shape(*parts[0], *parts[1])),
     max_size=MOST_AT_ONCE,
@@ -81,7 +86,7 @@ SHAPES = st.lists(
 
 @st.composite
 def requests_by_row(
-    draw: st.DrawFn, quotes: Sequence[Sequence[Quoted]], closes: Sequence[int], bar_ms: int
+    draw: st.DrawFn, quotes: Sequence[Sequence[Quoted]], closes: Sequence[int], timeline: Timeline
 ) -> list[tuple[Request, ...]]:
     """Draw each row's requests; `quotes` holds for each row what is seen of each instrument."""
     often = draw(among(2, 1, 4), label="requests every n rows")
@@ -89,16 +94,16 @@ def requests_by_row(
     table = []
     for k, (seen, close) in enumerate(zip(quotes, closes, strict=True)):
         shapes = draw(SHAPES) if k % often == 0 else []
-        asked = [request for shape in shapes for request in _requests(book, shape, seen, close, bar_ms)]
+        asked = [request for shape in shapes for request in _requests(book, shape, seen, close, timeline)]
         table.append(tuple(asked))
     return table
 
 
-def _requests(book: Book, shape: Shape, seen: Sequence[Quoted], close: int, bar_ms: int) -> list[Request]:
+def _requests(book: Book, shape: Shape, seen: Sequence[Quoted], close: int, timeline: Timeline) -> list[Request]:
     if shape.what >= 8 and book.placed:
         return _about_an_earlier_one(book, shape, seen)
     i = shape.instrument % len(seen)
-    order = _order(book.next_tag(), shape, i, seen[i], close, bar_ms)
+    order = _order(book.next_tag(), shape, i, seen[i], close, timeline)
     if shape.what in (5, 6):
         return _pair(book, shape, order, seen[i])
     if shape.what in (3, 7):
@@ -107,9 +112,11 @@ def _requests(book: Book, shape: Shape, seen: Sequence[Quoted], close: int, bar_
     return [order]
 
 
-def _order(tag: int, shape: Shape, i: int, seen: Quoted, close: int, bar_ms: int) -> Request:
+def _order(tag: int, shape: Shape, i: int, seen: Quoted, close: int, timeline: Timeline) -> Request:
     """Build one order: prices about the last close, on either side of it."""
-    kind = OrderType(shape.type % len(OrderType))
+    life, kind = _life(shape, timeline), OrderType(shape.type % len(OrderType))
+    if life in AUCTIONS:
+        kind = OrderType.LIMIT if shape.type % 2 else OrderType.MARKET
     near, far = seen.price + shape.offset * seen.move, seen.price - shape.offset * seen.move
     trailing = kind == OrderType.TRAILING_STOP
     return Request(
@@ -119,16 +126,23 @@ def _order(tag: int, shape: Shape, i: int, seen: Quoted, close: int, bar_ms: int
         side=-1 if shape.side == 2 else 1,
         qty=seen.typical_qty * SIZES[shape.size],
         type=kind,
-        time_in_force=LIVES_AND_FOK[shape.life],
+        time_in_force=life,
         limit_price=max(near, seen.move) if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) else 0.0,
         trigger_price=max(far, seen.move)
         if kind in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT)
         else 0,
         trail=seen.move * shape.other_offset if trailing and shape.offset >= 0 else 0.0,
         trail_rate=FRACTIONS[shape.back % 3] if trailing and shape.offset < 0 else 0.0,
-        expire_ts_ms=close + (shape.back * 2 - 1) * bar_ms // 3,
+        expire_ts_ms=close + (shape.back * 2 - 1) * timeline.bar_ms // 3,
         reduce_only=shape.flags % 4 == 3,
     )
+
+
+def _life(shape: Shape, timeline: Timeline) -> TimeInForce:
+    life = LIVES_IN_SESSIONS[shape.life]
+    if life in AUCTIONS and not timeline.has_sessions and shape.flags != ASKED_ANYWAY:
+        return TimeInForce.GTC
+    return life
 
 
 def _pair(book: Book, shape: Shape, order: Request, seen: Quoted) -> list[Request]:
@@ -139,6 +153,7 @@ def _pair(book: Book, shape: Shape, order: Request, seen: Quoted) -> list[Reques
     triggers = shape.flags % 3 == 1
     profit = replace(
         order,
+        time_in_force=TimeInForce.DAY if order.time_in_force in AUCTIONS else order.time_in_force,
         pair=pair,
         type=OrderType.TAKE_PROFIT if triggers else OrderType.LIMIT,
         limit_price=0.0 if triggers else max(seen.price - side * span, seen.move),

@@ -6,6 +6,7 @@ latencies are fractions of a bar. The first value of every choice is its plaines
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +40,8 @@ VOLUMES = [200, 200, 50, 50, 50, 20, 5, 2, 10_000, 0, NAN]
 
 LIVES = [TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.DAY, TimeInForce.FOK]
 """What a target's order may be; it has no time of expiry."""
+SESSION_LIVES = [*LIVES, TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE]
+"""What it may be in a market that closes."""
 
 MOST_STEPS = 1e10
 """A typical order stays far below 2^53 steps, even where the price falls a thousandfold."""
@@ -73,7 +76,7 @@ def cases(draw: st.DrawFn) -> Case:
     others = [draw(assets(timeline, price_model, margin, cash, lots)) for _ in range(count - 1)]
     everyone = _with_a_bar_in_every_row(timeline, (first, *others))
     parameters = {
-        **draw(accounts(margin)),
+        **draw(accounts(margin, SESSION_LIVES if timeline.has_sessions else LIVES)),
         **draw(costs()),
         **draw(latencies(timeline.bar_ms)),
         **draw(limits(cash)),
@@ -104,7 +107,7 @@ def rows_of(draw: st.DrawFn, timeline: Timeline, everyone: tuple[Asset, ...], ma
     bars = [tuple(asset.bars[k] for asset in everyone) for k in range(len(slots))]
     if wants != "targets":
         quotes = quotes_by_row(bars, [asset.move for asset in everyone], [asset.typical_qty for asset in everyone])
-        requests = draw(requests_by_row(quotes, [slot.close_ts_ms for slot in slots], timeline.bar_ms))
+        requests = draw(requests_by_row(quotes, [slot.close_ts_ms for slot in slots], timeline))
     converts = any(rate != 1 for asset in everyone for rate in asset.rates)
     return tuple(
         Row(
@@ -115,6 +118,9 @@ def rows_of(draw: st.DrawFn, timeline: Timeline, everyone: tuple[Asset, ...], ma
             targets[k],
             requests[k],
             tuple(asset.rates[k] for asset in everyone) if converts else (),
+            slot.extended,
+            slot.closes_session,
+            slot.until_minutes,
         )
         for k, slot in enumerate(slots)
     )
@@ -170,10 +176,23 @@ def assets(
         min_fee=draw(among(0.0, 0.0, 0.001, 0.02), label="min fee") * typical * level * unit * currency,
         fine=fine,
         actions=happens,
+        **draw(auctions(timeline)),
         **draw(extra_fees()),
     )
     currency_rates = draw(rates(len(timeline.slots), currency))
     return Asset(rules, bars, currency_rates, typical, swing * unit / 4)
+
+
+@st.composite
+def auctions(draw: st.DrawFn, timeline: Timeline) -> dict[str, Any]:
+    """Draw how long before its auctions a market takes no more orders for them, where it has any (rule 29)."""
+    if not timeline.has_sessions:
+        return {}
+    return {
+        "has_auctions": draw(st.integers(0, 9), label="no auctions at 9") < 9,
+        "open_cutoff_ms": draw(among(120_000, 0, 3_600_000), label="open cutoff"),
+        "close_cutoff_ms": draw(among(600_000, 0, 3_600_000, 7_200_000), label="close cutoff"),
+    }
 
 
 @st.composite
@@ -254,7 +273,7 @@ def _weight(style: str, size: int, period: int, k: int, i: int, count: int, draw
 
 
 @st.composite
-def accounts(draw: st.DrawFn, margin: bool) -> dict[str, Any]:
+def accounts(draw: st.DrawFn, margin: bool, lives: Sequence[TimeInForce]) -> dict[str, Any]:
     """Draw the account's and the sizing's parameters (rules 6, 7, 21)."""
     return {
         "seed": draw(UINT32, label="seed"),
@@ -263,7 +282,7 @@ def accounts(draw: st.DrawFn, margin: bool) -> dict[str, Any]:
         "allocation": draw(among(1.0, 1.0, 1.0, 0.9, 0.3), label="allocation"),
         "reserve_rate": draw(among(0.0, 0.0, 0.01, 0.1), label="reserve_rate"),
         "every_bar": draw(st.booleans(), label="every_bar"),
-        "time_in_force": draw(among(*LIVES), label="time_in_force"),
+        "time_in_force": draw(among(*lives), label="time_in_force"),
         "limit_touch": draw(st.booleans(), label="limit touch"),
     }
 

@@ -11,7 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keel.domain.layout import ACTION, BAR, BAR_ENDS_DAY, BAR_PRESENT, EVENT, MARK, REQUEST, RUN, SLOT, VENUE
+from keel.domain.layout import (
+    ACTION,
+    BAR,
+    BAR_CLOSES_SESSION,
+    BAR_ENDS_DAY,
+    BAR_EXTENDED,
+    BAR_PRESENT,
+    BAR_UNTIL_SHIFT,
+    EVENT,
+    MARK,
+    REQUEST,
+    RUN,
+    SLOT,
+    VENUE,
+)
 from keel.domain.orders import EventKind, OrderType, Reason, TradingState
 from keel.sim.engine import Simulator
 
@@ -39,6 +53,7 @@ FIGURES = (
 SLOT_SAME_NAME = (
     *("shortable", "can_flip", "min_qty", "min_notional", "min_fee", "fee_in_base", "sell_fee_rate"),
     *("sell_fee_per_unit", "sell_fee_per_unit_max", "borrow_rate"),
+    *("has_auctions", "open_cutoff_ms", "close_cutoff_ms"),
 )
 EVENT_FIELDS = EVENT.names or ()
 MARK_FIELDS = MARK.names or ()
@@ -143,11 +158,22 @@ def _bars(case: Case) -> np.ndarray:
         bars[name] = np.nan
     for k, row in enumerate(case.rows):
         bars[k]["close_ts_ms"], bars[k]["day"] = row.close_ts_ms, row.day
-        bars[k]["flags"] = BAR_ENDS_DAY if row.ends_day else 0
+        bars[k]["flags"] = _row_flags(row)
         for i, bar in enumerate(row.bars):
             if bar is not None:
                 _fill_bar(bars[k, i], bar)
     return bars
+
+
+def _row_flags(row: Row) -> int:
+    flags = row.until_minutes << BAR_UNTIL_SHIFT
+    for flag, is_set in (
+        (BAR_ENDS_DAY, row.ends_day),
+        (BAR_EXTENDED, row.extended),
+        (BAR_CLOSES_SESSION, row.closes_session),
+    ):
+        flags |= flag if is_set else 0
+    return flags
 
 
 def _fine(case: Case) -> np.ndarray:

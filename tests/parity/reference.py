@@ -16,10 +16,11 @@ from .reference_costs import update_average_true_range, update_variances
 from .reference_decision import decide
 from .reference_fees import choose_tier
 from .reference_holders import apply_corporate_actions, charge_for_days, hear_of
+from .reference_hours import open_session
 from .reference_liquidation import liquidate
 from .reference_looks import note_best_prices
 from .reference_state import Book, Event, Mark, State
-from .reference_venue import cancel_what_is_left, expire_day_orders, run_venue
+from .reference_venue import cancel_what_is_left, expire_orders, run_venue
 
 FINAL_KINDS = (EventKind.REJECTED, EventKind.CANCELED, EventKind.EXPIRED)
 AMENDS = (EventKind.AMENDED, EventKind.AMEND_REJECTED)
@@ -45,7 +46,7 @@ def simulate(case: Case) -> Outcome:
         state.row_index = k
         _open_row(state)
         run_venue(state)
-        expire_day_orders(state)
+        expire_orders(state)
         note_best_prices(state)
         liquidate(state)
         _mark_to_close(state)
@@ -83,6 +84,7 @@ def _open_row(state: State) -> None:
             market.bar = bar
             market.bar_count += 1
             market.bar_filled = 0.0
+            open_session(market, state.row)
             apply_corporate_actions(state, i, bar)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from keel.domain.orders import Reason, TradingState
+from keel.domain.orders import Reason, TimeInForce, TradingState
 
 from .case import Row
 from .reference_books import floor_grid
 from .reference_exits import exit_legs
+from .reference_hours import decides_outside_hours
 from .reference_orders import Plan, Sheet, check, deny, request_cancel, send, split_want, take_sheet
 from .reference_requests import take_requests
 from .reference_state import Order, State
@@ -19,13 +20,14 @@ def decide(state: State, row: Row) -> None:
     of rule 6.
     """
     there = [i for i, bar in enumerate(row.bars) if bar is not None]
+    waits = decides_outside_hours(row) and state.case.time_in_force not in (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
     for i in there:
         _take_target(state, take_sheet(state), i, row.targets[i])
     if state.trading_state != TradingState.ACTIVE:
         _take_entries_back(state)
     take_requests(state, take_sheet(state), row.requests)
     sheet, opening_plans = take_sheet(state), []
-    for i in there:
+    for i in there if not waits else []:
         market = state.markets[i]
         if market.suspended and state.trading_state == TradingState.ACTIVE:
             market.pursue, market.suspended = True, False

@@ -10,6 +10,7 @@ from .case import Bar, Step
 from .reference_books import fill_price
 from .reference_costs import half_spread, newest_bar
 from .reference_fees import trailing_trigger_of
+from .reference_hours import may_trade, take_part
 from .reference_links import end_order, record
 from .reference_match import match
 from .reference_prices import (
@@ -28,7 +29,9 @@ def look(state: State, order: Order, ts: int) -> None:
     """Ask whether an order can trade at once, and if not whether the rest of the bar brings it its price."""
     inside = order.look_again_ts_ms is not None
     order.look_again_ts_ms, order.looked_row, order.reach = None, state.row_index, None
-    if order.waits_for_trigger:
+    if order.for_auction:
+        take_part(state, order, ts)
+    elif order.waits_for_trigger:
         _look_for_trigger(state, order, ts, inside)
     elif order.has_limit:
         _look_at_limit(state, order, ts, _price_at_look(state, order, ts, inside))
@@ -94,7 +97,7 @@ def _held_back(state: State, order: Order, ts: int) -> bool:
     partner = order.partner
     if partner is None or partner.status != OrderStatus.WORKING:
         return False
-    if partner.type not in STOPS or partner.triggered:
+    if partner.type not in STOPS or partner.triggered or not may_trade(state, partner):
         return False
     if finer_bars_left(state.case, order.instrument, newest_bar(state, order.instrument), ts):
         return False

@@ -63,7 +63,8 @@ def _offered_qty(state: State, order: Order, bar: Bar, ts: int) -> float:
     if not bar.volume > 0:
         return 0.0
     ours = state.markets[order.instrument].bar_filled
-    share = case.max_participation * bar.volume * (1 - fraction(bar, ts)) - ours
+    part = 1 if order.for_auction else 1 - fraction(bar, ts)
+    share = case.max_participation * bar.volume * part - ours
     return floor_grid(min(left, share), rules.step)
 
 
@@ -72,7 +73,7 @@ def _price(state: State, order: Order, ts: int, qty: float, reference: float, re
     limit, side, i = order.limit_price, order.side, order.instrument
     if resting:
         return Price(limit, 0.0, 0.0, limit)
-    half = half_spread(state, i, ts, reference)
+    half = 0.0 if order.for_auction else half_spread(state, i, ts, reference)
     impact = market_impact(state, i, side, qty, reference)
     price = fill_price(reference + side * (half + impact), side, state.case.instruments[i].tick)
     if order.has_limit:

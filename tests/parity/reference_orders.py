@@ -108,6 +108,8 @@ def check(state: State, sheet: Sheet, plan: Plan) -> Verdict:
         return Verdict(Reason.KILL_SWITCH)
     if state.trading_state == TradingState.HALTED:
         return Verdict(Reason.HALTED)
+    if order.for_auction and not rules.has_auctions:
+        return Verdict(Reason.NO_AUCTION)
     if state.trading_state == TradingState.REDUCING and opening > 0:
         if plan.closing == 0:
             return Verdict(Reason.REDUCING)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from keel.domain.orders import Reason, RequestKind
+from keel.domain.orders import OrderType, Reason, RequestKind, TimeInForce
 
 from .case import Request
 from .reference_books import floor_grid, limit_on_grid, trigger_on_grid
 from .reference_exits import requested_legs
+from .reference_hours import decides_outside_hours
 from .reference_latency import amend_latency_ms
 from .reference_orders import Plan, Sheet, check, deny, request_cancel, send, split_want
 from .reference_state import Amend, Order, State
@@ -38,6 +39,11 @@ def _place(state: State, sheet: Sheet, request: Request) -> None:
     if want == 0:
         deny(state, order, Reason.MIN_QTY, request.qty)
         return
+    outside = decides_outside_hours(state.row)
+    if outside and order.type == OrderType.MARKET and not order.for_auction:
+        deny(state, order, Reason.EXTENDED_HOURS, want)
+        return
+    order.extended_hours = outside and (order.type, order.time_in_force) == (OrderType.LIMIT, TimeInForce.DAY)
     plan = _plan(state, sheet, order, want)
     plan.legs = requested_legs(state, request)
     if plan.closing + plan.opening == 0:

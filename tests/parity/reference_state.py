@@ -107,6 +107,7 @@ class Order:
     trail_rate: float = 0.0
     expire_ts_ms: int = 0
     reduce_only: bool = False
+    extended_hours: bool = False
     reserve_per_unit: float = 0.0
     tag: int = -1
     for_target: bool = False
@@ -151,6 +152,11 @@ class Order:
         return self.filled >= self.qty * (1 - 1e-12)
 
     @property
+    def for_auction(self) -> bool:
+        """Say whether it trades in an auction or not at all (rule 29)."""
+        return self.time_in_force in (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
+
+    @property
     def has_limit(self) -> bool:
         """Say whether the order trades at a limit price now (rule 10)."""
         return self.type == OrderType.LIMIT or (self.type == OrderType.STOP_LIMIT and self.triggered)
@@ -189,6 +195,8 @@ class Market:
     funding: list[Action]
     bar: Bar | None = None
     bar_count: int = 0
+    session_day: int | None = None
+    opens_session: bool = False
     mark: float = 0.0
     value: float = 0.0
     average_true_range: float = 0.0

@@ -8,6 +8,7 @@ from .reference_admission import refusal
 from .reference_books import limit_on_grid, trigger_on_grid
 from .reference_fees import reserve_per_unit
 from .reference_holders import next_funding_ts, pay_funding
+from .reference_hours import end_of_row, is_late, may_trade
 from .reference_links import end_order, end_order_alone, legs_of, record
 from .reference_looks import look, take_reached
 from .reference_state import Amend, Order, State
@@ -37,13 +38,12 @@ def run_venue(state: State) -> None:
             _do_next_event(state, state.orders[order_id], ts)
 
 
-def expire_day_orders(state: State) -> None:
-    """End every WORKING DAY order at the close of the day's last row, in id order (rule 3)."""
-    if not state.row.ends_day:
-        return
+def expire_orders(state: State) -> None:
+    """End every WORKING order whose session, day or auction is over at the row's close, in id order (rules 3, 29)."""
     for order in state.orders:
-        if order.status == OrderStatus.WORKING and order.time_in_force == TimeInForce.DAY:
-            end_order(state, order, state.row.close_ts_ms, OrderStatus.EXPIRED, Reason.SESSION_END)
+        reason = end_of_row(state.row, order)
+        if order.status == OrderStatus.WORKING and reason != Reason.NONE:
+            end_order(state, order, state.row.close_ts_ms, OrderStatus.EXPIRED, reason)
 
 
 def cancel_what_is_left(state: State) -> None:
@@ -87,10 +87,12 @@ def _waiting_events(state: State, order: Order) -> list[tuple[int, int]]:
 def _look_ts(state: State, order: Order) -> int | None:
     """Return when the order is looked at in this row: once in each bar, and again where rule 10 says so."""
     bar = state.bar_now(order.instrument)
-    if bar is None or order.look_waits:
+    if bar is None or order.look_waits or not may_trade(state, order):
         return None
+    if order.time_in_force == TimeInForce.AT_CLOSE:
+        return state.row.close_ts_ms - 1
     if order.look_again_ts_ms is not None:
-        return order.look_again_ts_ms
+        return max(order.look_again_ts_ms, bar.open_ts_ms)
     return None if order.looked_row == state.row_index else max(order.arrival_ts_ms, bar.open_ts_ms)
 
 
@@ -116,7 +118,8 @@ def _do_next_event(state: State, order: Order, ts: int) -> None:
 
 def _arrive(state: State, order: Order, ts: int) -> None:
     """Accept or reject an order, and those of its legs that no split ended on the way (rules 7, 24, 25)."""
-    reason = refusal(state, order, order.qty)
+    late = order.for_auction and is_late(state, order)
+    reason = Reason.AUCTION_OVER if late else refusal(state, order, order.qty)
     if reason == Reason.NONE:
         order.status = OrderStatus.WORKING
         record(state, order, EventKind.ACCEPTED, reason, ts, order.qty)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from keel.domain.layout import EXIT_FRACTION, EXIT_TRUE_RANGE
-from keel.domain.orders import EventKind, OrderType, PriceModel, Reason, RunStatus, TimeInForce, TradingState
+from keel.domain.orders import AUCTIONS, EventKind, OrderType, PriceModel, Reason, RunStatus, TimeInForce, TradingState
 
 from .case import Case
 from .reference import Outcome
@@ -18,13 +18,14 @@ from .sample import sampled_outcomes
 LIMITS = [Reason.REDUCING, Reason.MAX_ORDER, Reason.MAX_POSITION, Reason.MAX_GROSS, Reason.BUYING_POWER]
 FORBIDDEN = [Reason.NOT_SHORTABLE, Reason.NO_FLIP]
 DENIALS = [reason for reason in Reason if Reason.KILL_SWITCH <= reason <= Reason.NOT_SHORTABLE]
-DENIALS += [Reason.NO_FLIP, Reason.NO_BAR]
+DENIALS += [Reason.NO_FLIP, Reason.NO_BAR, Reason.NO_AUCTION, Reason.EXTENDED_HOURS]
 CLIPS = LIMITS + FORBIDDEN
 ENDS = [
     (EventKind.REJECTED, Reason.INSUFFICIENT_FUNDS),
     (EventKind.REJECTED, Reason.INSUFFICIENT_POSITION),
     (EventKind.REJECTED, Reason.REDUCE_ONLY),
     (EventKind.REJECTED, Reason.PARENT_ENDED),
+    (EventKind.REJECTED, Reason.AUCTION_OVER),
     (EventKind.CANCELED, Reason.TARGET_CHANGED),
     (EventKind.CANCELED, Reason.HALTED),
     (EventKind.CANCELED, Reason.REDUCING),
@@ -40,6 +41,7 @@ ENDS = [
     (EventKind.CANCELED, Reason.END_OF_RUN),
     (EventKind.EXPIRED, Reason.SESSION_END),
     (EventKind.EXPIRED, Reason.GOOD_TILL_DATE),
+    (EventKind.EXPIRED, Reason.AUCTION_OVER),
 ]
 OTHERS = [
     (EventKind.FILLED, Reason.LIQUIDATION),
@@ -52,7 +54,7 @@ OTHERS = [
     (EventKind.DIVIDEND, Reason.NONE),
     (EventKind.SPLIT, Reason.NONE),
 ]
-TARGET_LIVES = [TimeInForce.GTC, TimeInForce.IOC, TimeInForce.DAY, TimeInForce.FOK]
+TARGET_LIVES = [TimeInForce.GTC, TimeInForce.IOC, TimeInForce.DAY, TimeInForce.FOK, *AUCTIONS]
 TRIGGERED_TYPES = [OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP]
 
 
@@ -217,6 +219,10 @@ def test_new_exits_end_those_of_the_orders_before():
 @pytest.mark.parametrize("every_bar", [False, True])
 def test_exits_meet_both_ways_to_rebalance(every_bar: bool):
     assert any(case.every_bar == every_bar and case.stop_kind and e.maker for case, _, e in everything())
+
+
+def test_orders_trade_outside_of_the_session():
+    assert any(e.kind == EventKind.FILLED and case.rows[e.row].extended for case, _, e in everything())
 
 
 def test_responses_get_lost_in_some_cases():

@@ -107,7 +107,10 @@ def legs_fill_no_more_than_their_parent(played: Played) -> Iterator[str]:
 
 
 def fills_leave_the_others_their_share_of_the_bar(played: Played) -> Iterator[str]:
-    """Own fills of a bar stay within max_participation × volume × the part of it that is left at each of them."""
+    """Own fills of a bar stay within max_participation × volume × the part of it that is left at each of them.
+
+    For an auction that is the whole bar.
+    """
     if played.case.max_participation == 0:
         return
     taken: dict[tuple[int, int], float] = defaultdict(float)
@@ -116,7 +119,8 @@ def fills_leave_the_others_their_share_of_the_bar(played: Played) -> Iterator[st
         if bar is None:
             continue
         taken[e.row, e.instrument] += e.qty
-        share = played.case.max_participation * bar.volume * (1 - fraction(bar, e.ts_ms))
+        part = 1.0 if played.is_auction_s(e) else 1 - fraction(bar, e.ts_ms)
+        share = played.case.max_participation * bar.volume * part
         if not taken[e.row, e.instrument] <= share * (1 + ROUND_OFF) + 1e-8 * _step(played, e.instrument):
             yield f"order {e.order_id}: {taken[e.row, e.instrument]!r} taken from a bar that leaves {share!r}"
 

@@ -47,7 +47,7 @@ def a_taker_pays_the_spread_of_the_hour(played: Played) -> Iterator[str]:
         hour = market.hour(e.row, e.instrument, e.ts_ms)
         factor = market.volatility_before(e.row, e.instrument).factor
         bps = min(case.half_spread_bps * case.spread_seasonality.at(hour) * factor, MOST_SPREAD_BPS)
-        expected = e.qty * bps / 10_000 * e.reference_price * e.rate
+        expected = 0.0 if played.is_auction_s(e) else e.qty * bps / 10_000 * e.reference_price * e.rate
         if not e.maker and not abs(e.spread_cost - expected) <= 1e-6 * expected:
             yield f"fill of order {e.order_id}: spread {e.spread_cost!r} instead of {expected!r}"
 

@@ -6,16 +6,17 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
+from parity.case import Row
 from parity.reference_state import Event
 
-from keel.domain.orders import EventKind, OrderType, Reason, TimeInForce
+from keel.domain.orders import AUCTIONS, EventKind, OrderType, Reason, TimeInForce
 
 from .market import Market
 from .played import ENDS, TRIGGERED_TYPES, Played, Story
 
 NEED_ACCEPTANCE = (EventKind.FILLED, EventKind.TRIGGERED, EventKind.AMEND_REJECTED, EventKind.EXPIRED)
 ONCE = (EventKind.SUBMITTED, EventKind.ACCEPTED, EventKind.REJECTED, EventKind.TRIGGERED)
-AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK, *AUCTIONS)
 
 
 def an_order_is_sent_accepted_works_and_ends_once(played: Played) -> Iterator[str]:
@@ -137,8 +138,17 @@ def _last_moment(played: Played, story: Story, life: TimeInForce) -> int | None:
     if life == TimeInForce.GTD and story.request is not None:
         return max(story.request.expire_ts_ms, arrival.ts_ms)
     if life == TimeInForce.DAY:
-        return next((row.close_ts_ms for row in played.case.rows[arrival.row :] if row.ends_day), None)
+        rows = played.case.rows[arrival.row :]
+        return next((row.close_ts_ms for row in rows if _ends_day_order(played, story, row)), None)
     return None
+
+
+def _ends_day_order(played: Played, story: Story, row: Row) -> bool:
+    """Say whether a row ends an order of the day: its session's last, or if it is for extended hours its day's."""
+    decided = played.case.rows[story.sent.row]
+    if story.sent.type == OrderType.LIMIT and decided.extended and decided.until_minutes > 0:
+        return row.ends_day
+    return row.closes_session or (row.ends_day and not row.extended)
 
 
 def at_the_end_nothing_is_left_open(played: Played) -> Iterator[str]:
@@ -159,6 +169,32 @@ def an_order_fills_only_in_an_open_bar(played: Played) -> Iterator[str]:
             yield f"order {e.order_id} fills in the row in which it was decided"
 
 
+def an_order_for_an_auction_fills_in_it_only(played: Played) -> Iterator[str]:
+    """At the open of the first bar that its instrument has in a session, or at the session's close."""
+    for e in (each for each in played.orders_fills if played.is_auction_s(each)):
+        rows, bar = played.case.rows, played.case.rows[e.row].bars[e.instrument]
+        if bar is None:
+            yield f"order {e.order_id} is for an auction, and fills without a bar"
+        elif played.stories[e.order_id].time_in_force(played.case) == TimeInForce.AT_CLOSE:
+            if not rows[e.row].closes_session or (e.ts_ms, e.reference_price) != (bar.close_ts_ms - 1, bar.close):
+                yield f"order {e.order_id} fills at {e.reference_price!r}, {e.ts_ms}: not at a session's close"
+        else:
+            before = [row for row in rows[: e.row] if row.day == rows[e.row].day and not row.extended]
+            opened = any(row.bars[e.instrument] is not None for row in before) or rows[e.row].extended
+            if opened or (e.ts_ms, e.reference_price) != (bar.open_ts_ms, bar.open):
+                yield f"order {e.order_id} fills at {e.reference_price!r}, {e.ts_ms}: not at an opening"
+
+
+def an_order_fills_outside_of_the_session_only_if_it_is_meant_to(played: Played) -> Iterator[str]:
+    rows = played.case.rows
+    for e in (each for each in played.orders_fills if rows[each.row].extended):
+        story = played.stories[e.order_id]
+        decided = rows[story.sent.row]
+        meant = story.sent.type == OrderType.LIMIT and story.time_in_force(played.case) == TimeInForce.DAY
+        if not (meant and decided.extended and decided.until_minutes > 0):
+            yield f"order {e.order_id} fills outside of the session, and was not sent for that"
+
+
 def every_event_tells_of_its_order(played: Played) -> Iterator[str]:
     for n, story in played.stories.items():
         told = {(e.side, e.instrument, OrderType(e.type)) for e in story.events}
@@ -177,5 +213,7 @@ CHECKS = (
     an_order_lives_no_longer_than_it_may,
     at_the_end_nothing_is_left_open,
     an_order_fills_only_in_an_open_bar,
+    an_order_for_an_auction_fills_in_it_only,
+    an_order_fills_outside_of_the_session_only_if_it_is_meant_to,
     every_event_tells_of_its_order,
 )

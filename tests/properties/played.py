@@ -14,7 +14,7 @@ from parity.case import Case, Request
 from parity.reference import Outcome
 from parity.reference_state import Event, Mark
 
-from keel.domain.orders import EventKind, OrderType, Reason, RunStatus, TimeInForce
+from keel.domain.orders import AUCTIONS, EventKind, OrderType, Reason, RunStatus, TimeInForce
 
 from .asked import Asked, Origins, match_requests
 
@@ -101,6 +101,10 @@ class Played:
             if e.order_id in stories:
                 stories[e.order_id].events.append(e)
         return stories
+
+    def is_auction_s(self, e: Event) -> bool:
+        """Say whether an event is of an order for an auction."""
+        return e.order_id >= 0 and self.stories[e.order_id].time_in_force(self.case) in AUCTIONS
 
     @cached_property
     def by_row(self) -> list[list[Event]]:

@@ -10,7 +10,7 @@ import pytest
 from parity.reference_state import Event
 
 from keel.domain.layout import EXIT_NONE
-from keel.domain.orders import EventKind, OrderType, PriceModel, Reason, RequestKind, TimeInForce
+from keel.domain.orders import AUCTIONS, EventKind, OrderType, PriceModel, Reason, RequestKind, TimeInForce
 
 from . import amounts, lives, prices
 from .checks import CHECKS, Check
@@ -49,6 +49,11 @@ def lives_as(played: Played, e: Event, life: TimeInForce) -> bool:
     return story_of(played, e).time_in_force(played.case) == life
 
 
+def extended_row(played: Played, e: Event) -> int | None:
+    """Return a row outside of the session that comes after an event, if there is one."""
+    return next((k for k in range(e.row + 1, len(played.case.rows)) if played.case.rows[k].extended), None)
+
+
 def has_a_last_moment(played: Played, e: Event, life: TimeInForce) -> bool:
     days_end = any(row.ends_day for row in played.case.rows[e.row :])
     return lives_as(played, e, life) and (life == TimeInForce.GTD or days_end)
@@ -72,9 +77,9 @@ def ends_beyond_the_limit(played: Played, e: Event) -> bool:
     """Say whether the bar of a resting fill closes where the limit would not be reached any more."""
     model, alone = played.case.price_model, story_of(played, e)
     bar = bar_of(played, e)
-    late = price_at(bar, bar.close_ts_ms - 1)
+    left = [e.side * (price - e.price) for price in (price_at(bar, bar.close_ts_ms - 1), bar.close)]
     same_row = alone.first(EventKind.ACCEPTED).row == e.row and alone.sent.type == OrderType.LIMIT
-    return e.maker and model != PriceModel.REFERENCE and same_row and not alone.is_leg and e.side * (late - e.price) > 0
+    return e.maker and model != PriceModel.REFERENCE and same_row and not alone.is_leg and min(left) > 0
 
 
 def arrives_late(played: Played, e: Event) -> bool:
@@ -179,6 +184,24 @@ EDITS: list[tuple[Check, Edit]] = [
     (
         lives.an_order_fills_only_in_an_open_bar,
         on(FILLED, when(always, ts_ms=lambda p, e: bar_of(p, e).open_ts_ms - 1)),
+    ),
+    *[
+        (
+            lives.an_order_for_an_auction_fills_in_it_only,
+            on(FILLED, when(lambda p, e, life=life: lives_as(p, e, life), **{field: change})),
+        )
+        for life in AUCTIONS
+        for field, change in (
+            ("ts_ms", lambda p, e: (bar_of(p, e).open_ts_ms + bar_of(p, e).close_ts_ms) // 2),
+            ("reference_price", lambda p, e: e.reference_price * 1.001),
+        )
+    ],
+    (
+        lives.an_order_fills_outside_of_the_session_only_if_it_is_meant_to,
+        on(
+            FILLED,
+            when(lambda p, e: lives_as(p, e, TimeInForce.GTC) and extended_row(p, e) is not None, row=extended_row),
+        ),
     ),
     (lives.every_event_tells_of_its_order, on(FILLED, when(always, side=lambda p, e: -e.side))),
     (

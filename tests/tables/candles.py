@@ -18,6 +18,9 @@ be in the table.
 What a strategy asks for besides its targets is a third table (`requests`, see asked.py); `actions`, `rates` and `tiers`
 are explained in holders.py.
 
+`sessions` has a letter for each row of a market that closes: `r` lies in the regular session, `c` ends one, `e` lies
+outside of them (rule 29).
+
 Without settings everything is free and at once: no latency, no cost, no limit, 1000 in a cash account, quantities on no
 grid, and both volatility averages alike, so that their ratio is 1.
 """
@@ -33,7 +36,19 @@ import numpy as np
 import pytest
 
 from keel.domain.instrument import Grid
-from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, LOCAL, RUN, SLOT, VENUE
+from keel.domain.layout import (
+    BAR,
+    BAR_CLOSES_SESSION,
+    BAR_ENDS_DAY,
+    BAR_EXTENDED,
+    BAR_PRESENT,
+    BAR_UNTIL_SHIFT,
+    LOCAL,
+    MOST_UNTIL_MINUTES,
+    RUN,
+    SLOT,
+    VENUE,
+)
 from keel.domain.orders import EventKind, OrderSide, OrderType, Reason, RunStatus, TradingState
 from keel.sim.engine import Simulator
 
@@ -116,6 +131,7 @@ def check_table(
     opens: Sequence[int | str] | None = None,
     days: Sequence[int] | None = None,
     last_row_ends_day: bool = False,
+    sessions: str = "",
     minute_of_week: int | Sequence[int] = 0,
     fine: str = "",
     actions: str = "",
@@ -126,6 +142,7 @@ def check_table(
 ) -> Played:
     """Play a table a row at a time and, unless there are requests or a kill switch, in one go too; check its events."""
     bars, targets = read_candles(candles, opens, days, minute_of_week, last_row_ends_day=last_row_ends_day, row_s=row_s)
+    _mark_sessions(bars, sessions)
     asked = read_requests(requests)
     slots = _slots(bars.shape[1], settings)
     fine_bars = _fine(fine)
@@ -175,6 +192,19 @@ def read_candles(
         for i, block in enumerate(blocks):
             targets[k, i] = _read_block(bars[k, i], block.split())
     return bars, targets
+
+
+def _mark_sessions(bars: np.ndarray, letters: str) -> None:
+    for k, letter in enumerate(letters):
+        later = letters[k + (letter == "e") :]
+        boundary = next((n for n, other in enumerate(later) if other in ("rc" if letter == "e" else "c")), None)
+        until = MOST_UNTIL_MINUTES
+        if boundary is not None:
+            row = bars[k + boundary + (letter == "e")]
+            ts_ms = row["open_ts_ms"][0] if letter == "e" else row["close_ts_ms"][0]
+            until = min((ts_ms - bars[k]["close_ts_ms"][0]) // 60_000, MOST_UNTIL_MINUTES)
+        flags = {"e": BAR_EXTENDED, "c": BAR_CLOSES_SESSION, "r": 0}[letter]
+        bars[k]["flags"] |= flags | until << BAR_UNTIL_SHIFT
 
 
 def _read_block(bar: np.void, words: list[str]) -> float:

@@ -24,7 +24,7 @@ from keel.practice.matching import Matching
 
 Update = dict[str, Any]
 _DAYS_OF_FIVE_SESSIONS: Final = 10
-_CANCELS: Final = (Reason.IMMEDIATE_OR_CANCEL, Reason.FILL_OR_KILL)
+_CANCELS: Final = (Reason.IMMEDIATE_OR_CANCEL, Reason.FILL_OR_KILL, Reason.AUCTION_OVER)
 """Reasons of an end that this venue tells as a cancel, not as the end of a day."""
 
 

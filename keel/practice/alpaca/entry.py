@@ -18,7 +18,8 @@ from keel.practice.alpaca.spelling import amount
 SIDES: Final = ("buy", "sell")
 TYPES: Final = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 LIVES: Final = ("day", "gtc", "opg", "cls", "ioc", "fok")
-_AT_ONCE: Final = ("ioc", "fok", "opg", "cls")
+AUCTIONS: Final = ("opg", "cls")
+_ONCE: Final = ("ioc", "fok", *AUCTIONS)
 _NEEDS: Final = {
     "market": (),
     "limit": ("limit_price",),
@@ -68,8 +69,6 @@ def read_entry(body: Mapping[str, Any], asset: Asset) -> Entry:
     )
     if body.get("order_class") not in (None, "", "simple"):
         raise malformed("complex orders are not supported by the practice venue")
-    if entry.life == "cls":
-        raise malformed("cls orders are not supported by the practice venue")
     _check_size(entry)
     _check_prices(entry)
     if asset.is_crypto:
@@ -147,7 +146,7 @@ def _check_stock(entry: Entry, asset: Asset) -> None:
     for name, price in (("limit_price", entry.price), ("stop_price", entry.stop_price)):
         if price is not None:
             check_grid(name, price)
-    if entry.life in _AT_ONCE and entry.kind not in ("market", "limit"):
+    if entry.life in _ONCE and entry.kind not in ("market", "limit"):
         raise malformed(f"{entry.kind} orders do not support {entry.life} time_in_force")
     if entry.extended_hours and (entry.kind, entry.life) != ("limit", "day"):
         raise malformed("extended hours order must be DAY limit orders")

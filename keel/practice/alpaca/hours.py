@@ -14,6 +14,11 @@ from keel.domain.timeframe import MS_PER_DAY, MS_PER_MINUTE, ROUND_THE_CLOCK
 
 STOCKS: Final = "XNYS"
 """The calendar that the clock is of where only coins are traded, which have none."""
+_EARLY: Final = 4
+_LATE, _LATE_OF_HALF_DAYS = 20, 17
+"""Hours of the day, in the exchange's zone, between which stocks are traded around a session."""
+_HALF_DAY_MS: Final = 300 * MS_PER_MINUTE
+"""A session that is no longer is a half day."""
 _DAYS_AROUND: Final = 15
 """Days before and after the bars whose sessions are known, at least."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,6 +52,24 @@ class Hours:
         session = self.session_at(ts_ms)
         return session.open_ts_ms <= ts_ms < session.close_ts_ms
 
+    def session_on(self, ts_ms: int) -> Session | None:
+        """Return the session of the day, in the exchange's zone, that a moment lies in; None on a day without one."""
+        day = (self.local(ts_ms).date() - _EPOCH.date()).days
+        return next(iter(self.between(day, day)), None)
+
+    def is_extended(self, ts_ms: int) -> bool:
+        """Say whether stocks are traded at a moment, in the session or in the hours before and after it."""
+        today = self.session_on(ts_ms)
+        if today is None:
+            return False
+        return self._at_hour(today, _EARLY) <= ts_ms < self._at_hour(today, self._late(today))
+
+    def next_early_ms(self, ts_ms: int) -> int:
+        """Return when the hours before a session begin next, after a moment."""
+        opens = self.next_open_ms(ts_ms)
+        early = self._at_hour(self.session_at(opens), _EARLY)
+        return early if early > ts_ms else self._at_hour(self.session_at(self.next_open_ms(opens)), _EARLY)
+
     def next_open_ms(self, ts_ms: int) -> int:
         """Return when a session opens next, after a moment."""
         at = int(np.searchsorted(self._known.open_ts_ms, ts_ms, side="right"))
@@ -79,9 +102,18 @@ class Hours:
             "date": f"{opened:%Y-%m-%d}",
             "open": f"{opened:%H:%M}",
             "close": f"{closed:%H:%M}",
-            "session_open": "0400",
-            "session_close": "2000" if session.close_ts_ms - session.open_ts_ms > 300 * MS_PER_MINUTE else "1700",
+            "session_open": f"{_EARLY:02}00",
+            "session_close": f"{self._late(session)}00",
         }
+
+    @staticmethod
+    def _late(session: Session) -> int:
+        """Return the hour at which trading ends on the day of a session: earlier where that is a half day."""
+        return _LATE if session.close_ts_ms - session.open_ts_ms > _HALF_DAY_MS else _LATE_OF_HALF_DAYS
+
+    def _at_hour(self, session: Session, hour: int) -> int:
+        local = self.local(session.open_ts_ms).replace(hour=hour, minute=0, second=0, microsecond=0)
+        return round(local.timestamp() * 1000)
 
     def _session(self, at: int) -> Session:
         known = self._known

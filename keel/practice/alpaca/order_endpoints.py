@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from keel.practice.alpaca.assets import Asset
 from keel.practice.alpaca.endpoints import Answer, Call, Handler
-from keel.practice.alpaca.entry import Entry, check_grid, read_amount, read_entry, read_name
+from keel.practice.alpaca.entry import AUCTIONS, Entry, check_grid, read_amount, read_entry, read_name
 from keel.practice.alpaca.orders import Order
 from keel.practice.alpaca.power import check_opposites, check_power, check_short, opening_part, unit_value
 from keel.practice.alpaca.refusals import forbidden, invalid, malformed, not_found
@@ -22,8 +22,14 @@ from keel.practice.amounts import ZERO, exact, floored, is_multiple
 _NEVER_MS: Final = 2**62
 _PATIENCE_S: Final = 10.0
 _LOOK_S: Final = 0.002
-_OPENING_ORDERS_END, _OPENING_ORDERS_BEGIN = 9 * 60 + 28, 19 * 60
-"""Minutes of the day between which no order for the opening auction is taken."""
+_OPENING_ORDERS_END, _CLOSING_ORDERS_END, _AUCTION_ORDERS_BEGIN = 9 * 60 + 28, 15 * 60 + 50, 19 * 60
+"""Minutes of the day: from the first and the second to the third no order for that auction is taken."""
+_BEFORE_CLOSE: Final = 10
+"""Minutes before an early close from which on no order for its auction is taken."""
+_LATE_ORDERS: Final = {
+    "opg": "opg orders must be submitted after 7:00pm and before 9:28am",
+    "cls": "cls orders must be submitted after 7:00pm and before 3:50pm",
+}
 
 
 async def place(call: Call) -> dict[str, Any]:
@@ -50,12 +56,29 @@ def _check_market(call: Call, asset: Asset, entry: Entry) -> None:
         raise malformed(f"asset {asset.symbol} is not tradable")
     if call.state.market.is_over:
         raise malformed("the market of the practice venue is over")
-    if entry.life != "opg":
-        return
-    minute = call.state.hours.minute_of_day(call.state.market.now_ms)
-    late = _OPENING_ORDERS_END <= minute < _OPENING_ORDERS_BEGIN and not call.state.config.is_lockstep
-    if call.state.is_open(asset) or late:
-        raise malformed("opg orders must be submitted after 7:00pm and before 9:28am")
+    if entry.life in AUCTIONS and not asset.is_crypto and _misses_auction(call, entry):
+        raise malformed(_LATE_ORDERS[entry.life])
+
+
+def _misses_auction(call: Call, entry: Entry) -> bool:
+    """Say whether an order for an auction comes at a time at which none is taken; in lockstep a night is no time."""
+    hours, now_ms = call.state.hours, call.state.market.now_ms
+    minute, ends = hours.minute_of_day(now_ms), _OPENING_ORDERS_END
+    if entry.life == "cls":
+        today = hours.session_on(now_ms)
+        ends = _CLOSING_ORDERS_END if today is None else round(hours.minute_of_day(today.close_ts_ms)) - _BEFORE_CLOSE
+    late = ends <= minute < _AUCTION_ORDERS_BEGIN
+    return late and (hours.is_open(now_ms) or not call.state.config.is_lockstep)
+
+
+def _starts_ms(call: Call, asset: Asset, entry: Entry) -> int | None:
+    """Return when an order's market opens for it, None where it need not wait for that here."""
+    hours, now_ms = call.state.hours, call.state.market.now_ms
+    if call.state.is_open(asset) or entry.life in AUCTIONS:
+        return None
+    if entry.extended_hours:
+        return None if hours.is_extended(now_ms) else hours.next_early_ms(now_ms)
+    return hours.next_open_ms(now_ms)
 
 
 def _checked(call: Call, asset: Asset, entry: Entry, own: Order | None = None, ending: tuple[str, ...] = ()) -> Order:
@@ -71,8 +94,7 @@ def _checked(call: Call, asset: Asset, entry: Entry, own: Order | None = None, e
     if opening > 0:
         held = ZERO if own is None else own.holds_back
         check_power(call.state.power(account), asset, opening, value, held)
-    waits = not call.state.is_open(asset)
-    now_ms = call.state.market.now_ms
+    now_ms, opens_ms = call.state.market.now_ms, _starts_ms(call, asset, entry)
     return Order(
         number=next(account.numbers) if own is None else own.number,
         account=account.name,
@@ -83,9 +105,9 @@ def _checked(call: Call, asset: Asset, entry: Entry, own: Order | None = None, e
         opening=opening,
         value=value,
         created_ms=now_ms,
-        status="accepted" if waits else "pending_new",
+        status="pending_new" if call.state.is_open(asset) else "accepted",
         updated_ms=now_ms,
-        opens_ms=call.state.hours.next_open_ms(now_ms) if waits else None,
+        opens_ms=opens_ms,
     )
 
 

@@ -29,7 +29,8 @@ _LIVES: Final = {
     "gtc": TimeInForce.GTC,
     "ioc": TimeInForce.IOC,
     "fok": TimeInForce.FOK,
-    "opg": TimeInForce.IOC,  # it meets the open, and what is left is cancelled
+    "opg": TimeInForce.AT_OPEN,
+    "cls": TimeInForce.AT_CLOSE,
 }
 _PERCENT: Final = 100.0
 
@@ -92,7 +93,7 @@ class Order:
     high_water: Decimal | None = None
     updated_ms: int = 0
     opens_ms: int | None = None
-    """When the market opens for an order that waits for it."""
+    """When the market opens for an order that waits for it; one for an auction waits in the matching."""
     ended_ms: dict[str, int] = field(default_factory=dict)
     """When it was filled, canceled, expired, failed or replaced, by that word."""
 
@@ -138,6 +139,7 @@ class Order:
             stop_price=entry.stop_price or ZERO,
             trail=float(entry.trail_price or 0),
             trail_rate=float(entry.trail_percent or 0) / _PERCENT,
+            extended_hours=entry.extended_hours,
         )
 
     @property

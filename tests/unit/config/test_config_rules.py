@@ -211,7 +211,13 @@ RULES = [
     ),
     (
         ["execution.time_in_force=gtd"],
-        "--set execution.time_in_force: execution.time_in_force: expected 'gtc', 'ioc', 'day' or 'fok', got 'gtd'",
+        "--set execution.time_in_force: execution.time_in_force: expected 'gtc', 'ioc', 'day', 'fok', 'at_open' or "
+        "'at_close', got 'gtd'",
+    ),
+    (
+        ["execution.time_in_force=at_close"],
+        "--set execution.time_in_force: execution.time_in_force: 24/7 markets hold no auctions: set it to gtc, ioc, "
+        "day or fok",
     ),
     (
         ["risk.max_orders_per_min=5"],

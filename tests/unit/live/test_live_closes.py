@@ -11,6 +11,13 @@ from hypothesis import strategies as st
 
 from keel.config.sessions import SessionsSection
 from keel.data.market_hours import MarketHours
+from keel.domain.layout import (
+    BAR_CLOSES_SESSION,
+    BAR_ENDS_DAY,
+    BAR_EXTENDED,
+    BAR_UNTIL_SHIFT,
+    MOST_UNTIL_MINUTES,
+)
 from keel.domain.sessions import Window
 from keel.live.closes import Closes
 
@@ -41,6 +48,23 @@ def test_the_row_after_the_last_of_a_day_is_the_first_of_the_next(minutes: int, 
     rows = closes(minutes)
     assert rows.after(moment(close)) == moment(following)
     assert rows.ends_day(moment(close)) is (close[:10] != following[:10])
+
+
+@pytest.mark.parametrize(
+    ("minutes", "close", "flags", "until"),
+    [
+        (1, "2024-07-03 09:28", BAR_EXTENDED, 2),
+        (1, "2024-07-03 09:30", BAR_EXTENDED, 0),
+        (1, "2024-07-03 09:31", 0, MOST_UNTIL_MINUTES),
+        (1, "2024-07-03 12:50", 0, 10),  # a half day
+        (1, "2024-07-03 13:00", BAR_CLOSES_SESSION, 0),
+        (1, "2024-07-03 13:01", BAR_EXTENDED, MOST_UNTIL_MINUTES),
+        (60, "2024-07-05 10:00", 0, MOST_UNTIL_MINUTES),  # half of it lies in the session
+        (60, "2024-07-05 20:00", BAR_EXTENDED | BAR_ENDS_DAY, MOST_UNTIL_MINUTES),
+    ],
+)
+def test_row_is_flagged_by_its_session(minutes: int, close: str, flags: int, until: int):
+    assert closes(minutes).flags(moment(close)) == flags | until << BAR_UNTIL_SHIFT
 
 
 @given(start=st.integers(0, 400_000), minutes=st.sampled_from([1, 5, 15, 60]))

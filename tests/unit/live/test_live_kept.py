@@ -41,6 +41,17 @@ def of(orders: list[KeptOrder], held: str, promised: str = "0", *, pairs: bool =
     return [found[order.order_id] for order in orders]
 
 
+def test_order_for_an_auction_is_placed_as_one_and_what_is_for_extended_hours_as_that():
+    at_close = kept(2, OrderType.LIMIT, limit_price=Decimal(9))
+    at_close.ticket = replace(at_close.ticket, time_in_force=TimeInForce.AT_CLOSE)
+    assert at_close.terms(TICK).time_in_force is TimeInForce.AT_CLOSE
+    late = replace(at_close.ticket, time_in_force=TimeInForce.DAY, extended_hours=True)
+    at_close.ticket = late
+    assert (at_close.terms(TICK).time_in_force, at_close.terms(TICK).extended_hours) == (TimeInForce.DAY, True)
+    at_close.reached = True
+    assert (at_close.terms(TICK).time_in_force, at_close.terms(TICK).extended_hours) == (TimeInForce.IOC, False)
+
+
 def test_a_leg_waits_for_its_parent_s_first_fill_and_is_for_what_was_filled():
     assert of([leg(2, allowed="0")], "5") == [0]
     assert of([leg(2, allowed="0.4")], "5") == [Decimal("0.4")]

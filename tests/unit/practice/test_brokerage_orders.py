@@ -128,7 +128,7 @@ def test_short_sale_needs_margin_and_a_stock_that_can_be_borrowed(bar_folder):
         ({"type": "limit"}, 422, 42210000, "limit orders require limit_price"),
         ({"extended_hours": True}, 422, 42210000, "extended hours order must be DAY limit orders"),
         ({"client_order_id": "x" * 129}, 422, 40010001, "client_order_id must be no more than 128 characters"),
-        ({"time_in_force": "cls"}, 422, 42210000, "cls orders are not supported by the practice venue"),
+        ({"time_in_force": "cls", "qty": "0.5"}, 422, 42210000, "fractional orders must be DAY orders"),
         ({"time_in_force": "opg"}, 422, 42210000, "opg orders must be submitted after 7:00pm and before 9:28am"),
         ({"order_class": "bracket"}, 422, 42210000, "complex orders are not supported by the practice venue"),
         (
@@ -191,6 +191,24 @@ def test_order_waits_while_the_market_is_closed_and_meets_the_open(bar_folder):
             fills = [one for one in told if one["event"] == "fill"]
             assert all(one["timestamp"].startswith("2024-07-03T13:30:00") for one in fills)
             assert all(float(one["price"]) == pytest.approx(opens, rel=1e-3) for one in fills)
+
+    asyncio.run(scenario())
+
+
+def test_orders_for_the_closing_auction_are_taken_until_ten_minutes_before_it(bar_folder):
+    async def scenario():
+        async with running(made_config(bar_folder, warm_up_bars=SESSION_ROWS - 12)) as client:  # 15:48
+            trades, market = await client.listen_trades(), client.venue._state.market
+            closes = float(market.bars["close"][SESSION_ROWS - 1, 0])
+            await client.buy(3, life="cls")
+            await client.decide(4)
+            late = await refusal(client.buy(3, life="cls"))
+            assert late == (422, 42210000, "cls orders must be submitted after 7:00pm and before 3:50pm")
+            await client.decide(10)
+            new, fill = [(await heard(trades))["data"] for _ in range(2)]
+            assert (new["event"], fill["event"]) == ("new", "fill")
+            assert fill["timestamp"].startswith("2024-07-02T19:59:59")
+            assert float(fill["price"]) == pytest.approx(closes, abs=0.02)
 
     asyncio.run(scenario())
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from keel.domain.layout import BAR, BAR_ENDS_DAY, BAR_PRESENT, RUN, SLOT
-from keel.domain.orders import PriceModel, TimeInForce
+from keel.domain.orders import AUCTIONS, PriceModel, TimeInForce
 from keel.sim.engine import Simulator
 
 ROW_MS = 60_000
@@ -99,7 +99,7 @@ def markets(draw: st.DrawFn) -> Market:
         margin_account=margin,
         initial_margin=draw(st.sampled_from([0.25, 1.0])) if margin else 1.0,
         every_bar=draw(st.booleans()),
-        time_in_force=draw(st.sampled_from(TimeInForce)),
+        time_in_force=draw(st.sampled_from([life for life in TimeInForce if life not in AUCTIONS])),
         price_model=draw(st.sampled_from([model for model in PriceModel if model is not PriceModel.REFERENCE])),
         reserve_rate=draw(st.sampled_from([0.0, 0.01])),
         half_spread_bps=draw(st.sampled_from([0.0, 5.0])),

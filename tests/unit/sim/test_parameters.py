@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from pydantic import BaseModel
 
-from keel.app.wiring import wire_backtest
+from keel.app.wiring import instruments_of, wire_backtest
 from keel.config.modes import SimRun
 from keel.data.bars import StoredBars
 from keel.data.store import BarStore
@@ -116,7 +116,9 @@ SLOT_KEYS: dict[str, tuple[Any, Fields]] = {
 }
 """Key → (another value, the fields of SLOT that it changes and their values)."""
 
-TESTED_APART = {"account.type", "data.venue", "data.symbols", "fees.tiers", "exits.atr_bars"}
+STOCKS = {"calendar": "XNYS", "timezone": "America/New_York"}
+CUTOFFS = {"market.instrument.open_cutoff_s", "market.instrument.close_cutoff_s"}
+TESTED_APART = {"account.type", "data.venue", "data.symbols", "fees.tiers", "exits.atr_bars", *CUTOFFS}
 NOT_THE_SIMULATORS = {
     "mode",
     "run.name",
@@ -312,5 +314,15 @@ def test_price_model_is_found_by_its_name(read: Read, model: PriceModel):
 
 
 @pytest.mark.parametrize("lifetime", [lifetime for lifetime in TimeInForce if lifetime is not TimeInForce.GTD])
-def test_time_in_force_is_found_by_its_name(read: Read, lifetime: TimeInForce):
-    assert read(with_key("execution.time_in_force", lifetime.name.lower()))[0]["time_in_force"] == lifetime
+def test_time_in_force_is_found_by_its_name(lifetime: TimeInForce):
+    tree = with_key("execution.time_in_force", lifetime.name.lower()) | {"market": STOCKS}
+    assert run_records(SimRun.model_validate(tree))[0]["time_in_force"] == lifetime
+
+
+def test_auctions_are_those_of_a_market_that_closes():
+    cutoffs = {"instrument": {"open_cutoff_s": 60, "close_cutoff_s": 900}}
+    config = SimRun.model_validate(with_key("market", STOCKS | cutoffs))
+    slot = slot_records(config, instruments_of(config))[0]
+    assert (slot["has_auctions"], slot["open_cutoff_ms"], slot["close_cutoff_ms"]) == (1, 60_000, 900_000)
+    coins = SimRun.model_validate(with_key("market", cutoffs))
+    assert slot_records(coins, instruments_of(coins))[0]["has_auctions"] == 0

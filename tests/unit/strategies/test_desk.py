@@ -42,7 +42,9 @@ def context(of: OrderDesk) -> Context:
             {"stop_loss": 90.0, "take_profit": 120.0},
         ),
         ({"stop_trail_fraction": 0.1}, OrderType.MARKET, {"stop_trail_rate": 0.1}),
-        ({"time_in_force": "gtd", "expires_ms": 5}, OrderType.MARKET, {"expire_ts_ms": 5}),
+        ({"time_in_force": "gtd", "expires_ms": 5}, OrderType.MARKET, {"time_in_force": TimeInForce.GTD}),
+        ({"time_in_force": "at_open"}, OrderType.MARKET, {"time_in_force": TimeInForce.AT_OPEN}),
+        ({"time_in_force": "at_close", "limit": 99.0}, OrderType.LIMIT, {"limit_price": 99.0, "time_in_force": 6}),
         ({"reduce_only": True}, OrderType.MARKET, {"reduce_only": 1}),
     ],
 )
@@ -57,7 +59,8 @@ def test_terms_become_a_request_of_the_right_type(terms: dict[str, Any], kind: O
     for name in ("limit_price", "trigger_price", "trail", "trail_rate", "stop_loss", "stop_trail_rate", "take_profit"):
         assert request[name] == fields.get(name, 0.0), name
     assert request["reduce_only"] == fields.get("reduce_only", 0)
-    assert request["time_in_force"] == (TimeInForce.GTD if "expires_ms" in terms else TimeInForce.GTC)
+    assert request["time_in_force"] == fields.get("time_in_force", TimeInForce.GTC)
+    assert request["expire_ts_ms"] == terms.get("expires_ms", 0)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +73,12 @@ def test_terms_become_a_request_of_the_right_type(terms: dict[str, Any], kind: O
         (1.0, {"limit": 1.0, "touch": 2.0}, "give a limit, a stop"),
         (1.0, {"trail": 1.0, "trail_fraction": 0.1}, "give one of trail and trail_fraction"),
         (1.0, {"trail_fraction": 1.0}, "give a fraction above 0 and below 1"),
-        (1.0, {"time_in_force": "later"}, "time_in_force 'later': give gtc, ioc, fok, day or gtd"),
-        (1.0, {"time_in_force": "GTD", "expires_ms": 5}, "time_in_force 'GTD': give gtc, ioc, fok, day or gtd"),
+        (1.0, {"time_in_force": "later"}, "time_in_force 'later': give gtc, ioc, fok, day, gtd, at"),
+        (1.0, {"time_in_force": "GTD", "expires_ms": 5}, "time_in_force 'GTD': give gtc, ioc, fok, day, gtd, at"),
         (1.0, {"time_in_force": "gtd"}, "expires_ms is the end of a gtd order"),
         (1.0, {"expires_ms": 5}, "expires_ms is the end of a gtd order"),
+        (1.0, {"time_in_force": "at_open", "stop": 9.0}, "an order at_open is at market or has a limit"),
+        (1.0, {"time_in_force": "at_close", "trail": 9.0}, "an order at_close is at market or has a limit"),
         (1.0, {"stop_loss": 9.0, "stop_trail": 1.0}, "give one of stop_loss"),
         (1.0, {"reduce_only": True, "take_profit": 9.0}, "an order that only reduces opens nothing"),
         (1.0, {"stop_loss": 110.0, "take_profit": 100.0}, "the wrong way round"),

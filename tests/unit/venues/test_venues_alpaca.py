@@ -102,6 +102,8 @@ def ticket(kind=OrderType.MARKET, life=GTC, qty="10", side=BUY, **prices) -> Ord
         (ticket(OrderType.TRAILING_STOP, trail="2.50"), {"type": "trailing_stop", "trail_price": "2.5"}),
         (ticket(qty="0.3"), {"time_in_force": "day", "qty": "0.3"}),
         (ticket(OrderType.LIMIT, qty="0.3", limit_price="107"), {"time_in_force": "day", "qty": "0.3"}),
+        (ticket(life=TimeInForce.AT_OPEN), {"type": "market", "time_in_force": "opg"}),
+        (ticket(OrderType.LIMIT, TimeInForce.AT_CLOSE, limit_price="107"), {"type": "limit", "time_in_force": "cls"}),
     ],
 )
 def test_order_is_said_in_alpacas_words_with_exact_decimals(order, body):
