@@ -128,6 +128,7 @@ def check(folder: Path, days: Days) -> list[float]:
     return held
 
 
+@pytest.mark.soak
 def test_over_a_night_in_which_the_clocks_go_back_no_bar_is_missed(tmp_path: Path):
     check(tmp_path, TWIN_DAYS)
 
