@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rehearsal.exchanges import BINANCE, STOCKS, Exchange
+from rehearsal.exchanges import BINANCE, Exchange
 from rehearsal.stage import Outcome, Stage
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -29,7 +29,7 @@ from keel.live.runner import LiveRunner
 from keel.practice.server import PracticeVenue
 
 SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
-KILLS = {BINANCE: 30, STOCKS: 8}
+KILLS = {BINANCE: 30}
 ALL_KILLS = 1000
 KILLS_A_VENUE = 50
 READY_WITHIN_S = 5.0
