@@ -71,7 +71,7 @@ def test_a_kill_switch_that_is_not_asked_before_a_send_is_noticed(stand: Stand, 
 
     def ask_nobody(self: Sender, *parts: Any) -> None:
         begin(self, *parts)
-        self._may_send = lambda: True
+        self._line._may_send = lambda: True
 
     assert wrong_with(stand, *KILLED) == []
     monkeypatch.setattr(Sender, "__init__", ask_nobody)

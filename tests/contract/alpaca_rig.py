@@ -30,7 +30,7 @@ async def alpaca_rig(
     practice = PracticeVenue(config, rows, instruments_of(account))
     await practice.start()
     clock, pair = MarketClock(), next(iter(practice.keys.values()))
-    clock.market_ms = int(rows["close_ts_ms"][WARM_UP - 1, 0])
+    clock.stands_ms = int(rows["close_ts_ms"][WARM_UP - 1, 0])
     link = AlpacaLink(settings(practice.address, pair.key, pair.secret, timeout_s), clock)
     heard, http = Recorder(), aiohttp.ClientSession()
     venue = AlpacaVenue(link, idle_s=idle_s)

@@ -31,10 +31,13 @@ WARM_UP, EVERY, ROWS = 3, 4, 120
 class MarketClock(WallClock):
     """Tell the practice market's time beside our own."""
 
-    market_ms = START_MS
+    stands_ms = START_MS
 
     def now_ms(self) -> int:
-        return self.market_ms
+        return self.stands_ms
+
+    def market_ms(self, _offset_ms: float, /) -> int:
+        return self.stands_ms
 
 
 @dataclass
@@ -71,7 +74,7 @@ class PracticeRig:
     async def _until_row(self, row: int) -> None:
         while (now := await self._clock())["row"] < row:
             pass
-        self.clock.market_ms = now["market_ms"]
+        self.clock.stands_ms = now["market_ms"]
 
     async def _clock(self) -> dict[str, Any]:
         async with self.http.get(f"{self.practice.address}/practice/clock") as answer:
@@ -86,7 +89,7 @@ async def practice_rig(timeout_s: float = 3.0, idle_s: float = 30.0, **changes: 
     practice = PracticeVenue(config, made_bars(), instruments_of(account))
     await practice.start()
     clock, pair = MarketClock(), next(iter(practice.keys.values()))
-    clock.market_ms = START_MS + WARM_UP * MINUTE_MS
+    clock.stands_ms = START_MS + WARM_UP * MINUTE_MS
     link = BinanceLink(_settings(practice.address, pair.key, pair.secret, timeout_s), clock)
     heard, http = Recorder(), aiohttp.ClientSession()
     venue = BinanceVenue(link, idle_s=idle_s)

@@ -35,7 +35,7 @@ class SimulatedRig:
     keeps_history: ClassVar[bool] = False
 
     async def submit(self, ticket: OrderTicket) -> SubmitResult:
-        return await self.venue.submit(replace(ticket, record=_record(ticket, self.clock.market_ms)))
+        return await self.venue.submit(replace(ticket, record=_record(ticket, self.clock.stands_ms)))
 
     async def pass_bars(self, *, swing: bool = False) -> None:
         for _ in range(EVERY if swing else 1):
@@ -47,7 +47,7 @@ class SimulatedRig:
         bars = made_bars()[self.row]
         self.venue.play_row(bars)
         self.row += 1
-        self.clock.market_ms = int(bars["close_ts_ms"][0])
+        self.clock.stands_ms = int(bars["close_ts_ms"][0])
 
 
 @asynccontextmanager
@@ -59,11 +59,11 @@ async def simulated_rig() -> AsyncIterator[SimulatedRig]:
     run["cash"][:] = float(START[QUOTE])
     slots["qty"][:] = float(START[BASE])
     clock, heard = MarketClock(), Recorder()
-    clock.market_ms = START_MS
+    clock.stands_ms = START_MS
     venue = SimulatedVenue(Exchange(run, slots), (SYMBOL,), {SYMBOL: BASE}, {SYMBOL: QUOTE}, clock)
     for bars in made_bars()[:WARM_UP]:
         venue.watch_row(bars)
-        clock.market_ms = int(bars["close_ts_ms"][0])
+        clock.stands_ms = int(bars["close_ts_ms"][0])
     await venue.open(heard)
     try:
         yield SimulatedRig(venue, heard, clock)

@@ -51,8 +51,8 @@ def test_bars_come_closed_once_each_and_are_those_that_are_asked_for():
             await rig.pass_bars()
             await rig.pass_bars()
             await until(lambda: len(heard.bars) >= 2)
-            asked = await feed.bars(SYMBOL, START_MS, rig.clock.market_ms)
-            assert [bar.open_ts_ms for bar in asked] == list(range(START_MS, rig.clock.market_ms, MINUTE_MS))
+            asked = await feed.bars(SYMBOL, START_MS, rig.clock.stands_ms)
+            assert [bar.open_ts_ms for bar in asked] == list(range(START_MS, rig.clock.stands_ms, MINUTE_MS))
             assert heard.bars == list(asked[WARM_UP:])
             assert list(await feed.bars(SYMBOL, START_MS, START_MS)) == []
         finally:

@@ -249,15 +249,15 @@ def test_bars_go_on_and_those_missed_are_the_same_by_asking(kind):
         bars, feed = Bars(), BinanceFeed(rig.link, (SYMBOL,), "1m", idle_s=0.5 if kind == "mute" else 30.0)
         try:
             await feed.open(bars)
-            start_ms = rig.clock.market_ms
+            start_ms = rig.clock.stands_ms
             await rig.pass_bars()
             break_it(rig, kind, sockets="market")
             if kind != "kline_duplicate":
                 await until(lambda: bars.states[-1] is UP and len(bars.states) > 1)
             for _ in range(3):
                 await rig.pass_bars()
-            await until(lambda: bars.bars and bars.bars[-1].close_ts_ms == rig.clock.market_ms)
-            asked = await feed.bars(SYMBOL, start_ms, rig.clock.market_ms)
+            await until(lambda: bars.bars and bars.bars[-1].close_ts_ms == rig.clock.stands_ms)
+            asked = await feed.bars(SYMBOL, start_ms, rig.clock.stands_ms)
             return bars, asked
         finally:
             await feed.close()
