@@ -68,7 +68,7 @@ class Here:
     environ: dict[str, str]
 
     def configure(self, *replacements: tuple[str, str]) -> None:
-        text = LIVE.format(root=ROOT, folder=self.folder, symbols="[SYNBTC/USDT]", address=self.address)
+        text = Stage(self.folder, symbols="[SYNBTC/USDT]").filled_in(LIVE, address=self.address)
         text = text.replace("live: {", f"live: {{ filters: {self.folder}/filters.json, ")
         text = text.replace("dry_run: false", "dry_run: true")
         for old, new in replacements:

@@ -123,20 +123,20 @@ class Stage:
     """Of the run."""
     exchange: Exchange = BINANCE
 
-    def _filled_in(self, template: str, **more: str) -> str:
+    def filled_in(self, template: str, **more: str) -> str:
         terms = vars(self.exchange) | {"symbols": self.symbols or self.exchange.one}
         return template.format(root=ROOT, folder=self.folder, **terms, **more)
 
     def open_venue(self, keys: Mapping[str, KeyPair] | None = None) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
         path = self.folder / "practice.yaml"
-        path.write_text(self._filled_in(VENUE))
+        path.write_text(self.filled_in(VENUE))
         config, document = load_practice(path, list(self.venue))
         return open_venue(config, document, keys)
 
     def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
         path = self.folder / "live.yaml"
-        path.write_text(self._filled_in(LIVE, address=address))
+        path.write_text(self.filled_in(LIVE, address=address))
         loaded = load_config(path, [f"run.name={self.name}", *self.live], expect_mode="live")
         assert isinstance(loaded.config, LiveRun)
         return loaded.config.model_copy(update={"dry_run": dry_run}), loaded.document

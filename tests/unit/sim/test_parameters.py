@@ -120,6 +120,9 @@ STOCKS = {"calendar": "XNYS", "timezone": "America/New_York"}
 CUTOFFS = {"market.instrument.open_cutoff_s", "market.instrument.close_cutoff_s"}
 TESTED_APART = {"account.type", "data.venue", "data.symbols", "fees.tiers", "exits.atr_bars", *CUTOFFS}
 NOT_THE_SIMULATORS = {
+    "risk.sectors",
+    "risk.max_sector_weight",
+    "risk.sector_weights",
     "mode",
     "run.name",
     "run.artifacts_dir",
