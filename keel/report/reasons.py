@@ -17,7 +17,7 @@ REASON_WORDS: Final = {
     Reason.BUYING_POWER: "More than the account could pay for.",
     Reason.MIN_QTY: "Smaller than the venue's least quantity.",
     Reason.MIN_NOTIONAL: "Smaller than the venue's least value.",
-    Reason.NOT_SHORTABLE: "The instrument cannot be sold short.",
+    Reason.NOT_SHORTABLE: "The instrument cannot be sold short, or not be borrowed now.",
     Reason.INSUFFICIENT_FUNDS: "The venue found too little cash.",
     Reason.INSUFFICIENT_POSITION: "The venue found less to sell than the order asked.",
     Reason.TARGET_CHANGED: "The strategy wanted something else by then.",
@@ -36,6 +36,9 @@ REASON_WORDS: Final = {
     Reason.NO_BAR: "There was no bar to price it by.",
     Reason.VENUE_REFUSED: "The venue did not take it, for a reason of its own.",
     Reason.NOT_SENT: "It never reached the venue.",
+    Reason.NO_AUCTION: "Its market holds no auctions.",
+    Reason.AUCTION_OVER: "It came too late for its auction, or the auction left it unfilled.",
+    Reason.EXTENDED_HOURS: "Outside the regular session only limit orders of the day trade.",
 }
 """One line for each reason but NONE."""
 

@@ -99,4 +99,4 @@ def test_bars_beyond_the_limit_are_pooled_open_to_close_and_highest_to_lowest():
 def test_names_of_what_closed_a_trade_are_the_types_then_the_reasons():
     names = prices.exit_names()
     assert names[2] == "stop"
-    assert names[len(names) - 1] == "not_sent"
+    assert names[len(names) - 1] == "extended_hours"
