@@ -127,7 +127,10 @@ async def _asked(venue: PracticeVenue) -> list[dict[str, Any]]:
 
 
 @pytest.mark.fault(34)
-def test_a_minute_s_requests_are_kept_to_here_and_cancels_have_their_part_of_it(tmp_path: Path, seen: Seen):
+@pytest.mark.parametrize("exchange", [STOCKS], ids=str)
+def test_a_minute_s_requests_are_kept_to_here_and_cancels_have_their_part_of_it(
+    tmp_path: Path, seen: Seen, exchange: Exchange
+):
     """With 200 requests a minute the exchange never has to say so itself."""
 
     async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
@@ -142,13 +145,13 @@ def test_a_minute_s_requests_are_kept_to_here_and_cancels_have_their_part_of_it(
         runner.ask_to_stop("seen enough")
 
     live = ("live.poll_ms=3600000", "latency.timeout_ms=5000", "latency.retries=0")
-    scene = Scene(tmp_path, ("1 buy 0.5 limit 0.9",), live=live, venue=("alpaca.requests_1m=200",), exchange=STOCKS)
+    scene = Scene(tmp_path, ("1 buy 0.5 limit 0.9",), live=live, venue=("alpaca.requests_1m=200",), exchange=exchange)
     outcome = scene.play(NO_END, beside=watch)
-    trading = [one for one in outcome.log["entries"] if one["kind"] == "request" and STOCKS.is_trading(one["what"])]
+    trading = [one for one in outcome.log["entries"] if one["kind"] == "request" and exchange.is_trading(one["what"])]
     assert not [one for one in trading if one.get("status") == 429], "the exchange was never made to refuse"
     asked = len([one for one in trading if one["what"] == "GET /v2/account"])
     assert 120 <= asked <= 160, "what is not kept for cancels"
-    assert [one["status"] for one in requests(outcome, STOCKS.delete)] == [204]
+    assert [one["status"] for one in requests(outcome, exchange.delete)] == [204]
     check_all(outcome)
     seen(f"{asked} questions, then none; the cancel went at once; no 429")
 

@@ -283,9 +283,10 @@ def _ask_health(address: str, answers: list[tuple[float, int]], blocked: list[fl
 
 
 @pytest.mark.fault(35)
+@pytest.mark.parametrize("exchange", [STOCKS], ids=str)
 @pytest.mark.parametrize("sockets", ["market", pytest.param("all", marks=LONG)])
 def test_a_second_connection_that_is_refused_is_said_aloud_and_tried_again_with_growing_waits(
-    tmp_path: Path, seen: Seen, sockets: Any
+    tmp_path: Path, seen: Seen, sockets: Any, exchange: Exchange
 ):
     """The SDK by itself connects again and again without a wait, and never says so."""
     tries: list[int] = []
@@ -309,7 +310,7 @@ def test_a_second_connection_that_is_refused_is_said_aloud_and_tried_again_with_
         runner.ask_to_stop("seen enough")
 
     live = ("live.bar_wait_ms=200", "throttle.backoff_base_s=0.2", "throttle.max_backoff_s=2")
-    outcome = Scene(tmp_path, FLIPS, live=live, exchange=STOCKS).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, FLIPS, live=live, exchange=exchange).play(NO_END, beside=watch)
     told = [entry.reason for entry in outcome.of_kind(StreamChanged) if "406" in entry.reason]
     assert told, "on record"
     assert not bought_while_down(outcome.entries, BARS)
