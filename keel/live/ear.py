@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from itertools import count
 from typing import Final
 
 import numpy as np
@@ -50,6 +51,9 @@ class Ear:
         self._on_fill = on_fill
         self.external_fills: list[VenueFill] = []
         """Trades of the account that no order of ours made, not dealt with yet."""
+        self.connection: int | None = None
+        """Number of the stream's connection, None while it is not up."""
+        self._connections = count(1)
         self.n_taken = 0
         """Trades taken since the process started."""
 
@@ -99,6 +103,7 @@ class Ear:
     def on_stream(self, state: StreamState, reason: str) -> None:
         """Hear how the stream of reports stands; while it is not up nothing is opened."""
         self._journal.append_lazily(StreamChanged(REPORTS, state, reason))
+        self.connection = next(self._connections) if state is StreamState.UP else None
         if state is StreamState.UP:
             self._blocks.put(REPORTS, "the stream of reports is back: what it missed is being asked for")
             self._wake()

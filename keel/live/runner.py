@@ -147,7 +147,8 @@ class LiveRunner:
             await self.reconciler.reconcile()
         if self.rules is not None and self.rules.has_shorts:
             await self.rules.check()
-        self.blocks.lift(REPORTS)
+        if self.ear.connection is not None:
+            self.blocks.lift(REPORTS)
         self._publish("warming up")
         await self.feed.prepare()
         warm = await self.warm_up.run()
@@ -330,6 +331,7 @@ class LiveRunner:
             await self._compare()
 
     async def _compare(self) -> None:
+        connection = self.ear.connection
         try:
             await self.reconciler.reconcile()
         except RetryableError as error:
@@ -339,7 +341,8 @@ class LiveRunner:
             self._look.set()
             return
         self.blocks.lift("reconcile")
-        self.blocks.lift(REPORTS)
+        if connection is not None and connection == self.ear.connection:
+            self.blocks.lift(REPORTS)  # what the stream missed before it was up has been asked for
 
     async def _watch_unknown(self) -> None:
         while True:

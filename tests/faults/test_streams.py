@@ -100,6 +100,19 @@ def test_a_lost_stream_of_reports_is_subscribed_again_and_filled_in(
     seen("DOWN, UP: subscribed anew, trades asked for, nothing opened meanwhile")
 
 
+@pytest.mark.fault(22)
+def test_nothing_is_opened_before_the_reports_are_back_however_often_the_orders_are_compared(
+    tmp_path: Path, seen: Seen
+):
+    ready = stopping(lambda parts: parts.runner.counts.stream_drops and not parts.runner.blocks, "that all is well")
+    live = ("throttle.backoff_base_s=1.5", "throttle.max_backoff_s=1.5", "live.poll_ms=100")
+    outcome = Scene(tmp_path, FLIPS, live=live).play(NO_END, Fault(kind="drop_user_stream", row=4), beside=ready)
+    assert states(outcome, REPORTS)[:3] == [StreamState.UP, StreamState.DOWN, StreamState.UP]
+    assert not bought_while_down(outcome.entries, REPORTS)
+    check_all(outcome)
+    seen("compared while DOWN, and nothing opened before UP")
+
+
 @pytest.mark.fault(23)
 @BOTH
 @pytest.mark.parametrize("sockets", ["user", "market"])
