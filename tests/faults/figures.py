@@ -25,6 +25,8 @@ _IDLE_S = 1.0
 _SIDE_BY_SIDE = (BINANCE, STOCKS)
 _RESTARTS, _MUTES, _KILLS = 0.1, 0.1, 1.0
 """Samples of each figure as a part of those asked for: the slow ones are fewer."""
+_APART_S = 5.0
+"""Between two restarts, seconds: what twenty starts ask for at once, an exchange does not allow in a minute."""
 
 
 def print_figures(samples: int) -> None:
@@ -123,6 +125,7 @@ def _restarts(exchange: Exchange, samples: int) -> list[float]:
                 if i:
                     found.append((time.perf_counter() - began_s) * 1000)
                 await child.kill(process)
+                await asyncio.sleep(_APART_S)
 
     _in_a_folder(play)
     return found
