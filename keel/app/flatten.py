@@ -41,7 +41,7 @@ after a crash; not beside a running run. What the account holds beyond that is l
 so the next start knows.
 
     Exit code 0: flat. 2: keys, config or journal cannot be used. 3: the run is running. 4: not flat; the lines say \
-what is left.
+what is left, and what is sold or bought when a market that is shut opens.
 
     [bold]Examples[/bold]
 
@@ -167,7 +167,11 @@ def _lines(plan: Plan, *, with_others: bool) -> list[str]:
         for one in (*plan.orders, *others)
     ]
     closes = (f"{'sell' if qty > 0 else 'buy'} {abs(qty)} {symbol} at market" for symbol, qty in plan.closes.items())
-    return [*cancels, *closes]
+    waits = (
+        f"{one.side.name} {one.qty - one.filled_qty} {one.symbol} stands at the exchange until its market opens"
+        for one in plan.closing
+    )
+    return [*cancels, *closes, *waits]
 
 
 def _tree(plan: Plan) -> dict[str, Any]:
@@ -176,4 +180,5 @@ def _tree(plan: Plan) -> dict[str, Any]:
         "others": [one.client_order_id for one in plan.others],
         "closes": {symbol: str(qty) for symbol, qty in plan.closes.items()},
         "dust": {symbol: str(qty) for symbol, qty in plan.dust.items()},
+        "closing": [one.client_order_id for one in plan.closing],
     }

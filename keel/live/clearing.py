@@ -33,7 +33,7 @@ from keel.journal.entries import (
     SubmitAnswered,
 )
 from keel.journal.journal import Journal
-from keel.live.flattening import closable, closing_ticket
+from keel.live.flattening import closable, closing_ticket, until_orders_may_go
 from keel.live.orders import state_as_report
 from keel.live.our_book import OurBook
 from keel.venues.base import Venue
@@ -59,16 +59,21 @@ class Closed:
 class Plan:
     """Hold what is open: orders of ours, orders that are not, what can be closed by symbol, and what is too little to.
 
-    Quantities of shorts are below 0.
+    Quantities of shorts are below 0. `closing` are orders that close and wait for their market, which may be shut.
     """
 
     orders: tuple[OrderState, ...]
     others: tuple[OrderState, ...]
     closes: dict[str, Decimal]
     dust: dict[str, Decimal]
+    closing: tuple[OrderState, ...] = ()
 
     def is_flat(self, *, with_others: bool) -> bool:
-        """Say whether nothing is left to do."""
+        """Say whether nothing is open."""
+        return not self.closing and self.is_done(with_others=with_others)
+
+    def is_done(self, *, with_others: bool) -> bool:
+        """Say whether nothing is left to do: what is open still is being closed."""
         return not self.orders and not self.closes and not (with_others and self.others)
 
 
@@ -100,15 +105,21 @@ class Clearer:
         self._instruments = {one.symbol: one for one in instruments}
         self._grace_s = grace_s
         self._book = OurBook.of(journal, {one.symbol: one.base for one in instruments})
+        self._standing: set[str] = set()
+        """Names of orders that close and wait at the venue."""
 
     async def look(self) -> Plan:
         """Return what is open now. Raises as a venue's questions do."""
         await self._take_fills()
         working = [state for state in await self._venue.open_orders() if state.symbol in self._instruments]
-        ours = tuple(state for state in working if self._book.is_ours(state.client_order_id))
+        closing = tuple(state for state in working if state.client_order_id in self._standing)
+        symbols_closing = {state.symbol for state in closing}
+        ours = tuple(s for s in working if self._book.is_ours(s.client_order_id) and s not in closing)
         others = tuple(state for state in working if not self._book.is_ours(state.client_order_id))
         account, closes, dust = await self._venue.account(), {}, {}
         for symbol, one in self._instruments.items():
+            if symbol in symbols_closing:
+                continue
             balance = account.balances.get(one.base)
             there = Decimal(0) if balance is None else balance.total
             held = self._book.held[symbol]
@@ -117,21 +128,24 @@ class Clearer:
                 closes[symbol] = qty
             elif held * there > 0:
                 dust[symbol] = min(held, there, key=abs)
-        return Plan(ours, others, closes, dust)
+        return Plan(ours, others, closes, dust, closing)
 
     async def clear(self, *, with_others: bool) -> Plan:
-        """Cancel, then close, until nothing is left or patience is; return what is left."""
+        """Cancel, then close, until nothing is left to do or patience is over; return what is left.
+
+        An order that closes and is not filled is left at the venue: its market is shut, and fills it when it opens.
+        """
         for _ in range(_TRIES):
             try:
                 plan = await self.look()
-                if plan.is_flat(with_others=with_others):
+                if plan.is_done(with_others=with_others):
                     return plan
                 cancels = (*plan.orders, *(plan.others if with_others else ()))
                 if cancels:
                     await self._cancel(cancels)
                 else:
-                    for symbol, qty in plan.closes.items():
-                        await self._close(symbol, qty)
+                    sent = [await self._close(symbol, qty) for symbol, qty in plan.closes.items()]
+                    await self._until_over([ref for ref in sent if ref is not None])
             except RetryableError as error:
                 _LOG.warning("flattening goes on: %s", error)
             await self._clock.sleep(_AGAIN_S)
@@ -150,7 +164,9 @@ class Clearer:
                 await self._note_state(ref)
         self._journal.flush()
 
-    async def _close(self, symbol: str, qty: Decimal) -> None:
+    async def _close(self, symbol: str, qty: Decimal) -> OrderRef | None:
+        """Send an order that closes; return it where it may be at the venue."""
+        await until_orders_may_go(self._venue, self._clock)
         one, now_ms = self._instruments[symbol], self._clock.now_ms()
         ticket, order_id = closing_ticket(self._journal, symbol, one.instrument_hash, qty, now_ms)
         self._journal.append([OrderIntent(ticket, order_id, "flatten by hand")])
@@ -159,25 +175,28 @@ class Clearer:
         latency_ms = (self._clock.monotonic_s() - started_s) * 1000
         self._journal.append([SubmitAnswered(symbol, ticket.client_order_id, result, latency_ms)])
         if result.outcome in (Outcome.DONE, Outcome.UNKNOWN):
-            await self._until_over(OrderRef(symbol, ticket.client_order_id, result.venue_order_id))
-        else:
-            _LOG.error("%s: the closing order was not taken: %s", symbol, result.reason)
+            return OrderRef(symbol, ticket.client_order_id, result.venue_order_id)
+        _LOG.error("%s: the closing order was not taken: %s", symbol, result.reason)
+        return None
 
-    async def _until_over(self, ref: OrderRef) -> None:
-        """Wait for the end of an order: nothing else is closed meanwhile, or it could be closed twice."""
-        ends_s, state = self._clock.monotonic_s() + self._grace_s, None
-        while self._clock.monotonic_s() < ends_s:
-            try:
-                state = await self._venue.order(ref)
-            except RetryableError as error:
-                _LOG.warning("%s cannot be asked for: %s", ref.client_order_id, error)
-                state = None
-            if state is not None and state.status.is_final:
-                self._journal.append([ReportHeard(state_as_report(state))])
-                return
+    async def _until_over(self, refs: Sequence[OrderRef]) -> None:
+        """Wait for the end of orders: nothing of theirs is closed meanwhile, or it could be closed twice."""
+        ends_s, known = self._clock.monotonic_s() + self._grace_s, dict.fromkeys(refs, False)
+        while known and self._clock.monotonic_s() < ends_s:
+            for ref in tuple(known):
+                try:
+                    state = await self._venue.order(ref)
+                except RetryableError as error:
+                    _LOG.warning("%s cannot be asked for: %s", ref.client_order_id, error)
+                    state = None
+                known[ref] = state is not None
+                if state is not None and state.status.is_final:
+                    self._journal.append([ReportHeard(state_as_report(state))])
+                    del known[ref]
             await self._clock.sleep(_AGAIN_S)
-        if state is None:
-            why = f"the venue knew of no such order for {self._grace_s:.0f} s"
+        self._standing |= {ref.client_order_id for ref, is_there in known.items() if is_there}
+        why = f"the venue knew of no such order for {self._grace_s:.0f} s"
+        for ref in (ref for ref, is_there in known.items() if not is_there):
             self._journal.append([OrderResolved(ref.symbol, ref.client_order_id, "not_sent", why)])
 
     async def _note_state(self, ref: OrderRef) -> None:

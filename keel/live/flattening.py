@@ -28,6 +28,9 @@ from keel.venues.base import Venue
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 20
 _AGAIN_S: Final = 0.5
+_LONGEST_WAIT_S: Final = 70.0
+"""How long an order that closes waits for the venue's rate limits: a minute's free all of themselves within it."""
+_LOOK_S: Final = 0.1
 
 
 def closable(mine: Decimal, there: Decimal, step: Decimal, least: Decimal) -> Decimal:
@@ -60,6 +63,13 @@ def closing_ticket(
         reduce_only=True,
     )
     return ticket, order_id
+
+
+async def until_orders_may_go(venue: Venue, clock: Clock) -> None:
+    """Wait until the venue's rate limits let an order go, or as long as a minute's limits can take."""
+    ends_s = clock.monotonic_s() + _LONGEST_WAIT_S
+    while (wait_s := venue.order_wait_s()) > 0 and clock.monotonic_s() < ends_s:
+        await clock.sleep(min(wait_s, _LOOK_S))
 
 
 @dataclass
@@ -108,6 +118,7 @@ class Flattener:
         return held
 
     async def _close(self, symbol: str, qty: Decimal) -> None:
+        await until_orders_may_go(self.venue, self.clock)
         place, now_ms = self.symbols.index(symbol), self.clock.now_ms()
         ticket, order_id = closing_ticket(self.journal, symbol, self.hashes[place], qty, now_ms)
         order = TrackedOrder(ticket, order_id, place, self.clock.wall_ms())

@@ -72,6 +72,7 @@ class Sender:
         results = await self._venue.submit_pair(first.ticket, second.ticket)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
         for order, result in zip((first, second), results, strict=True):
+            self._measure(result, latency_ms)
             self._take(order, result, latency_ms)
 
     async def cancel(self, orders: Sequence[TrackedOrder], why: str) -> None:
@@ -91,7 +92,9 @@ class Sender:
         started_s = self._clock.monotonic_s()
         self._counts.orders_sent += 1
         result = await self._venue.submit(order.ticket)
-        self._take(order, result, (self._clock.monotonic_s() - started_s) * _MS_PER_S)
+        latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
+        self._measure(result, latency_ms)
+        self._take(order, result, latency_ms)
 
     async def _may_go(self, order: TrackedOrder) -> bool:
         """Wait for an order's turn and say whether it may go now; one that may not is over."""
@@ -106,9 +109,12 @@ class Sender:
             self._take(order, SubmitResult(Outcome.NOT_SENT, reason=why_not), 0.0)
         return why_not is None
 
-    def _take(self, order: TrackedOrder, result: SubmitResult, latency_ms: float) -> None:
+    def _measure(self, result: SubmitResult, latency_ms: float) -> None:
         self._count(result.outcome, latency_ms)
         self._counts.submit.add(latency_ms)
+        self._counts.orders_rejected += result.outcome is Outcome.REFUSED
+
+    def _take(self, order: TrackedOrder, result: SubmitResult, latency_ms: float) -> None:
         symbol, now_ms = order.ticket.symbol, self._clock.now_ms()
         self._journal.append_lazily(SubmitAnswered(symbol, order.name, result, latency_ms))
         order.venue_order_id = result.venue_order_id or order.venue_order_id
@@ -116,7 +122,6 @@ class Sender:
             self._tracker.doubt(order, self._clock.wall_ms())
         elif result.outcome in (Outcome.REFUSED, Outcome.NOT_SENT):
             reason = Reason.VENUE_REFUSED if result.outcome is Outcome.REFUSED else Reason.NOT_SENT
-            self._counts.orders_rejected += 1
             if result.outcome is Outcome.REFUSED:
                 self._refused()
             for event in self._tracker.refuse(order, now_ms, now_ms, reason):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 from chaos.virtual import VirtualClock, VirtualLoop
@@ -12,6 +13,7 @@ from chaos.virtual import VirtualClock, VirtualLoop
 from keel.domain.layout import ORDER
 from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderTicket
+from keel.live.flattening import until_orders_may_go
 from keel.live.order_line import OrderLine
 from keel.live.orders import TrackedOrder
 from keel.wire.budget import Budget, RateRules, Spend
@@ -181,3 +183,16 @@ def test_an_order_whose_turn_would_come_too_late_is_not_sent():
     assert [number for number, _ in rig.went] == list(range(140))
     assert len(rig.stayed) == 30
     assert "rate limits would have kept it for" in rig.stayed[0]
+
+
+def test_an_order_that_closes_by_hand_waits_for_the_limits_too_and_not_for_ever():
+    async def scenario(rig: Rig) -> None:
+        await rig.use_up(160)
+        await until_orders_may_go(SimpleNamespace(order_wait_s=rig.budget.order_wait_s), rig.clock)  # type: ignore[arg-type]
+        await rig.budget.acquire(Spend.ORDER, 1, 0.0)
+        went_s = rig.clock.monotonic_s() - rig.began_s
+        assert 55.0 < went_s < 65.0
+        await until_orders_may_go(SimpleNamespace(order_wait_s=lambda: 1e9), rig.clock)  # type: ignore[arg-type]
+        assert 60.0 < rig.clock.monotonic_s() - rig.began_s - went_s < 80.0
+
+    play(scenario)
