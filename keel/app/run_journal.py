@@ -74,9 +74,10 @@ def journal_path(config: LiveRun) -> Path:
 def open_journal(config: LiveRun, clock: Clock) -> Journal:
     """Open a run's journal to write, made where there is none; the lock is held by the caller. Raises as that does."""
     from keel.journal.journal import Journal
-    from keel.runs.redaction import redact
+    from keel.runs.redaction import blank, secret_values
 
-    return Journal.open(journal_path(config), clock=clock, redact=redact)
+    secrets = secret_values()  # once: every entry is cleaned between a close and its orders
+    return Journal.open(journal_path(config), clock=clock, redact=lambda text: blank(text, secrets))
 
 
 @contextmanager
