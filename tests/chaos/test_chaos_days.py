@@ -20,10 +20,6 @@ from .killed import live
 from .test_chaos_sigkill import wrong_in
 from .test_chaos_sockets import KINDS, LIVE, SEED
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it calls what newer pandas deprecates
-    import exchange_calendars
-
 ROWS = {
     replace(BINANCE, days=("2024-01-01", "2024-01-27")): 24 * 1440,
     replace(STOCKS, days=("2024-10-28", "2024-12-03")): 23 * 390 + 210,
@@ -34,6 +30,7 @@ BAR_MS = 60_000
 GROWTH_MIB = 12.0
 """How much more a run may hold at the end of its days than after the first of four parts: what caches and heap take."""
 _LOOK_S = 0.5
+_PATIENT_LOOKS = 240
 _CALM = 12
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -54,8 +51,11 @@ async def trade(stage: Stage, rows: int) -> tuple[Outcome, list[float]]:
     await venue.start()
     try:
         process = processes.begin(live, stage, VenueThere.of(venue))
-        while (await ask(venue, "clock"))["row"] < rows:
+        reached: list[int] = [0]
+        while (row := (await ask(venue, "clock"))["row"]) < rows:
             assert process.is_alive(), "the run ended by itself"
+            reached.append(row)
+            assert reached[-_PATIENT_LOOKS:] != [row] * _PATIENT_LOOKS, f"the market waits for a decision on row {row}"
             held.append(resident_mib(process.pid))
             await asyncio.sleep(_LOOK_S)
         await processes.kill(process)
@@ -66,7 +66,11 @@ async def trade(stage: Stage, rows: int) -> tuple[Outcome, list[float]]:
 
 def sessions(exchange: Exchange) -> list[range]:
     """Return the closes of the minutes of each session."""
-    calendar = exchange_calendars.get_calendar(CALENDARS[exchange.kind], *exchange.days)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it calls what newer pandas deprecates
+        import exchange_calendars
+
+        calendar = exchange_calendars.get_calendar(CALENDARS[exchange.kind], *exchange.days)
     times = zip((calendar.opens_nanos // 10**6).tolist(), (calendar.closes_nanos // 10**6).tolist(), strict=True)
     return [range(opens + BAR_MS, closes + 1, BAR_MS) for opens, closes in times]
 
@@ -91,9 +95,10 @@ def outside(outcome: Outcome, open_hours: list[range]) -> list[str]:
 
 
 def check(folder: Path, rows: int, exchange: Exchange) -> list[float]:
+    open_hours = sessions(exchange)
     outcome, held = asyncio.run(trade(stage_of(folder, exchange), rows))
     assert wrong_in(outcome) == []
-    open_hours, closes = sessions(exchange), closes_of_first_session(outcome)
+    closes = closes_of_first_session(outcome)
     expected = [close for one in open_hours for close in one if closes[0] <= close <= closes[-1]]
     missed = sorted(set(expected) - set(closes))
     assert not missed, f"{len(missed)} bars were missed, the first at {missed[0]}"

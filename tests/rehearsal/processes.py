@@ -1,7 +1,7 @@
 """Live runs in processes of their own, which can be killed.
 
-A server forks them that has all imports done and runs no thread: who is forked beside threads may wait for ever for
-what one of them held.
+A server forks them that has all imports done and no thread at work: who is forked beside one may wait for ever for what
+it held.
 """
 
 from __future__ import annotations
