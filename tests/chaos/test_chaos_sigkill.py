@@ -1,6 +1,6 @@
 """SIGKILL of a live run on real sockets, at each step of its journal and at random moments; then started again.
 
-The practice venue lives in this process, which forks each life of the run with its imports done. Seeds are printed.
+The practice venue lives in this process, each life of the run in one of its own. Seeds are printed.
 """
 
 from __future__ import annotations
@@ -11,118 +11,52 @@ import signal
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 import pytest
-from rehearsal.exchanges import BINANCE, Exchange
+from rehearsal import processes
+from rehearsal.exchanges import BINANCE, STOCKS, Exchange
+from rehearsal.processes import VenueThere
 from rehearsal.stage import Outcome, Stage
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from keel.journal.entries import BookAdjusted, Decision, FillBooked, OrderIntent
-from keel.journal.journal import Journal
-from keel.live.runner import LiveRunner
 from keel.practice.server import PracticeVenue
 
+from .killed import Kill, drawn, live_until_killed
+
 SEED = int(os.environ.get("KEEL_CHAOS_SEED", "1"))
-KILLS = {BINANCE: 30}
+EIGHT_SESSIONS = replace(STOCKS, days=("2024-07-02", "2024-07-13"))
+KILLS = {BINANCE: 12, EIGHT_SESSIONS: 8}
 ALL_KILLS = 1000
 KILLS_A_VENUE = 50
 READY_WITHIN_S = 5.0
-STEPS = ("before", "commit", "after")
 _TICK_S = 0.002
-_LIFE_S = 30.0
-
-
-@dataclass(frozen=True)
-class Kill:
-    """Say when a life ends: at a step of its n-th write, or, with no step, so long after it trades."""
-
-    step: str
-    nth: int
-    after_s: float = 0.0
-
-
-def drawn(rng: Random, number: int) -> Kill:
-    """Return every step in turn, then random moments."""
-    if number % 4 == 3:
-        return Kill("", 0, rng.uniform(0.0, 0.4))
-    return Kill(STEPS[number % 4], rng.choice((1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30)))
-
-
-def arm(kill: Kill, ready: int) -> None:
-    """Have this process die at a step of its journal, and say when it trades."""
-    count = 0
-    append = Journal.append
-
-    def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def counted(self: Journal, entries: Any, *rest: Any) -> int:
-        nonlocal count
-        count += bool(entries) or self.waiting > 0
-        mine = kill.nth == count
-        if mine and kill.step == "before":
-            die()
-        if mine and kill.step == "commit":
-            event.listen(Engine, "commit", lambda _: die())
-        last = append(self, entries, *rest)
-        if mine and kill.step == "after":
-            die()
-        return last
-
-    def published(self: LiveRunner, phase: str) -> None:
-        if phase == "trading" and self.status.phase != phase:
-            os.write(ready, b"t")
-        publish(self, phase)
-
-    publish = LiveRunner._publish
-    LiveRunner._publish = published  # type: ignore[method-assign]
-    Journal.append = counted  # type: ignore[method-assign]
-
-
-def live(stage: Stage, venue: PracticeVenue, kill: Kill, ready: int) -> None:
-    """Be one life of a run, in a process of its own: it ends by its kill only."""
-
-    async def go() -> None:
-        arm(kill, ready)
-        parts, _ = await stage.wire(venue)
-        await parts.runner.run()
-
-    code = 1
-    try:
-        asyncio.run(go())
-        code = 0
-    finally:
-        os._exit(code)
+_MOST_LOOKS = 60_000
+"""At a life, two minutes of them: of time that stood still for all of us, none are counted."""
 
 
 async def one_life(stage: Stage, venue: PracticeVenue, kill: Kill) -> float | None:
-    """Fork a life and wait for its end; return the seconds until it traded, None where it did not come to that."""
-    hear, ready = os.pipe()
-    os.set_blocking(hear, False)
-    started_s = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        live(stage, venue, kill, ready)
-    os.close(ready)
-    traded_s, over = None, False
-    try:
-        while not over:
-            await asyncio.sleep(_TICK_S)
-            with suppress(BlockingIOError):
-                if traded_s is None and os.read(hear, 1):
-                    traded_s = time.monotonic()
-            late = time.monotonic() - started_s > _LIFE_S
-            if late or (traded_s is not None and not kill.step and time.monotonic() - traded_s > kill.after_s):
-                os.kill(child, signal.SIGKILL)
-            over = os.waitpid(child, os.WNOHANG)[0] == child
-    finally:
-        os.close(hear)
+    """Begin a life and wait for its end; return the seconds until it traded, None where it did not come to that."""
+    hear, tell = processes.pipe()
+    process = processes.begin(live_until_killed, stage, VenueThere.of(venue), kill, tell)
+    tell.close()
+    started_s, traded_s, looks = time.monotonic(), None, 0
+    while process.is_alive():
+        await asyncio.sleep(_TICK_S)
+        looks += 1
+        if traded_s is None and hear.poll():
+            with suppress(EOFError):
+                hear.recv()
+                traded_s = time.monotonic()
+        is_due = traded_s is not None and not kill.step and time.monotonic() - traded_s > kill.after_s
+        if is_due or looks > _MOST_LOOKS:
+            await processes.kill(process)
+    hear.close()
+    assert process.exitcode == -signal.SIGKILL, f"it ended by itself before {kill}"
+    assert looks <= _MOST_LOOKS, f"it hung before {kill}"
     return None if traded_s is None else traded_s - started_s
 
 

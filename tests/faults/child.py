@@ -1,10 +1,8 @@
-"""A live run in a process of its own, with its locks, which can be killed: forked where everything is imported."""
+"""A live run in a process of its own, with its locks, which can be killed."""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,39 +10,24 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+
+from rehearsal import processes
+from rehearsal.processes import VenueThere, kill
 
 from keel.app.run_journal import locked
 from keel.app.wire_live import LiveParts
 from keel.domain.clock import WallClock
 from keel.domain.venue_messages import OrderTicket, SubmitResult
 from keel.journal.lock import RunLock
-from keel.practice.security import KeyPair
 from keel.practice.server import PracticeVenue
 
 from .scene import NO_END, PATIENCE_S, Scene
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-
 
 def begin(scene: Scene, venue: PracticeVenue, *, stalls: bool = False) -> BaseProcess:
     """Start a live run beside a venue of this process. With `stalls` no order ever leaves it."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    _CONTEXT.set_forkserver_preload([__name__])
-    pair = venue.keys["practice"]
-    process = _CONTEXT.Process(target=_trade, args=(scene, venue.address, pair.key, pair.secret, stalls), daemon=True)
-    process.start()
-    return process
-
-
-async def kill(process: BaseProcess) -> None:
-    """End a process at once, as the kernel does it."""
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    while process.is_alive():
-        await asyncio.sleep(0.005)
-    process.join()
+    return processes.begin(_trade, scene, VenueThere.of(venue), stalls)
 
 
 async def seen_soon(holds: Callable[[], Awaitable[Any]], process: BaseProcess, what: str) -> None:
@@ -57,9 +40,7 @@ async def seen_soon(holds: Callable[[], Awaitable[Any]], process: BaseProcess, w
         await asyncio.sleep(0.01)
 
 
-def _trade(scene: Scene, address: str, key: str, secret: str, stalls: bool) -> None:
-    there: Any = SimpleNamespace(address=address, keys={"practice": KeyPair(key, secret)})
-
+def _trade(scene: Scene, there: Any, stalls: bool) -> None:
     async def stall(_venue: PracticeVenue, parts: LiveParts) -> None:
         async def never(_ticket: OrderTicket) -> SubmitResult:
             scene.stalled.touch()
@@ -70,7 +51,7 @@ def _trade(scene: Scene, address: str, key: str, secret: str, stalls: bool) -> N
             parts.runner.venue.submit = never  # type: ignore[method-assign]
 
     stage = scene.stage
-    config, _ = stage.live_config(address, dry_run=False)
+    config, _ = stage.live_config(there.address, dry_run=False)
     with suppress(KeyboardInterrupt), locked(config, stage.environ_of(there)):
         outcome = asyncio.run(stage.run_beside(there, NO_END, while_running=stall))
         sys.exit(outcome.ending.exit_code)
@@ -78,11 +59,8 @@ def _trade(scene: Scene, address: str, key: str, secret: str, stalls: bool) -> N
 
 def hold_lock(folder: Path, name: str) -> BaseProcess:
     """Take an account's lock in another process, and return once it has it."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    _CONTEXT.set_forkserver_preload([__name__])
-    ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_hold, args=(folder, name, theirs), daemon=True)
-    process.start()
+    ours, theirs = processes.pipe()
+    process = processes.begin(_hold, folder, name, theirs)
     assert ours.recv() == "held"
     return process
 
@@ -91,3 +69,6 @@ def _hold(folder: Path, name: str, told: Connection) -> None:
     with RunLock(folder, name, clock=WallClock()):
         told.send("held")
         signal.pause()
+
+
+__all__ = ["begin", "hold_lock", "kill", "seen_soon"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ class OrderThere:
     filled: Decimal
     number: str
     prices: tuple[Decimal, ...]
+    ts_ms: int
+    """When it was placed."""
 
     @property
     def is_open(self) -> bool:
@@ -38,6 +41,7 @@ class TradeThere:
     qty: Decimal
     fee: Decimal
     fee_currency: str
+    ts_ms: int
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ def _binance(account: Mapping[str, Any], _symbols: Sequence[str]) -> There:
                 filled=Decimal(one["executedQty"]),
                 number=str(one["orderId"]),
                 prices=(Decimal(one["price"]),),
+                ts_ms=int(one["time"]),
             )
             for one in account["orders"]
         ],
@@ -156,6 +161,7 @@ def _binance(account: Mapping[str, Any], _symbols: Sequence[str]) -> There:
                 qty=Decimal(one["qty"]),
                 fee=Decimal(one["commission"]),
                 fee_currency=one["commissionAsset"],
+                ts_ms=int(one["time"]),
             )
             for one in account["trades"]
         ],
@@ -187,6 +193,7 @@ def _alpaca(account: Mapping[str, Any], symbols: Sequence[str]) -> There:
                 filled=Decimal(one["filled_qty"]),
                 number=str(one["id"]),
                 prices=tuple(Decimal(one[name]) for name in ("limit_price", "stop_price") if one[name] is not None),
+                ts_ms=_stamp_ms(one["submitted_at"]),
             )
             for one in account["orders"]
         ],
@@ -198,10 +205,15 @@ def _alpaca(account: Mapping[str, Any], symbols: Sequence[str]) -> There:
                 qty=Decimal(one["qty"]),
                 fee=Decimal(0),
                 fee_currency="USD",
+                ts_ms=_stamp_ms(one["transaction_time"]),
             )
             for one in account["fills"]
         ],
     )
+
+
+def _stamp_ms(stamp: str) -> int:
+    return round(datetime.fromisoformat(stamp).timestamp() * 1000)
 
 
 def _state(order: Mapping[str, Any]) -> str:
