@@ -15,6 +15,7 @@ from keel.domain.clock import Clock
 from keel.domain.errors import HaltTradingError, UsageError
 from keel.domain.live_status import DecisionLine
 from keel.domain.orders import EventKind, OrderSide, Reason, TradingState
+from keel.domain.timeframe import utc_text
 from keel.journal.entries import (
     Alarm,
     BarsSeen,
@@ -186,7 +187,7 @@ class Trader:
         weights = {s: None if math.isnan(w) else float(w) for s, w in zip(self.symbols, wanted.weights, strict=True)}
         entries.append(Decision(row.close_ts_ms, weights, why, decide_ms))
         entries += [OrderIntent(order.ticket, order.order_id, why[order.ticket.symbol]) for order in orders]
-        entries += [OrderHeld(order.ticket, order.order_id, "kept until its time has come") for order in kept]
+        entries += [OrderHeld(order.ticket, order.order_id, _why_kept(order)) for order in kept]
         entries += [CancelIntent(order.ref, why[order.ticket.symbol]) for order in cancels]
         entries += self._amend(sent.amends)
         for order in orders:
@@ -256,8 +257,9 @@ class Trader:
                 self._refuse(record, str(error))
                 continue
             ends_ms, ends_for = end_of_life(record, self.symbols[place], self.venue)
-            if not self.venue.holds_legs and needs_keeping(record):
-                kept.append(kept_of(record, ticket, ends_ms, ends_for))
+            admission = self.venue.admission(ticket, self.clock.now_ms())
+            if admission is not None or (not self.venue.holds_legs and needs_keeping(record)):
+                kept.append(kept_of(record, ticket, ends_ms, ends_for, admission))
                 continue
             wall_ms = self.clock.wall_ms()
             order = TrackedOrder(ticket, int(record["id"]), place, wall_ms, ends_ms=ends_ms, ends_for=ends_for)
@@ -315,3 +317,9 @@ class Trader:
                 self.lines.append(DecisionLine(row.close_ts_ms, symbol, shown, words[symbol]))
         del self.lines[:-_LINES_KEPT]
         return words
+
+
+def _why_kept(order: KeptOrder) -> str:
+    if order.from_ms is None:
+        return "kept until its time has come"
+    return f"kept until {utc_text(order.from_ms)}: the venue takes it no sooner"
