@@ -14,21 +14,24 @@ from keel.config.modes import LiveRun
 from keel.config.venue import AlpacaSection
 from keel.data.sources.alpaca import AlpacaFeed
 from keel.domain.clock import Clock, WallClock
+from keel.live.closes import hours_of
 from keel.venues.alpaca import AlpacaVenue
+from keel.venues.alpaca_auctions import AuctionHours
 from keel.wire.alpaca_link import AlpacaLink, AlpacaSettings
 
 _MS_PER_S: Final = 1000.0
 
 
-def way_by(config: LiveRun, link: AlpacaLink) -> Way:
-    """Return the way by a link."""
+def way_by(config: LiveRun, link: AlpacaLink, *, in_step: bool) -> Way:
+    """Return the way by a link; a market that goes `in_step` with us has no nights, so no evening to wait for."""
     idle_s = config.live.stream_idle_ms / _MS_PER_S
 
     async def offset_ms() -> float:
         return -(await link.sync.refresh()).offset_ms
 
     feed = AlpacaFeed(link, config.data.symbols, config.data.timeframe, idle_s)
-    venue = AlpacaVenue(link, idle_s)
+    hours = None if in_step else hours_of(config)
+    venue = AlpacaVenue(link, idle_s, None if hours is None else AuctionHours(hours))
     return Way(venue, feed, offset_ms, venue.rules, venue.holders)
 
 

@@ -160,9 +160,10 @@ class _Reader:
         elif isinstance(entry, SessionStopping):
             self._stopped_at = len(record.steps)
         elif isinstance(entry, OrderIntent):
-            record.numbers[entry.ticket.client_order_id] = entry.order_id
-            if entry.ticket.record is not None:
-                self._change(lambda step: replace(step, sent=(*step.sent, np.array([entry.ticket.record], ORDER))))
+            decided = entry.ticket.record  # of one that waited for its time the number is another than its own
+            record.numbers[entry.ticket.client_order_id] = entry.order_id if decided is None else int(decided["id"])
+            if decided is not None:
+                self._change(lambda step: replace(step, sent=(*step.sent, np.array([decided], ORDER))))
         elif record.state is not None and self._is_wanted:
             self._take_event(entry)
 

@@ -123,7 +123,7 @@ async def _beside(
     from keel.live.clearing import Clearer, Closed, Silent
 
     market = market_of(run, clock)
-    venue = way_of(run, link_of(run, clock, os.environ)).venue
+    venue = way_of(run, link_of(run, clock, os.environ), market).venue
     closed = []
     for instrument in instruments_of(run):
         symbol, rules = instrument.id.symbol, run.market.rules_for(instrument.id.symbol)
@@ -166,17 +166,22 @@ def _lines(plan: Plan, *, with_others: bool) -> list[str]:
         f"cancel {one.side.name} {one.qty - one.filled_qty} {one.symbol}, order {one.client_order_id}"
         for one in (*plan.orders, *others)
     ]
+    waiting = [
+        f"cancel {one.side.name} {one.qty} {one.symbol}, order {one.client_order_id}, which was not sent yet"
+        for one in plan.unsent
+    ]
     closes = (f"{'sell' if qty > 0 else 'buy'} {abs(qty)} {symbol} at market" for symbol, qty in plan.closes.items())
     waits = (
         f"{one.side.name} {one.qty - one.filled_qty} {one.symbol} stands at the exchange until its market opens"
         for one in plan.closing
     )
-    return [*cancels, *closes, *waits]
+    return [*cancels, *waiting, *closes, *waits]
 
 
 def _tree(plan: Plan) -> dict[str, Any]:
     return {
         "orders": [one.client_order_id for one in plan.orders],
+        "unsent": [one.client_order_id for one in plan.unsent],
         "others": [one.client_order_id for one in plan.others],
         "closes": {symbol: str(qty) for symbol, qty in plan.closes.items()},
         "dust": {symbol: str(qty) for symbol, qty in plan.dust.items()},

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 Link: TypeAlias = Union["BinanceLink", "AlpacaLink"]
 
 
-def way_of(config: LiveRun, link: Link) -> Way:
-    """Return the way to a config's exchange by a link to it."""
+def way_of(config: LiveRun, link: Link, market: PracticeMarket | None) -> Way:
+    """Return the way to a config's exchange by a link to it; `market` is that whose clock is the run's, and is open."""
     if isinstance(config.venue, AlpacaSection):
         from keel.app import alpaca_ways
 
-        return alpaca_ways.way_by(config, cast("AlpacaLink", link))
+        return alpaca_ways.way_by(config, cast("AlpacaLink", link), in_step=market is not None and market.is_in_step)
     from keel.app import binance_ways
 
     return binance_ways.way_by(config, cast("BinanceLink", link))

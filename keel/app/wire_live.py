@@ -92,7 +92,7 @@ def wire_live(
 
     `on_fill` is told of each trade that enters the book.
     """
-    way, aside = way_of(config, link), on_a_thread()
+    way, aside = way_of(config, link, market), on_a_thread()
     return wire_by(way, aside, config, document, run_id, config_hash, journal, clock, market, on_fill)
 
 

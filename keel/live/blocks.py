@@ -12,6 +12,7 @@ class Blocks:
     def __init__(self) -> None:
         self._faults: dict[str, str] = {}
         self._planned: dict[str, str] = {}
+        self._partial: dict[str, str] = {}
 
     def put(self, part: str, reason: str) -> bool:
         """Hold entries back for a part's fault; return whether that is new."""
@@ -34,6 +35,15 @@ class Blocks:
         else:
             self._planned[part] = reason
 
+    def tell(self, part: str, reason: str | None) -> bool:
+        """Tell of a part's fault that holds nothing else back, or no more of it; return whether that is new."""
+        new = self._partial.get(part) != reason
+        if reason is None:
+            self._partial.pop(part, None)
+        else:
+            self._partial[part] = reason
+        return new
+
     @property
     def reasons(self) -> tuple[str, ...]:
         """Return all reasons."""
@@ -42,7 +52,7 @@ class Blocks:
     @property
     def faults(self) -> tuple[str, ...]:
         """Return the reasons for which the run is not healthy."""
-        return tuple(self._faults.values())
+        return (*self._faults.values(), *self._partial.values())
 
     def __bool__(self) -> bool:
         return bool(self._faults or self._planned)

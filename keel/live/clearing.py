@@ -19,6 +19,7 @@ from keel.domain.venue_messages import (
     OrderRef,
     OrderReport,
     OrderState,
+    OrderTicket,
     Outcome,
     StreamState,
 )
@@ -36,6 +37,7 @@ from keel.journal.journal import Journal
 from keel.live.flattening import closable, closing_ticket, until_orders_may_go
 from keel.live.orders import state_as_report
 from keel.live.our_book import OurBook
+from keel.live.recovery import unsent
 from keel.venues.base import Venue
 
 _LOG: Final = logging.getLogger(__name__)
@@ -59,13 +61,15 @@ class Closed:
 class Plan:
     """Hold what is open: orders of ours, orders that are not, what can be closed by symbol, and what is too little to.
 
-    Quantities of shorts are below 0. `closing` are orders that close and wait for their market, which may be shut.
+    Quantities of shorts are below 0. `unsent` are orders of ours that wait for their time, with us; `closing` are those
+    that close and wait at the venue for their market, which may be shut.
     """
 
     orders: tuple[OrderState, ...]
     others: tuple[OrderState, ...]
     closes: dict[str, Decimal]
     dust: dict[str, Decimal]
+    unsent: tuple[OrderTicket, ...] = ()
     closing: tuple[OrderState, ...] = ()
 
     def is_flat(self, *, with_others: bool) -> bool:
@@ -74,7 +78,7 @@ class Plan:
 
     def is_done(self, *, with_others: bool) -> bool:
         """Say whether nothing is left to do: what is open still is being closed."""
-        return not self.orders and not self.closes and not (with_others and self.others)
+        return not self.orders and not self.unsent and not self.closes and not (with_others and self.others)
 
 
 class Silent:
@@ -128,7 +132,7 @@ class Clearer:
                 closes[symbol] = qty
             elif held * there > 0:
                 dust[symbol] = min(held, there, key=abs)
-        return Plan(ours, others, closes, dust, closing)
+        return Plan(ours, others, closes, dust, unsent(self._journal), closing)
 
     async def clear(self, *, with_others: bool) -> Plan:
         """Cancel, then close, until nothing is left to do or patience is over; return what is left.
@@ -140,6 +144,8 @@ class Clearer:
                 plan = await self.look()
                 if plan.is_done(with_others=with_others):
                     return plan
+                if plan.unsent:
+                    self._give_up(plan.unsent)
                 cancels = (*plan.orders, *(plan.others if with_others else ()))
                 if cancels:
                     await self._cancel(cancels)
@@ -151,6 +157,11 @@ class Clearer:
             await self._clock.sleep(_AGAIN_S)
         self._journal.append([Alarm("not everything could be closed: close the rest by hand")])
         return await self.look()
+
+    def _give_up(self, tickets: Sequence[OrderTicket]) -> None:
+        """Have the next start send none of the orders that wait with us."""
+        refs = [OrderRef(one.symbol, one.client_order_id) for one in tickets]
+        self._journal.append([CancelIntent(ref, "flatten by hand") for ref in refs])
 
     async def _cancel(self, states: Sequence[OrderState]) -> None:
         refs = [OrderRef(one.symbol, one.client_order_id, one.venue_order_id) for one in states]

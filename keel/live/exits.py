@@ -125,6 +125,7 @@ class ExitKeeper:
         """Bring what stands at the venue nearer to what should; what takes an answer is gone on with next time."""
         async with self._busy:
             try:
+                self._begin_times()
                 await self._end_lifetimes()
                 for instrument in sorted({kept.instrument for kept in self.tracker.kept.values()}):
                     orders = [kept for kept in self.tracker.kept.values() if kept.instrument == instrument]
@@ -145,13 +146,23 @@ class ExitKeeper:
 
     def save(self) -> None:
         """Write down how the orders that are kept stand, so that a restart begins none anew that was to end."""
-        if self.tracker.kept:
-            note = Note(f"{len(self.tracker.kept)} orders are kept")
+        if not self.tracker.kept:
+            return
+        note = Note(f"{len(self.tracker.kept)} orders are kept")
+        try:
             self.journal.append([note], self.placer.resumable.capture(), LAYOUT)
+        except UsageError as error:
+            self.placer.blocks.put("journal", f"the journal cannot be written: {error}")
 
     def _is_moving(self) -> bool:
         parts = [order for order in self.tracker.live() if order.part or order.phase is Phase.WAITING]
         return any(order.phase is not Phase.WORKING or order.cancel_asked_ms is not None for order in parts)
+
+    def _begin_times(self) -> None:
+        """Let go what the venue takes from now on."""
+        for kept in self.tracker.kept.values():
+            if kept.from_ms is not None and self.clock.now_ms() >= kept.from_ms:
+                kept.from_ms = None
 
     async def _end_lifetimes(self) -> None:
         now_ms = self.clock.now_ms()

@@ -17,7 +17,7 @@ from keel.domain.clock import Clock
 from keel.domain.errors import RetryableError, UsageError
 from keel.domain.holder_messages import AccountActivity, ActivityKind, Split
 from keel.domain.venue_messages import AccountState
-from keel.journal.entries import Alarm, Entry
+from keel.journal.entries import Alarm, Entry, Note
 from keel.journal.journal import Journal
 from keel.journal.market_entries import ActivityBooked, SplitBooked, SplitConfirmed
 from keel.live.blocks import Blocks
@@ -191,13 +191,15 @@ class HolderWatch:
             if split.symbol in self.base_of and not self._is_taken(split) and self.days.is_next(split, close_ts_ms)
         }
         frozen = self.exits.standing.frozen
+        before, now = set(frozen), coming | unshown.keys()
         frozen.clear()
-        frozen |= coming | unshown.keys()
+        frozen |= now
         names = ", ".join(self.symbols[place] for place in sorted(frozen))
-        told = f"a split is not in our book and the account's alike: nothing of {names} is placed" if frozen else None
+        told = f"a split is not in our book and the account's alike: nothing of {names} is placed"
+        if now - before:
+            self.journal.append_lazily(Note(told))
         is_late = any(booked_ms > self.days.start_ms(split) for split in unshown.values())
-        self.blocks.plan(_PART, None if is_late else told)
-        if self.blocks.set(_PART, told if is_late else None) and is_late:
+        if self.blocks.tell(_PART, told if is_late else None) and is_late:
             self._write([Alarm(f"{names}: bars are of after the split, and the account does not show it")])
 
     # what the account was booked

@@ -53,6 +53,8 @@ class Judge:
             self._tell_end(kept)
 
     def _reason_to_end(self, kept: KeptOrder, orders: Sequence[KeptOrder]) -> Reason:
+        if self._is_too_late(kept):
+            return Reason.AUCTION_OVER
         held, step = self.standing.held(kept.instrument), self.standing.grids[kept.instrument].step
         parent_over = not kept.is_leg or not self.standing.is_live(kept.parent_id)
         if not parent_over:
@@ -66,10 +68,15 @@ class Judge:
                 return Reason.CLIENT_REQUEST
             return Reason.LINKED_FILL if taken else Reason.REDUCE_ONLY
         closes = kept.ticket.side * held < 0
-        if kept.ticket.reduce_only and (not closes or on_step(abs(held), step) <= 0):
+        if kept.reduces and (not closes or on_step(abs(held), step) <= 0):
             return Reason.LINKED_FILL if taken else Reason.REDUCE_ONLY
         newer = (one for one in orders if one.covers and one.allowed and one.parent_id > kept.parent_id)
         return Reason.TARGET_CHANGED if kept.covers and any(newer) else Reason.NONE
+
+    def _is_too_late(self, kept: KeptOrder) -> bool:
+        """Say whether the venue takes no part of it any more, and has none."""
+        is_past = kept.until_ms is not None and self.standing.clock.now_ms() >= kept.until_ms
+        return is_past and self.standing.live_part(kept) is None
 
     def _tell_end(self, kept: KeptOrder) -> None:
         del self.standing.tracker.kept[kept.order_id]

@@ -16,6 +16,7 @@ import numpy as np
 from keel.domain.holder_messages import Split
 from keel.domain.orders import AUCTIONS, OrderSide, OrderType, Reason, TimeInForce
 from keel.domain.venue_messages import OrderTicket
+from keel.venues.base import Admission
 
 STOPS: Final = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 _NOBODY: Final = -1
@@ -53,6 +54,12 @@ class KeptOrder:
     """Of a trailing stop: the best price since it became active."""
     follows: bool = False
     """A trailing stop that we follow, by a stop that is moved."""
+    from_ms: int | None = None
+    """When the venue takes it; None once it does."""
+    until_ms: int | None = None
+    """Until when the venue takes it, None for always."""
+    closes: bool = False
+    """It only closes a position, whatever its ticket says."""
     reached: bool = False
     """The price it waits for with us has come."""
     alone: bool = False
@@ -64,6 +71,16 @@ class KeptOrder:
     def is_leg(self) -> bool:
         """Say whether it belongs to an order that opens."""
         return self.parent_id != _NOBODY
+
+    @property
+    def reduces(self) -> bool:
+        """Say whether it never opens a position."""
+        return self.ticket.reduce_only or self.closes
+
+    @property
+    def has_waited(self) -> bool:
+        """Say whether it goes before what protects a position: its moment has come."""
+        return self.closes or (self.reached and not self.is_stop)
 
     @property
     def is_stop(self) -> bool:
@@ -142,12 +159,17 @@ def split_ticket(ticket: OrderTicket, split: Split, tick: Decimal, step: Decimal
     )
 
 
-def kept_of(record: np.void, ticket: OrderTicket, ends_ms: int | None, ends_for: Reason) -> KeptOrder:
-    """Return the order that an ORDER record and its ticket tell of, and when and why its life ends."""
+def kept_of(
+    record: np.void, ticket: OrderTicket, ends_ms: int | None, ends_for: Reason, admission: Admission | None
+) -> KeptOrder:
+    """Return the order that an ORDER record and its ticket tell of, when and why its life ends, when it is taken."""
     return KeptOrder(
         order_id=int(record["id"]),
         instrument=int(record["instrument"]),
-        ticket=replace(ticket, record=None),
+        ticket=ticket if admission is not None else replace(ticket, record=None),
+        from_ms=None if admission is None else admission.from_ms,
+        until_ms=None if admission is None else admission.until_ms,
+        closes=admission is not None and bool(record["opening_qty"] <= 0.0),
         parent_id=int(record["parent_id"]),
         pair=int(record["pair"]),
         covers=bool(record["covers"]),
@@ -174,11 +196,11 @@ def shares(orders: Iterable[KeptOrder], held: Decimal, promised: Decimal, *, pai
     for order in sorted(orders, key=_rank):
         partner = next((other for other in orders if other.is_partner(order)), None)
         left = order.left(partner.filled if partner is not None else _ZERO)
-        if not order.ticket.reduce_only:
-            found[order.order_id] = _ZERO if order.ends_for else left
+        waits = order.from_ms is not None or (order.is_leg and not order.allowed)
+        if not order.reduces:
+            found[order.order_id] = _ZERO if order.ends_for or waits else left
             continue
         closes = order.ticket.side * held < 0
-        waits = order.is_leg and not order.allowed
         wanted = _ZERO if not closes or waits or order.ends_for else abs(held) if order.covers else left
         if pairs and partner is not None and _stands_beside(order, partner):
             found[order.order_id] = min(wanted, found[partner.order_id])
@@ -207,7 +229,7 @@ def _stands_beside(order: KeptOrder, partner: KeptOrder) -> bool:
 
 
 def _rank(order: KeptOrder) -> tuple[int, int]:
-    return (0 if order.reached and not order.is_stop else 1 if order.is_stop else 2, order.order_id)
+    return (0 if order.has_waited else 1 if order.is_stop else 2, order.order_id)
 
 
 def _at_market(ticket: OrderTicket) -> OrderTicket:

@@ -110,7 +110,7 @@ class Placer:
             return
         if any(self.standing.pairs and stand_together(other, kept) and not kept.reached for other in orders):
             return  # its partner brings it along
-        if kept.ticket.reduce_only and qty > self.standing.room(kept.instrument):
+        if kept.reduces and qty > self.standing.room(kept.instrument):
             return  # something that has to end first is still there
         beside = next((other for other in orders if stand_together(kept, other) and not other.reached), None)
         if beside is None or not self.standing.pairs or wanted[beside.order_id] != qty:
@@ -128,7 +128,8 @@ class Placer:
         kept.follows = kept.follows or (earlier is not None and earlier.accepted)
         name = ClientOrderId(self.standing.journal.tag, DrawKey(self.hashes[kept.instrument], now_ms, 0), number)
         terms = kept.terms(self.standing.grids[kept.instrument].tick)
-        ticket = replace(terms, client_order_id=str(name), qty=qty, decided_ts_ms=now_ms)
+        record = kept.ticket.record
+        ticket = replace(terms, client_order_id=str(name), qty=qty, decided_ts_ms=now_ms, record=record)
         self.judge.tries[kept.order_id] = self.judge.tries.get(kept.order_id, 0) + 1
         kept.placed, kept.placed_ms = ticket.client_order_id, self.standing.clock.wall_ms()
         whole = not self.standing.is_live(kept.parent_id)

@@ -21,6 +21,7 @@ from keel.journal.codec import MalformedError, decode, encode
 from keel.journal.entries import (
     BarsSeen,
     BookAdjusted,
+    CancelIntent,
     Entry,
     FillBooked,
     LatchCleared,
@@ -98,6 +99,18 @@ def newest_state(journal: Journal) -> dict[str, Any] | None:
     return None
 
 
+def unsent(journal: Journal) -> tuple[OrderTicket, ...]:
+    """Return the orders that the next start would go on keeping, and of which nothing was ever sent."""
+    snapshot = journal.newest_snapshot()
+    if snapshot is None or snapshot.layout != LAYOUT:
+        return ()
+    later = [recorded.entry for recorded in journal.since(snapshot.seq)]
+    gone = {entry.ref.client_order_id for entry in later if isinstance(entry, CancelIntent)}
+    orders = [decode(KeptOrder, values) for values in snapshot.state["kept"]]
+    waiting = (order.ticket for order in orders if not (order.placed or order.is_leg or order.ends_for))
+    return tuple(ticket for ticket in waiting if ticket.client_order_id not in gone)
+
+
 def narrowed(journal: Journal) -> TradingState:
     """Return the risk guard's state in which the next start would begin. Raises GateRefusedError as that does."""
     state = newest_state(journal)
@@ -144,6 +157,8 @@ def _replay(parts: Resumable, entry: Entry, ts_ms: int) -> None:
         parts.close_ts_ms = max(parts.close_ts_ms, entry.close_ts_ms)
     elif isinstance(entry, BookAdjusted):
         return  # the next look at the account finds the same difference again
+    elif isinstance(entry, CancelIntent):
+        _replay_cancel(parts, entry)
     elif isinstance(entry, FillBooked):
         _replay_fill(parts, entry, ts_ms)
     elif isinstance(entry, ReportHeard):
@@ -157,6 +172,13 @@ def _replay_intent(parts: Resumable, entry: OrderIntent, wall_ms: int) -> None:
     place = parts.tracker.place_of(entry.ticket.symbol)
     if place is not None and parts.tracker.find(entry.ticket.client_order_id) is None:
         parts.tracker.remember(TrackedOrder(entry.ticket, entry.order_id, place, wall_ms))
+
+
+def _replay_cancel(parts: Resumable, entry: CancelIntent) -> None:
+    """End an order that waits with us: of one that stands at the venue, that tells."""
+    for kept in parts.tracker.kept.values():
+        if not kept.placed and kept.ticket.client_order_id == entry.ref.client_order_id:
+            kept.ends_for = kept.ends_for or Reason.CLIENT_REQUEST
 
 
 def _replay_fill(parts: Resumable, entry: FillBooked, ts_ms: int) -> None:

@@ -50,6 +50,7 @@ class Stopper:
         self.journal.append_lazily(SessionStopping(why))
         self.sender.close_line()
         self.exits.halt(everything=killed)
+        self.exits.save()
         await self._cancel_until_gone(protective=killed)
         if not killed:
             await self.exits.settle(_PROTECTED_WITHIN_S)

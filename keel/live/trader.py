@@ -15,6 +15,7 @@ from keel.domain.clock import Clock
 from keel.domain.errors import HaltTradingError, UsageError
 from keel.domain.live_status import DecisionLine
 from keel.domain.orders import EventKind, OrderSide, Reason, TradingState
+from keel.domain.timeframe import utc_text
 from keel.journal.entries import (
     Alarm,
     BarsSeen,
@@ -48,6 +49,7 @@ from keel.venues.base import Venue
 _MS_PER_S: Final = 1000.0
 _LINES_KEPT: Final = 20
 _WEIGHT_DIGITS: Final = 4
+_IT_SPLITS: Final = "not sent, for its split is not in our book and the account's alike"
 
 
 class Rehearsal(Protocol):
@@ -186,7 +188,7 @@ class Trader:
         weights = {s: None if math.isnan(w) else float(w) for s, w in zip(self.symbols, wanted.weights, strict=True)}
         entries.append(Decision(row.close_ts_ms, weights, why, decide_ms))
         entries += [OrderIntent(order.ticket, order.order_id, why[order.ticket.symbol]) for order in orders]
-        entries += [OrderHeld(order.ticket, order.order_id, "kept until its time has come") for order in kept]
+        entries += [OrderHeld(order.ticket, order.order_id, _why_kept(order)) for order in kept]
         entries += [CancelIntent(order.ref, why[order.ticket.symbol]) for order in cancels]
         entries += self._amend(sent.amends)
         for order in orders:
@@ -250,14 +252,18 @@ class Trader:
         orders, kept = [], []
         for record in records:
             place = int(record["instrument"])
+            if self._splits(record):
+                self._refuse(record, Reason.NOT_SENT, Note(_IT_SPLITS, self.symbols[place]))
+                continue
             try:
                 ticket = ticket_of(record, self.symbols[place], self.hashes[place], self.journal.tag, self.venue)
             except NotTakenError as error:
-                self._refuse(record, str(error))
+                self._refuse(record, Reason.VENUE_REFUSED, Alarm(str(error), self.symbols[place]))
                 continue
             ends_ms, ends_for = end_of_life(record, self.symbols[place], self.venue)
-            if not self.venue.holds_legs and needs_keeping(record):
-                kept.append(kept_of(record, ticket, ends_ms, ends_for))
+            admission = self.venue.admission(ticket, self.clock.now_ms())
+            if admission is not None or (not self.venue.holds_legs and needs_keeping(record)):
+                kept.append(kept_of(record, ticket, ends_ms, ends_for, admission))
                 continue
             wall_ms = self.clock.wall_ms()
             order = TrackedOrder(ticket, int(record["id"]), place, wall_ms, ends_ms=ends_ms, ends_for=ends_for)
@@ -265,14 +271,18 @@ class Trader:
             orders.append(order)
         return orders, kept
 
-    def _refuse(self, record: np.void, why: str) -> None:
+    def _splits(self, record: np.void) -> bool:
+        """Say whether an order, ORDER, would open a position of an instrument that is about to split, or has."""
+        return int(record["instrument"]) in self.exits.standing.frozen and bool(record["opening_qty"] > 0.0)
+
+    def _refuse(self, record: np.void, reason: Reason, why: Entry) -> None:
         now_ms = self.clock.now_ms()
         numbers = {"instrument": int(record["instrument"]), "order_id": int(record["id"])}
         event = event_of(EventKind.REJECTED, **numbers, ts_ms=now_ms, known_ms=now_ms)
         event["side"], event["type"], event["qty"] = record["side"], record["type"], record["qty"]
-        event["reason"] = Reason.VENUE_REFUSED
+        event["reason"] = reason
         self.desk.hear(event)
-        self.journal.append_lazily(Alarm(why, self.symbols[int(record["instrument"])]))
+        self.journal.append_lazily(why)
 
     def _to_cancel(self, order: np.void) -> TrackedOrder | None:
         """Return the order at the venue that is to be cancelled; one that is kept is seen to by its keeper."""
@@ -299,7 +309,8 @@ class Trader:
         told: dict[str, list[str]] = {symbol: [] for symbol in self.symbols}
         for order in sent.orders:
             side = OrderSide(int(order["side"])).name.lower()
-            told[self.symbols[order["instrument"]]].append(f"{side} {order['qty']:g}")
+            held_back = f": {_IT_SPLITS}" if self._splits(order) else ""
+            told[self.symbols[order["instrument"]]].append(f"{side} {order['qty']:g}{held_back}")
         for order in sent.cancels:
             told[self.symbols[order["instrument"]]].append("cancel what stands in the way")
         for event in sent.denials:
@@ -315,3 +326,9 @@ class Trader:
                 self.lines.append(DecisionLine(row.close_ts_ms, symbol, shown, words[symbol]))
         del self.lines[:-_LINES_KEPT]
         return words
+
+
+def _why_kept(order: KeptOrder) -> str:
+    if order.from_ms is None:
+        return "kept until its time has come"
+    return f"kept until {utc_text(order.from_ms)}: the venue takes it no sooner"

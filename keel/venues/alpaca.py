@@ -17,11 +17,12 @@ from keel.domain.venue_messages import (
     SubmitResult,
     VenueFill,
 )
+from keel.venues.alpaca_auctions import AuctionHours
 from keel.venues.alpaca_history import TradeHistory
 from keel.venues.alpaca_holders import AlpacaHolders
 from keel.venues.alpaca_orders import ends_daily, held, order_body
 from keel.venues.alpaca_reports import account_state, order_report, order_state
-from keel.venues.base import VenueListener
+from keel.venues.base import Admission, VenueListener
 from keel.venues.order_names import OrderNames
 from keel.venues.wording import NotHeldError, UnreadableError
 from keel.wire.alpaca_assets import AlpacaAsset
@@ -48,9 +49,13 @@ class AlpacaVenue:
     that cannot be found by its name cannot be found after a crash.
     """
 
-    def __init__(self, link: AlpacaLink, idle_s: float) -> None:
-        """Take the way to Alpaca and the silence after which the stream of reports is taken for dead, seconds."""
+    def __init__(self, link: AlpacaLink, idle_s: float, auctions: AuctionHours | None = None) -> None:
+        """Take the way to Alpaca and the silence after which the stream of reports is taken for dead, seconds.
+
+        `auctions` knows when orders for auctions are taken, None where they are at any time.
+        """
         self._link = link
+        self._auctions = auctions
         self._idle_s = idle_s
         self._symbols = AlpacaSymbols(link)
         self._names = OrderNames()
@@ -89,6 +94,10 @@ class AlpacaVenue:
             return ends_daily(ticket, self._symbols.asset(ticket.symbol))
         except UsageError:
             return False
+
+    def admission(self, ticket: OrderTicket, now_ms: int) -> Admission | None:
+        """Return when Alpaca takes an order for an auction that it does not take yet; None for at once."""
+        return None if self._auctions is None else self._auctions.admission(ticket, now_ms)
 
     def order_wait_s(self) -> float:
         """Return how long until the rate limits let another order go, seconds; 0 for at once."""

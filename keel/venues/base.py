@@ -7,6 +7,7 @@ order type they say so (`holds`), and the live room makes up for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from keel.domain.orders import OrderType, TimeInForce
@@ -21,6 +22,14 @@ from keel.domain.venue_messages import (
     SubmitResult,
     VenueFill,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Hold from when until when a venue takes an order, UTC milliseconds."""
+
+    from_ms: int
+    until_ms: int
 
 
 class VenueListener(Protocol):
@@ -64,6 +73,9 @@ class Venue(Protocol):
 
     def ends_daily(self, ticket: OrderTicket) -> bool:
         """Say whether the venue ends an order with its day that is to live on: it has to be placed anew."""
+
+    def admission(self, ticket: OrderTicket, now_ms: int) -> Admission | None:
+        """Return when the venue takes an order that it does not take yet; None where it may be sent at once."""
 
     def order_wait_s(self) -> float:
         """Return how long until the venue's rate limits let another order go, seconds; 0 for at once."""

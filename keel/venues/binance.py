@@ -17,7 +17,7 @@ from keel.domain.venue_messages import (
     SubmitResult,
     VenueFill,
 )
-from keel.venues.base import VenueListener
+from keel.venues.base import Admission, VenueListener
 from keel.venues.binance_history import read_fills
 from keel.venues.binance_orders import held, order_parameters, pair_parameters
 from keel.venues.binance_reports import account_event, account_state, order_report, order_state
@@ -78,6 +78,10 @@ class BinanceVenue:
     def ends_daily(self, ticket: OrderTicket) -> bool:  # noqa: ARG002 - the port's terms
         """Say that no order ends with the day that is to live on."""
         return False
+
+    def admission(self, ticket: OrderTicket, now_ms: int) -> Admission | None:  # noqa: ARG002 - the port's terms
+        """Say that orders are taken at any time."""
+        return None
 
     def order_wait_s(self) -> float:
         """Return how long until the rate limits let another order go, seconds; 0 for at once."""

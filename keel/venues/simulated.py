@@ -30,7 +30,7 @@ from keel.domain.venue_messages import (
 )
 from keel.sim.exchange import Exchange
 from keel.sim.room import Records
-from keel.venues.base import VenueListener
+from keel.venues.base import Admission, VenueListener
 
 _STATUS: Final = {
     OrderStatus.IN_FLIGHT: VenueStatus.WORKING,
@@ -95,6 +95,10 @@ class SimulatedVenue:
     def ends_daily(self, ticket: OrderTicket) -> bool:  # noqa: ARG002 - the port's terms
         """Say that no order ends with the day that is to live on."""
         return False
+
+    def admission(self, ticket: OrderTicket, now_ms: int) -> Admission | None:  # noqa: ARG002 - the port's terms
+        """Say that every order is taken at any time."""
+        return None
 
     def order_wait_s(self) -> float:
         """Say that an order may go at once: there is no limit on how many."""

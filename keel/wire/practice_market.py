@@ -60,6 +60,11 @@ class PracticeMarket:
         await self._read()
         self._following = asyncio.ensure_future(self._follow())
 
+    @property
+    def is_in_step(self) -> bool:
+        """Say whether the market waits for our decisions, and no time passes while it is closed."""
+        return self._lockstep
+
     async def close(self) -> None:
         """Let go."""
         if self._following is not None:

@@ -27,7 +27,7 @@ from keel.domain.venue_messages import (
 from keel.journal.entries import Entry
 from keel.journal.journal import Journal
 from keel.journal.refusals import JournalError
-from keel.venues.base import VenueListener
+from keel.venues.base import Admission, VenueListener
 
 from .faults import Fault, Faults
 from .market import BAR_MS, START_MS, AccountBook, Market, RefusedError
@@ -89,6 +89,9 @@ class FaultyVenue:
 
     def holds(self, symbol: str, kind: OrderType, time_in_force: TimeInForce) -> bool:
         return kind in (OrderType.MARKET, OrderType.LIMIT) and time_in_force is TimeInForce.GTC
+
+    def admission(self, ticket: OrderTicket, now_ms: int) -> Admission | None:
+        return None
 
     def ends_daily(self, ticket: OrderTicket) -> bool:
         return False

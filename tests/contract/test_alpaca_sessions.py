@@ -95,7 +95,7 @@ def test_orders_for_the_auctions_meet_them_at_their_prices():
         over = rig.heard.of(missing.client_order_id)[-1].state
         assert (over.status, over.filled_qty) == (VenueStatus.CANCELED, 0)
         refused = await rig.submit(of_stock(ticket(life=TimeInForce.AT_OPEN)))
-        assert (refused.outcome, refused.code) == (Outcome.REFUSED, 42210000)
+        assert (refused.outcome, refused.code) == (Outcome.REFUSED, 40310000)
         assert "before 9:28am" in refused.reason
         await play_to(rig, EVENING)  # the fill is of the last millisecond of its row, and told after that
         assert fill_of(rig.heard, closing) == (VenueStatus.FILLED, 100 + CLOSING + Decimal("0.5"))

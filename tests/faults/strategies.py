@@ -56,6 +56,28 @@ class Planned(EventStrategy):
         self._placed.append(place(symbol, float(words[1]) * self._unit, **terms))
 
 
+class Overnight(EventStrategy):
+    """Buy in the next opening auction; or, with `sells`, buy at once with a stop far below, and then sell so."""
+
+    class Params(StrategyParams):
+        qty: float
+        sells: bool = False
+
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        self._n = 0
+
+    def on_bar(self, context: Context) -> None:
+        symbol, qty = context.bars.symbols[0], self.params.qty
+        self._n += 1
+        if self.params.sells and self._n == 1:
+            context.buy(symbol, qty, stop_loss=round(0.5 * context.close(symbol), 2))
+        elif self.params.sells and self._n == 2:
+            context.sell(symbol, qty, time_in_force="at_open")
+        elif not (self.params.sells or context.orders or context.account.position_qty[0]):
+            context.buy(symbol, qty, time_in_force="at_open")
+
+
 class Bad(EventStrategy):
     """Answer badly from a close on: NaN, a weight out of range, an exception, or no answer for a while."""
 

@@ -41,7 +41,7 @@ HISTORY, EVENING, MORNING = 20, 10, 15
 COMMON = """
 extends: {root}/configs/base/us_stocks.yaml
 data:
-  {{ store: {folder}/bars, venue: synthetic, symbols: [SYNX], timeframe: 1m{provider},
+  {{ store: {folder}/bars, venue: synthetic, symbols: {symbols}, timeframe: 1m{provider},
     start: 2024-07-02, end: 2024-07-04 }}
 market: {{ instrument: {{ step_size: "{step}", min_qty: "{step}", min_notional: 1, shortable: true }} }}
 account: {{ type: margin, initial_margin: 0.5, initial_cash: 100000 }}
@@ -107,6 +107,26 @@ class Holder(EventStrategy):
         self.step += 1
 
 
+class Buyer(EventStrategy):
+    """Buy a share of each stock at the last close before the night, and again after so many more minutes."""
+
+    class Params(StrategyParams):
+        qty: float
+        again: int = 5
+
+    def prepare(self, bars: object) -> None:
+        self.step = 0
+
+    def follow(self, bars: object) -> None:
+        """Keep what was counted."""
+
+    def on_bar(self, context: Context) -> None:
+        if self.step in (EVENING - 1, EVENING - 1 + self.params.again):
+            for symbol in context.bars.symbols:
+                context.buy(symbol, self.params.qty, limit=round(2 * context.close(symbol), 2))
+        self.step += 1
+
+
 @dataclass
 class HoldingStage(Stage):
     """Set up both on Alpaca's wire; `happens` are kinds and values of what happens on the morning of the ex-date."""
@@ -126,9 +146,8 @@ class HoldingStage(Stage):
         return {"ALPACA_API_KEY": pair.key, "ALPACA_API_SECRET": pair.secret, **self.keys}
 
     def _common(self, provider: str) -> str:
-        return COMMON.format(
-            root=ROOT, folder=self.folder, step=self.step, provider=provider, sell_fee_bps=self.sell_fee_bps
-        )
+        terms = {"step": self.step, "provider": provider, "sell_fee_bps": self.sell_fee_bps}
+        return COMMON.format(root=ROOT, folder=self.folder, symbols=self.symbols or f"[{STOCK}]", **terms)
 
     def open_venue(self, keys: Mapping[str, KeyPair] | None = None) -> PracticeVenue:
         self.folder.joinpath("state").mkdir(exist_ok=True)
@@ -145,7 +164,8 @@ class HoldingStage(Stage):
         records = np.zeros(len(self.happens), ACTION)
         for record, (kind, value) in zip(records, self.happens, strict=True):
             record["ts_ms"], record["kind"], record["value"] = EX_DATE_MS, ActionKind[kind.upper()], value
-        return Actions(np.sort(records, order="kind"), np.array([0]), np.array([len(records)]))
+        ends = np.full(self.bars.shape[1], len(records))
+        return Actions(np.sort(records, order="kind"), ends - [len(records), *[0] * (len(ends) - 1)], ends)
 
     def live_config(self, address: str, *, dry_run: bool) -> tuple[LiveRun, Any]:
         path = self.folder / "live.yaml"
@@ -165,11 +185,13 @@ class HoldingStage(Stage):
 
 
 def steady(bars: np.ndarray, happens: tuple[tuple[str, float], ...]) -> np.ndarray:
-    """Return the minutes around the night at one price, which falls by what happens in it."""
+    """Return the minutes around the night at one price: the first stock's falls by what happens in it."""
     night = int(np.searchsorted(bars["open_ts_ms"][:, 0], EX_DATE_MS))
     found = bars[night - HISTORY - EVENING : night + MORNING].copy()
     after = found["open_ts_ms"] >= EX_DATE_MS
-    price = np.where(after, worth_after(happens), PRICE)
+    worth = np.full(bars.shape[1], PRICE)
+    worth[0] = worth_after(happens)
+    price = np.where(after, worth, PRICE)
     for name in ("open", "high", "low", "close"):
         found[name] = price
     found["volume"] = 1e7

@@ -20,7 +20,7 @@ from keel.backtest.events import play_events
 from keel.config.faults import Fault
 from keel.domain.errors import UsageError
 from keel.domain.orders import OrderSide, OrderType
-from keel.journal.entries import Alarm, BookAdjusted, FaultSeen, Note, OrderIntent
+from keel.journal.entries import Alarm, BookAdjusted, Decision, FaultSeen, Note, OrderIntent
 from keel.journal.market_entries import ActivityBooked, SplitBooked, SplitConfirmed
 from keel.journal.reading import JournalReader
 from keel.practice.server import PracticeVenue
@@ -197,6 +197,22 @@ def test_a_run_that_is_killed_after_a_split_books_it_once(
     assert [kind for kind, *_ in intents(outcome)] == [OrderType.MARKET, OrderType.STOP, OrderType.STOP]
     assert intents(outcome)[-1][1:] == stop
     assert len(open_orders(outcome)) == len(outcome.of_kind(SplitBooked)) == len(outcome.of_kind(SplitConfirmed)) == 1
+
+
+def test_a_split_holds_back_what_opens_of_its_own_symbol_and_of_no_other(tmp_path: Path):
+    buys = ("strategy.class=rehearsal.holding:Buyer", "strategy.params={qty: 2}")
+    stage = HoldingStage(tmp_path, live=buys, happens=SPLIT, symbols="[SYNX, SYNY]")
+    outcome = asyncio.run(stage.play(DECISIONS))
+    assert outcome.ending.exit_code == 0, outcome.ending
+    before, after = [one.close_ts_ms for one in outcome.of_kind(Decision)][EVENING - 1 :: 5][:2]
+    sent = [(one.ticket.symbol, one.ticket.decided_ts_ms) for one in outcome.of_kind(OrderIntent)]
+    assert sent == [("SYNY", before), ("SYNX", after), ("SYNY", after)]
+    assert before < EX_DATE_MS < after
+    told = [one for one in outcome.of_kind(Note) if one.text.startswith("not sent, for its split")]
+    assert [one.symbol for one in told] == ["SYNX"]
+    assert outcome.positions.tolist() == [2, 4]
+    assert len(outcome.of_kind(SplitBooked)) == len(outcome.of_kind(SplitConfirmed)) == 1
+    check_books(outcome)
 
 
 def test_no_short_is_opened_of_what_is_hard_to_borrow(tmp_path: Path):

@@ -57,7 +57,7 @@ def _check_market(call: Call, asset: Asset, entry: Entry) -> None:
     if call.state.market.is_over:
         raise malformed("the market of the practice venue is over")
     if entry.life in AUCTIONS and not asset.is_crypto and _misses_auction(call, entry):
-        raise malformed(_LATE_ORDERS[entry.life])
+        raise forbidden(_LATE_ORDERS[entry.life])
 
 
 def _misses_auction(call: Call, entry: Entry) -> bool:

@@ -129,7 +129,7 @@ def test_short_sale_needs_margin_and_a_stock_that_can_be_borrowed(bar_folder):
         ({"extended_hours": True}, 422, 42210000, "extended hours order must be DAY limit orders"),
         ({"client_order_id": "x" * 129}, 422, 40010001, "client_order_id must be no more than 128 characters"),
         ({"time_in_force": "cls", "qty": "0.5"}, 422, 42210000, "fractional orders must be DAY orders"),
-        ({"time_in_force": "opg"}, 422, 42210000, "opg orders must be submitted after 7:00pm and before 9:28am"),
+        ({"time_in_force": "opg"}, 403, 40310000, "opg orders must be submitted after 7:00pm and before 9:28am"),
         ({"order_class": "bracket"}, 422, 42210000, "complex orders are not supported by the practice venue"),
         (
             {"type": "limit", "limit_price": "90.123"},
@@ -203,7 +203,7 @@ def test_orders_for_the_closing_auction_are_taken_until_ten_minutes_before_it(ba
             await client.buy(3, life="cls")
             await client.decide(4)
             late = await refusal(client.buy(3, life="cls"))
-            assert late == (422, 42210000, "cls orders must be submitted after 7:00pm and before 3:50pm")
+            assert late == (403, 40310000, "cls orders must be submitted after 7:00pm and before 3:50pm")
             await client.decide(10)
             new, fill = [(await heard(trades))["data"] for _ in range(2)]
             assert (new["event"], fill["event"]) == ("new", "fill")
