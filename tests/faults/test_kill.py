@@ -8,14 +8,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rehearsal.exchanges import ON_MARGIN
 
 from keel.app.wire_live import LiveParts
 from keel.config.faults import Fault
-from keel.journal.entries import KillSwitchSeen
+from keel.domain.orders import OrderSide
+from keel.journal.entries import KillSwitchSeen, OrderIntent
 from keel.practice.server import PracticeVenue
 
 from .checks import check_all
-from .scene import BOTH, BOTH_AT_LENGTH, FLIPS, NO_END, Exchange, Scene, counted, orders_of, requests, texts, until
+from .scene import (
+    BOTH,
+    BOTH_AT_LENGTH,
+    FLIPS,
+    NO_END,
+    STOCKS,
+    Exchange,
+    Scene,
+    counted,
+    orders_of,
+    requests,
+    texts,
+    until,
+)
 
 Seen = Callable[[str], None]
 
@@ -48,6 +63,26 @@ def test_after_the_kill_flag_nothing_more_is_sent(tmp_path: Path, seen: Seen, po
     check_all(outcome)
     last = max([one["wall_ms"] - touched[0] for one in requests(outcome, exchange.post)] if policy == "cancel" else [0])
     seen(f"{policy}: last order sent {last:+d} ms from the flag; none open, exit 3")
+
+
+@pytest.mark.fault(42)
+def test_the_kill_switch_s_flattening_buys_a_short_back(tmp_path: Path, seen: Seen):
+    async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
+        await until(lambda: parts.runner.trader.desk.account_view().position_qty[0] < 0, "a short")
+        (tmp_path / "state" / "kill_switch.flag").touch()
+
+    plan, policy = ("from 0 target -0.3",), ("live.kill_policy=flatten", "live.stale_after_ms=600000")
+    scene = Scene(tmp_path, plan, ON_MARGIN, (*ON_MARGIN, *policy), pace=600, exchange=STOCKS)
+    outcome = scene.play(NO_END, beside=watch)
+    assert outcome.ending.exit_code == 3
+    assert outcome.of_kind(KillSwitchSeen)
+    sold, *_, bought = outcome.of_kind(OrderIntent)
+    assert (sold.ticket.side, bought.ticket.side, bought.why) == (OrderSide.SELL, OrderSide.BUY, "flatten")
+    assert outcome.positions.tolist() == [0]
+    assert outcome.there.balance("SYNA") == 0
+    assert not [order for order in orders_of(outcome) if order.is_open]
+    check_all(outcome)
+    seen(f"{bought.ticket.qty} shares that were owed are bought; none open, exit 3")
 
 
 @pytest.mark.fault(43)

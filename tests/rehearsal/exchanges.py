@@ -283,6 +283,8 @@ STOCKS: Final = Exchange(
     **_ALPACA,
 )
 """From a Tuesday on; the day after closes at 13:00, the next is a holiday."""
+ON_MARGIN: Final = ("market.instrument.shortable=true", "account.type=margin", "account.initial_margin=0.5")
+"""Overrides of both sides: stocks may be sold short."""
 COINS: Final = Exchange(
     word="coins",
     thin=BINANCE.thin,

@@ -17,11 +17,12 @@ from keel.app.cli import run_cli
 from keel.app.flatten import flatten
 from keel.config.faults import Fault
 from keel.domain.errors import HaltTradingError
+from keel.domain.orders import OrderSide
 from keel.journal.entries import FillBooked, OrderIntent
 from keel.journal.reading import JournalReader
 from keel.practice.server import PracticeVenue
 
-from .exchanges import BINANCE, EVERY, Exchange, There
+from .exchanges import BINANCE, EVERY, ON_MARGIN, STOCKS, Exchange, There
 from .stage import Stage, ask
 
 PACED = ("pace=600", "execution.time_in_force=ioc")
@@ -30,8 +31,8 @@ PACED = ("pace=600", "execution.time_in_force=ioc")
 class Left:
     """A venue that stays on a loop of its own, and the journal of a run that ended with a position."""
 
-    def __init__(self, folder: Path, exchange: Exchange) -> None:
-        self.stage = Stage(folder, venue=PACED, exchange=exchange)
+    def __init__(self, folder: Path, exchange: Exchange, live: tuple[str, ...], venue: tuple[str, ...]) -> None:
+        self.stage = Stage(folder, venue=(*PACED, *venue), live=live, exchange=exchange)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -58,15 +59,22 @@ class Left:
 
     def flatten(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
         path = self.stage.folder / "live.yaml"
+        changes = [word for change in self.stage.live for word in ("--set", change)]
         with pytest.raises(SystemExit) as ended:
-            run_cli(flatten, ["--config", str(path), *arguments])
+            run_cli(flatten, ["--config", str(path), *changes, *arguments])
         shown = capsys.readouterr()
         return int(str(ended.value.code)), shown.out, shown.err
 
 
 @contextmanager
-def left_open(folder: Path, monkeypatch: pytest.MonkeyPatch, exchange: Exchange = BINANCE) -> Iterator[Left]:
-    left = Left(folder, exchange)
+def left_open(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exchange: Exchange = BINANCE,
+    live: tuple[str, ...] = (),
+    venue: tuple[str, ...] = (),
+) -> Iterator[Left]:
+    left = Left(folder, exchange, live, venue)
     left.call(left.venue.start())
     for name, value in left.stage.environ_of(left.venue).items():
         monkeypatch.setenv(name, value)
@@ -109,6 +117,30 @@ def test_what_a_run_left_is_sold_under_the_kill_switch_and_the_journal_knows(
     names = {one.ticket.client_order_id for one in entries if isinstance(one, OrderIntent) and "by hand" in one.why}
     booked = [one.fill for one in entries if isinstance(one, FillBooked)]
     assert sum(fill.qty for fill in booked if fill.client_order_id in names) == sold
+
+
+def test_a_short_that_a_run_left_is_bought_back_and_the_journal_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    plan = ("strategy.class=faults.strategies:Planned", 'strategy.params={"plan": ["from 0 target -0.3"]}')
+    live = (*ON_MARGIN, *plan, "live.stale_after_ms=600000")
+    with left_open(tmp_path, monkeypatch, STOCKS, live, ON_MARGIN) as left:
+        owed = left.there.balance("SYNA")
+        assert owed < 0
+        code, out, told = left.flatten(capsys, "--yes", "--json")
+        assert code == 0, told
+        tree = json.loads(out)
+        assert (tree["flat"], tree["before"]["closes"], tree["left"]["closes"]) == (True, {"SYNA": str(owed)}, {})
+        assert left.there.balance("SYNA") == 0
+        left.stage.live = (*live, "strategy.params={plan: []}")
+        outcome = left.call(left.stage.run_beside(left.venue, 1))
+        assert outcome.positions.tolist() == [0]
+    with JournalReader.open(left.stage.journal_path) as reader:
+        entries = [recorded.entry for recorded in reader.entries()]
+    (closing,) = [one.ticket for one in entries if isinstance(one, OrderIntent) and "by hand" in one.why]
+    assert (closing.side, closing.qty, closing.reduce_only) == (OrderSide.BUY, -owed, True)
+    booked = [one.fill for one in entries if isinstance(one, FillBooked)]
+    assert sum(fill.qty for fill in booked if fill.client_order_id == closing.client_order_id) == -owed
 
 
 def test_a_start_after_flattening_finds_itself_flat(
