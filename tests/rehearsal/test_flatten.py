@@ -132,7 +132,8 @@ def test_a_short_that_a_run_left_is_bought_back_and_the_journal_knows(
         tree = json.loads(out)
         assert (tree["flat"], tree["before"]["closes"], tree["left"]["closes"]) == (True, {"SYNA": str(owed)}, {})
         assert left.there.balance("SYNA") == 0
-        outcome = left.call(left.stage.run_beside(left.venue, 0))
+        left.stage.live = (*live, "strategy.params={plan: []}")
+        outcome = left.call(left.stage.run_beside(left.venue, 1))
         assert outcome.positions.tolist() == [0]
     with JournalReader.open(left.stage.journal_path) as reader:
         entries = [recorded.entry for recorded in reader.entries()]
