@@ -38,7 +38,7 @@ peers: $(VENV)/.dev .venv-bench/vectorbt/.ready .venv-bench/backtesting/.ready  
 soak: $(VENV)/.dev  ## Run the long random tests (about 40 minutes; KEEL_SOAK_SEED repeats one).
 	$(BIN)/python -m pytest -n 2 -m soak
 
-chaos: $(VENV)/.dev  ## Throw random faults, kills and restarts at live trading (an hour; KEEL_CHAOS_SEED repeats one).
+chaos: $(VENV)/.dev  ## Throw random faults, kills and restarts at live trading (hours; KEEL_CHAOS_SEED repeats one).
 	$(BIN)/python -m pytest -q -s -m soak tests/chaos
 
 mutation: $(VENV)/.dev  ## Try small faults in the compiled sources and list those that no test finds (10 minutes).
