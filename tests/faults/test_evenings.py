@@ -90,6 +90,11 @@ def check_sent_in_time(outcome: Played) -> int:
     return at(order["submitted_at"])
 
 
+def ends(outcome: Played) -> list[str]:
+    """Return what was told of the end of orders that waited."""
+    return [one.text for one in outcome.of_kind(Note) if "is over" in one.text]
+
+
 def check_cancelled(outcome: Played) -> None:
     """Check that the order is over to all who know of it: to the desk's book it is from the next close on."""
     runner = outcome.parts.runner
@@ -220,8 +225,7 @@ def test_order_whose_auction_passed_while_nobody_was_there_expires(tmp_path: Pat
     outcome = asyncio.run(play())
     assert posts(outcome) == 0
     (held,) = outcome.of_kind(OrderHeld)
-    told = [one.text for one in outcome.of_kind(Note) if "is over" in one.text]
-    assert told == [f"order {held.order_id} is over: AUCTION_OVER"]
+    assert ends(outcome) == [f"order {held.order_id} is over: AUCTION_OVER"]
     check_all(outcome)
     seen("nothing sent; the order is EXPIRED, AUCTION_OVER")
 
@@ -245,12 +249,16 @@ def test_order_that_waits_is_given_up_by_flattening_beside_no_run(tmp_path: Path
         async with scene.venue_of() as venue:
             await killed_while_it_waits(scene, venue)
             told = await flatten(venue)
-            return told, await idle(scene).beside(venue, NO_END, stopping(until_morning(scene), "morning"))
+            over = stopping(
+                lambda parts: parts.runner.status.phase == "trading" and not parts.runner.tracker.kept, "over"
+            )
+            return told, await idle(scene).beside(venue, NO_END, over)
 
     told, outcome = asyncio.run(play())
     (held,) = outcome.of_kind(OrderHeld)
     assert told["flat"]
     assert (told["before"]["unsent"], told["left"]["unsent"]) == ([held.ticket.client_order_id], [])
+    assert ends(outcome) == [f"order {held.order_id} is over: CLIENT_REQUEST"]
     assert posts(outcome) == len(intents(outcome)) == 0
     check_cancelled(outcome)
     check_all(outcome)
