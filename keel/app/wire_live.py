@@ -238,8 +238,10 @@ class _Wiring:
     def sessions(self) -> SessionWatch | None:
         if self.hours is None:
             return None
-        section, rules = self.config.sessions, self._doubt_rules
-        return SessionWatch(self.hours, section, self.clock, self.journal, self.blocks, self._wake, rules)
+        asks = (self._wake, self._doubt_rules)
+        watch = SessionWatch(self.hours, self.config.sessions, self.clock, self.journal, self.blocks, *asks)
+        watch.whole_sessions = self.config.data.timeframe == "1d"
+        return watch
 
     @cached_property
     def gate(self) -> BarGate:

@@ -37,6 +37,8 @@ class SessionWatch:
     compare: Callable[[], None]
     check_rules: Callable[[], None]
     machine: SessionMachine = field(default_factory=SessionMachine)
+    whole_sessions: bool = False
+    """Whether a bar is a session: all is decided at its close, and may be placed however late the bar comes."""
     look_s: float = 1.0
     """Time between two looks by our own clock: the market's may be another one."""
 
@@ -59,7 +61,7 @@ class SessionWatch:
     def look(self) -> None:
         """Take the state of this moment, and hold entries back where nothing may be opened."""
         span = self.hours.at(self.clock.now_ms())
-        self._hold_back(span)
+        self._hold_back(Window.AT_CLOSE if self.whole_sessions else span.window)
         if self.state not in _STUCK:
             self._go(STATE_OF[span.window], _begins(span))
 
@@ -82,9 +84,9 @@ class SessionWatch:
         """Take the state ERROR."""
         self._go(SessionState.ERROR, why)
 
-    def _hold_back(self, span: Span) -> None:
-        allowed = self.section.activities[span.window]
-        self.blocks.plan(_PART, None if allowed is Activity.TRADE else self._told(span.window))
+    def _hold_back(self, window: Window) -> None:
+        allowed = self.section.activities[window]
+        self.blocks.plan(_PART, None if allowed is Activity.TRADE else self._told(window))
 
     def _told(self, window: Window) -> str:
         key = window.name.lower()

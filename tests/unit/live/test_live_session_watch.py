@@ -75,6 +75,13 @@ def test_entries_are_held_back_outside_the_windows_and_that_is_no_fault(day: Day
     assert not day.blocks
 
 
+def test_bars_of_whole_sessions_may_come_late_and_still_lead_to_entries(day: Day):
+    day.watch.whole_sessions = True
+    assert day.at("2024-07-05 16:20") is SessionState.AFTER_HOURS
+    assert not day.blocks
+    assert day.watch.activity(moment("2024-07-05 16:00")) is Activity.TRADE
+
+
 def test_a_start_in_the_middle_of_a_day_passes_the_states_before(day: Day):
     assert day.at("2024-07-05 12:00") is SessionState.MARKET_OPEN
     assert day.states() == ["pre_market", "market_open"]
