@@ -16,11 +16,9 @@ def check_consents(need: LiveNeed, name: str) -> CheckResult:
         return passed(name, "a dry run: no order leaves")
     if need.environment != "real":
         return passed(name, f"{need.environment}: no real money")
-    if need.venue == "alpaca":
-        detail = "real money on Alpaca is refused: not every fault is proven on its wire yet"
-        return failed(name, detail, "set venue.paper: true, or dry_run: true")
     if not need.accepts_real_money:
-        detail = "venue.environment is real and dry_run is false, but i_accept_real_money is false"
+        key = "venue.paper is false" if need.venue == "alpaca" else "venue.environment is real"
+        detail = f"{key} and dry_run is false, but i_accept_real_money is false"
         return failed(name, detail, "set i_accept_real_money: true if you mean it, or dry_run: true")
     return passed(name, "REAL MONEY: dry_run is false and i_accept_real_money is true")
 

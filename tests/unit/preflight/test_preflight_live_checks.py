@@ -204,10 +204,11 @@ def test_testnet_needs_no_consent_and_real_money_its_own() -> None:
     assert check_consents(need(accepts_real_money=False), "consents").status == "fail"
 
 
-def test_real_money_on_alpaca_is_refused_while_it_does_not_follow_splits_and_shorts() -> None:
-    assert check_consents(need(venue="alpaca", environment="paper"), "consents").status == "pass"
-    refused = check_consents(need(venue="alpaca", accepts_real_money=True), "consents")
-    assert (refused.status, "venue.paper: true" in refused.mend) == ("fail", True)
+def test_real_money_on_alpaca_needs_the_same_consent_by_its_own_key() -> None:
+    assert check_consents(need(venue="alpaca", environment="paper", accepts_real_money=False), "x").status == "pass"
+    refused = check_consents(need(venue="alpaca", accepts_real_money=False), "consents")
+    assert (refused.status, refused.detail.startswith("venue.paper is false")) == ("fail", True)
+    assert check_consents(need(venue="alpaca"), "consents").detail.startswith("REAL MONEY")
 
 
 def test_what_a_strategy_a_lock_and_a_journal_say_when_they_cannot_be_read() -> None:
