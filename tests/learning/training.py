@@ -50,7 +50,7 @@ RECIPES: Final = {
     "signals": Recipe(n_steps=32, learning_rate=2e-3, log_std_init=-0.5),
     "signals_hard": Recipe(rollouts=200, n_steps=32, learning_rate=2e-3, log_std_init=-0.5),
     "noise": Recipe(),
-    "noise_cheap": Recipe(rollouts=250, gamma=0.9, reward_scale=5.0),
+    "noise_cheap": Recipe(rollouts=250, gamma=0.8, reward_scale=5.0),
 }
 
 
