@@ -150,6 +150,7 @@ def check_context(
         extras=() if config is None else _extras_of(config),
         data=None if config is None else _data_need(config),
         bar_faults=None if config is None else lambda: _bar_faults(config),
+        sectors=None if config is None else lambda: _sectors(config),
         fees=None if config is None else _fee_need(config),
     )
 
@@ -202,6 +203,15 @@ def _bar_faults(config: RunConfig) -> BarFaults:
     refused = ((one.path, one.worst("refuse")) for one in found)
     warned = ((one.path, one.worst("warn")) for one in found)
     return BarFaults(*(tuple(told(path, bad) for path, bad in each if bad) for each in (refused, warned)))
+
+
+def _sectors(config: RunConfig) -> str:
+    from keel.app.wire_sectors import sector_caps_of
+
+    caps, _ = sector_caps_of(config)
+    if caps is None:
+        return "no sector caps"
+    return f"{config.risk.sectors}: {len(caps.sectors)} symbols of {len(caps.names)} sectors"
 
 
 def _fee_need(config: RunConfig) -> FeeNeed:

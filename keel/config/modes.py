@@ -48,8 +48,12 @@ LIVE_LIMITS: Final = (
     ("max_orders_per_min",),
 )
 """Limits of which live trading needs at least one each: as a fraction of equity, or in account currency."""
-_LEAST_RESERVE_BPS: Final = 250.0
-"""What Alpaca holds back of a stock bought at market. Source: its page on orders, of buying power."""
+_RESERVE_OF_STOCKS_BPS: Final = 250.0
+_RESERVE_OF_COINS_BPS: Final = 200.0
+"""What Alpaca holds back, at the least, of what is bought at market. Sources: its page on orders, of buying power, and,
+of crypto, the one on differences between the value asked for and the value filled (2% price collar)."""
+_HELD_OF_STOCKS: Final = "2.5% above the price of stocks bought at market, 4% below 50 USD"
+_HELD_OF_COINS: Final = "2% above the price of crypto bought at market"
 _GRACE_BEYOND_WINDOW_MS: Final = 10_000
 """What an order request may still take to show up, after the exchange would have refused it as late."""
 
@@ -262,13 +266,16 @@ class LiveRun(DecidedRun):
 
     @model_validator(mode="after")
     def _reserve_is_the_venue_s(self) -> Self:
-        stocks = isinstance(self.venue, AlpacaSection) and any("/" not in symbol for symbol in self.data.symbols)
-        if stocks and self.execution.reserve_bps < _LEAST_RESERVE_BPS:
-            message = (
-                f"Alpaca holds back 2.5% above the price of stocks bought at market, 4% below 50 USD, and rejects what "
-                f"cash does not cover: must be at least {_LEAST_RESERVE_BPS:g}, 400 with stocks below 50 USD"
+        if not isinstance(self.venue, AlpacaSection):
+            return self
+        stocks = any("/" not in symbol for symbol in self.data.symbols)
+        least = _RESERVE_OF_STOCKS_BPS if stocks else _RESERVE_OF_COINS_BPS
+        if self.execution.reserve_bps < least:
+            raise broken_rule(
+                "execution.reserve_bps",
+                f"Alpaca holds back {_HELD_OF_STOCKS if stocks else _HELD_OF_COINS}, and rejects what cash does not "
+                f"cover: must be at least {least:g}{', 400 with stocks below 50 USD' if stocks else ''}",
             )
-            raise broken_rule("execution.reserve_bps", message)
         return self
 
     @model_validator(mode="after")

@@ -64,10 +64,11 @@ class CheckContext:
     """Hold what the checks look at; app builds it from a config or, without one, from the defaults.
 
     `extras` are Keel's own extras that the mode needs. `config_path` is the config asked for, `config_error` why it did
-    not load; `run` (its name), `data`, `bar_faults` and `fees` are None without a config, `live` in every other
-    mode.
-    `bars_exist(instrument, timeframe)` asks the bar store, `bar_faults()` reads the bars and raises a UsageError where
-    it cannot, `cache_is_warm()` asks the compiled code.
+    not load; `run` (its name), `data`, `bar_faults`, `sectors` and `fees` are None without a config, `live` in
+    every other mode.
+    `bars_exist(instrument, timeframe)` asks the bar store, `bar_faults()` reads the bars, `sectors()` reads the file of
+    risk.sectors and says what is in it: both raise a UsageError where they cannot. `cache_is_warm()` asks the compiled
+    code.
     """
 
     bars_exist: Callable[[InstrumentId, str], bool]
@@ -84,6 +85,7 @@ class CheckContext:
     extras: tuple[str, ...] = ()
     data: DataNeed | None = None
     bar_faults: Callable[[], BarFaults] | None = None
+    sectors: Callable[[], str] | None = None
     fees: FeeNeed | None = None
     live: LiveNeed | None = None
 

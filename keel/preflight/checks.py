@@ -148,6 +148,17 @@ def check_quality(context: CheckContext) -> CheckResult:
     return CheckResult(name, CheckStatus.PASS, "within the thresholds of section quality")
 
 
+def check_sectors(context: CheckContext) -> CheckResult:
+    """Check that the file of sector caps is there and gives every symbol of the config a sector."""
+    if context.sectors is None:
+        return CheckResult("sectors", CheckStatus.NOT_APPLICABLE, "no config to say which")
+    try:
+        return CheckResult("sectors", CheckStatus.PASS, context.sectors())
+    except UsageError as error:
+        mend = "correct that file or key; for no sector caps take risk.sectors and its caps out of the config"
+        return CheckResult("sectors", CheckStatus.FAIL, str(error), mend)
+
+
 def check_fees(context: CheckContext) -> CheckResult:
     """Check that fees are not below what the exchange charges its regular customers; above is on the careful side."""
     if context.fees is None:

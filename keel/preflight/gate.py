@@ -21,6 +21,7 @@ _GENERAL: Final[Mapping[str, Callable[[CheckContext], CheckResult]]] = MappingPr
         "kill switch": checks.check_kill_switch,
         "bars": checks.check_bars,
         "data quality": checks.check_quality,
+        "sectors": checks.check_sectors,
         "fees": checks.check_fees,
         "compiled code": checks.check_compiled,
     }
@@ -63,6 +64,8 @@ CHECKS: Final[Mapping[str, Callable[[CheckContext], CheckResult]]] = MappingProx
 
 _LIVE_ONLY: Final = (*_LOCAL, *_ASKED)
 _OF_DOCTOR_ONLY: Final = ("config", "bars", "data quality", "fees", "compiled code")
+_READ_BY_THE_RUN: Final = ("sectors",)
+"""What only a live start asks before: any other run names what is wrong as it reads it, and leaves nothing open."""
 _STORED: Final = ("bars", "data quality", "fees")
 """What a live run does without: its bars and its fees are the exchange's."""
 
@@ -77,7 +80,9 @@ DOCTOR_CHECKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 GATE_CHECKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         # The run itself loads config and bars, and names the file and the row when it cannot (exit 2).
-        mode: tuple(name for name in names if name not in _OF_DOCTOR_ONLY)
+        mode: tuple(
+            name for name in names if name not in _OF_DOCTOR_ONLY + (() if mode == "live" else _READ_BY_THE_RUN)
+        )
         for mode, names in DOCTOR_CHECKS.items()
     }
 )

@@ -51,6 +51,7 @@ WORLDS = {
     "alpaca": "kind: alpaca, paper: true",
 }
 """Section venue, but for the address."""
+RESERVES_BPS = {"binance": 100, "alpaca": 200}
 _CALM_BARS = 2
 _RESTART_S = 3.0
 _MOST_LIVES = 40
@@ -68,7 +69,7 @@ market:
   instrument: {{ tick_size: "0.01", step_size: "0.00001", min_qty: "0.00001", min_notional: 1 }}
 strategy: {{ class: "chaos.trader:RandomTrader" }}
 account: {{ initial_cash: 100000, currency: {quote} }}
-execution: {{ time_in_force: gtc }}
+execution: {{ time_in_force: gtc, reserve_bps: {reserve} }}
 risk: {{ daily_loss: 0.9, max_drawdown: 0.9, max_orders_per_min: 1000, close_order_reserve: 5 }}
 live: {{ history_bars: 10, bar_wait_ms: 2000, poll_ms: 10000, unknown_grace_ms: 12000, kill_policy: {policy} }}
 throttle: {{ max_signals_per_sec: 1000 }}
@@ -87,9 +88,9 @@ class Stand:
         key = symbols, policy, like
         if key not in self.configs:
             path = self.folder / "chaos.yaml"
-            quote, world = MANNERS[like].quote, WORLDS[like]
-            pairs = ", ".join(f"{coin}/{quote}" for coin in COINS[:symbols])
-            path.write_text(CONFIG.format(root=ROOT, symbols=pairs, policy=policy, quote=quote, world=world))
+            more = {"quote": MANNERS[like].quote, "world": WORLDS[like], "reserve": RESERVES_BPS[like]}
+            pairs = ", ".join(f"{coin}/{more['quote']}" for coin in COINS[:symbols])
+            path.write_text(CONFIG.format(root=ROOT, symbols=pairs, policy=policy, **more))
             loaded = load_config(path, [], expect_mode="live")
             assert isinstance(loaded.config, LiveRun)
             run = loaded.config.run.model_copy(update={"state_dir": str(self.folder / "state")})

@@ -13,7 +13,8 @@ from keel.app.wiring import instruments_of
 from keel.config.load import load_practice
 from keel.domain.layout import LOCAL
 from keel.domain.orders import EventKind
-from keel.journal.entries import Decision, FillBooked, OrderIntent
+from keel.domain.venue_messages import Outcome as Fate
+from keel.journal.entries import Decision, FillBooked, OrderIntent, SubmitAnswered
 from keel.sim.engine import Simulator
 from keel.sim.parameters import run_records, slot_records
 from keel.strategies.decisions import decide_all
@@ -77,6 +78,20 @@ def test_a_live_run_comes_to_what_its_backtest_comes_to(
     if dry_run:
         assert outcome.cash == float(expected.run_record["cash"][LOCAL])
         assert outcome.positions.tolist() == expected.account_view().position_qty.tolist()
+
+
+@pytest.mark.parametrize(("exchange", "reserve_bps"), [(COINS, 200), (STOCKS, 250)], ids=["coins", "stocks"])
+def test_all_the_cash_buys_at_the_least_reserve_that_a_config_may_have(
+    tmp_path: Path, exchange: Exchange, reserve_bps: int
+):
+    live = (f"execution.reserve_bps={reserve_bps}", "execution.max_participation=null", "impact.coefficient=0")
+    stage = Stage(tmp_path, venue=live[1:], live=live, exchange=exchange)
+    outcome = asyncio.run(stage.play(40))
+    sent = [entry.ticket for entry in outcome.of_kind(OrderIntent)]
+    assert len(sent) >= 3, "the strategy trades"
+    assert {one.result.outcome for one in outcome.of_kind(SubmitAnswered)} == {Fate.DONE}
+    bought = [float(entry.fill.qty * entry.fill.price) for entry in outcome.of_kind(FillBooked) if entry.fill.side > 0]
+    assert bought[0] > 100_000 / (1 + reserve_bps / 10_000) * 0.995, "with all there is, less the reserve"
 
 
 @pytest.mark.parametrize("exchange", [BINANCE, STOCKS], ids=str)

@@ -90,7 +90,7 @@ def _checked(call: Call, asset: Asset, entry: Entry, own: Order | None = None, e
     if own is None and opening > 0 and entry.side == "sell":
         check_short(account, asset, entry, margin=call.state.config.account.type == "margin")
     check_opposites(others, entry, opening)
-    value = unit_value(entry, last)
+    value = unit_value(asset, entry, last)
     if opening > 0:
         held = ZERO if own is None else own.holds_back
         check_power(call.state.power(account), asset, opening, value, held)

@@ -1,7 +1,8 @@
 """What an account may buy, and which orders it may place beside those that are open.
 
 Sources: https://docs.alpaca.markets/docs/orders-at-alpaca (buying power), https://docs.alpaca.markets/docs/user-protection
-(wash trades, pattern day traders), https://docs.alpaca.markets/docs/margin-and-short-selling
+(wash trades, pattern day traders), https://docs.alpaca.markets/docs/margin-and-short-selling and, of crypto,
+https://alpaca.markets/support/why-do-i-see-a-discrepancy-between-the-notional-value-requested-and-the-order-value-ultimately-filled
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from keel.practice.amounts import ZERO
 
 _DEAR: Final = Decimal(50)
 _RESERVE_DEAR, _RESERVE_CHEAP, _RESERVE_SHORT = Decimal("1.025"), Decimal("1.04"), Decimal("1.03")
-"""What is held back for a unit at market: 2.5% above the price, 4% below 50 dollars, 3% for a short sale."""
+_RESERVE_COIN: Final = Decimal("1.02")
+"""What is held back for a unit at market: 2.5% above the price, 4% below 50 dollars, 3% for a short sale; 2% above the
+price of crypto, of which a purchase at market becomes a limit order at that price."""
 _LEAST_MARGIN_EQUITY: Final = Decimal(2000)
 
 
@@ -79,12 +82,14 @@ class Power:
         return min(self.stocks, self._account.holdings.cash - self.held_back)
 
 
-def unit_value(entry: Entry, last: Decimal) -> Decimal:
+def unit_value(asset: Asset, entry: Entry, last: Decimal) -> Decimal:
     """Return what an order that opens holds back for each unit."""
-    reserve = _RESERVE_DEAR if (entry.stop_price or last) >= _DEAR else _RESERVE_CHEAP
     if entry.side == "sell":
         return max(entry.price or ZERO, last * _RESERVE_SHORT)
-    return entry.price or (entry.stop_price or last) * reserve
+    at = entry.stop_price or last
+    if asset.is_crypto:
+        return entry.price or at * _RESERVE_COIN
+    return entry.price or at * (_RESERVE_DEAR if at >= _DEAR else _RESERVE_CHEAP)
 
 
 def opening_part(

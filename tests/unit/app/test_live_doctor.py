@@ -204,6 +204,48 @@ def test_an_order_limit_below_the_exchanges_minimum_fails(here: Here) -> None:
     assert "risk.max_order_notional is 4, but no order of BTC/USDT may be below 5" in result.detail
 
 
+def capped(here: Here, sectors: bytes | None, caps: str = "max_sector_weight: 0.3") -> Path:
+    path = here.folder / "sectors.csv"
+    path.unlink(missing_ok=True)
+    if sectors is not None:
+        path.write_bytes(sectors)
+    return here.config(("risk: {", f"risk: {{sectors: {path}, {caps}, "))
+
+
+BOTH = b"symbol,sector\nBTC/USDT,money\nETH/USDT,platforms\nSOL/USDT,platforms\n"
+
+
+def test_sectors_of_every_symbol_pass_and_without_caps_none_are_needed(here: Here) -> None:
+    found = checks(capped(here, BOTH))["sectors"]
+    assert (found.status, found.detail) == ("pass", f"{here.folder / 'sectors.csv'}: 2 symbols of 2 sectors")
+    assert checks(here.config())["sectors"].detail == "no sector caps"
+
+
+@pytest.mark.parametrize(
+    ("sectors", "told"),
+    [
+        (None, "no such file: mend risk.sectors, or set it to null"),
+        (b"", "the file is empty"),
+        (b"symbol,sector\nBTC/USDT,m\xff\xfe\n", "cannot be read: it is not UTF-8 text"),
+        (b"symbol,industry\nBTC/USDT,money\n", "no column sector; its columns are symbol, industry"),
+        (b"symbol,sector\nBTC/USDT,money\n", "no row of ETH/USDT: add the row ETH/USDT,<its sector>"),
+        (b"symbol,sector\nBTC/USDT,money\nETH/USDT,\n", "row 2: sector is empty"),
+    ],
+    ids=["no file", "empty", "not text", "no column", "no row", "no sector"],
+)
+def test_a_file_of_sectors_that_does_not_serve_every_symbol_fails(here: Here, sectors: bytes | None, told: str) -> None:
+    result = only_failure(capped(here, sectors), "sectors")
+    assert result.detail.startswith(f"{here.folder / 'sectors.csv'}: {told}")
+    assert not result.soft
+    assert "take risk.sectors and its caps out of the config" in result.mend
+
+
+def test_a_cap_of_a_sector_that_no_symbol_is_of_fails(here: Here) -> None:
+    result = only_failure(capped(here, BOTH, "sector_weights: {monye: 0.2}"), "sectors")
+    assert result.detail.startswith("risk.sector_weights: no symbol is of monye by ")
+    assert result.detail.endswith("did you mean money?")
+
+
 def test_real_money_needs_its_own_consent(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     from keel.app.live_gate import live_context
     from keel.config.load import load_config

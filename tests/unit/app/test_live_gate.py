@@ -54,6 +54,13 @@ def test_green_checks_trade(here: Here) -> None:
     assert (begun.verdict, begun.exposure.is_open) == ("trade", False)
 
 
+def test_sector_caps_without_their_file_refuse_and_tell_what_is_open(here: Here) -> None:
+    hold(here)
+    config = here.config(("risk: {", f"risk: {{sectors: {here.folder}/none.csv, max_sector_weight: 0.3, "))
+    with pytest.raises(GateRefusedError, match=r"sectors: \S+/none\.csv: no such file.*BTC"):
+        start(config)
+
+
 def test_a_soft_failure_alone_refuses_and_with_a_position_only_reduces(here: Here) -> None:
     with pytest.raises(GateRefusedError, match="round trip"):
         start(here.config(SLOW))

@@ -120,7 +120,12 @@ def test_what_alpaca_holds_back_of_a_purchase_is_held_back_by_us(live, refusal):
     assert live(*stocks, "execution.reserve_bps=250").execution.reserve_bps == 250
     told = refusal("", *stocks, "execution.reserve_bps=249", text=LIVE)
     assert "execution.reserve_bps: Alpaca holds back 2.5% above the price of stocks bought at market" in told
-    assert live("venue={kind: alpaca}", "execution.reserve_bps=10"), "of crypto it holds back nothing"
+    assert live("venue={kind: alpaca}", "execution.reserve_bps=200").execution.reserve_bps == 200
+    told = refusal("", "venue={kind: alpaca}", "execution.reserve_bps=199", text=LIVE)
+    assert told.endswith(
+        "2% above the price of crypto bought at market, and rejects what cash does not cover: must be at least 200"
+    )
+    assert live("execution.reserve_bps=0").execution.reserve_bps == 0, "Binance holds back nothing"
 
 
 def test_live_bars_of_a_market_that_closes_are_of_a_session_at_most(live, refusal):
@@ -134,7 +139,9 @@ def test_live_bars_of_a_market_that_closes_are_of_a_session_at_most(live, refusa
 
 
 def test_worlds_of_alpaca_are_told_by_paper_and_address(live):
+    def world_of(text: str) -> str:
+        return live(f"venue={text}", "execution.reserve_bps=200").venue.environment
+
     worlds = {"{kind: alpaca}": "paper", "{kind: alpaca, paper: false}": "real"}
     worlds["{kind: alpaca, address: 'http://127.0.0.1:8901'}"] = "practice"
-    assert {live(f"venue={text}").venue.environment for text in worlds} == {"paper", "real", "practice"}
-    assert all(live(f"venue={text}").venue.environment == world for text, world in worlds.items())
+    assert {text: world_of(text) for text in worlds} == worlds

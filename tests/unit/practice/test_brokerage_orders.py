@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from alpaca.common.exceptions import APIError
@@ -14,7 +15,7 @@ from alpaca.trading.requests import (
     StopOrderRequest,
     TrailingStopOrderRequest,
 )
-from made_brokerage import SESSION_ROWS, STOCK, heard, made_config, running
+from made_brokerage import COIN, SESSION_ROWS, STOCK, heard, made_config, running
 
 CASH = {
     "account": {"type": "cash", "initial_margin": 1},
@@ -71,6 +72,29 @@ def test_market_buy_needs_the_reserve_and_open_orders_hold_theirs_back(bar_folde
             status, code, words = await refusal(client.buy(int(left) + 1))
             assert (status, code, words) == (403, 40310000, "insufficient buying power")
             await client.buy(int(left))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("price", [100, 10], ids=["dear", "cheap"])
+def test_market_buy_of_a_coin_needs_two_hundredths_more_than_its_price(bar_folder, price):
+    coins = {
+        "data": {
+            "symbols": [COIN],
+            "provider": {"kind": "synthetic", "start": "2024-07-02", "end": "2024-07-03", "initial_price": price},
+        },
+        "market": {"calendar": "24/7", "timezone": "UTC", "instrument": {"step_size": "0.0001"}},
+        "account": {"type": "cash", "initial_margin": 1},
+    }
+
+    async def scenario():
+        async with running(made_config(bar_folder / str(price), **coins)) as client:
+            most = 100_000 / client.venue._state.market.last_price(0) / 1.02
+            assert await refusal(client.buy(math.ceil(most), COIN)) == (403, 40310000, "insufficient buying power")
+            await client.limit(100, price * 0.9, COIN)
+            left = most - 100 * price * 0.9 / client.venue._state.market.last_price(0) / 1.02
+            assert (await refusal(client.buy(math.ceil(left), COIN)))[:2] == (403, 40310000)
+            await client.buy(math.floor(left), COIN)
 
     asyncio.run(scenario())
 

@@ -37,13 +37,13 @@ def test_a_healthy_place_exits_with_0_and_has_its_folders(tmp_path: Path) -> Non
     done = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK))
     assert (done.returncode, done.stderr) == (0, "")
     assert {"s", "a", "l", "mine"} <= {path.name for path in tmp_path.iterdir()}
-    assert done.stdout == "10 checks, none failed or warned\n"
+    assert done.stdout == "11 checks, none failed or warned\n"
     assert "provider makes them" in doctor(tmp_path, "--config", "c.yaml", "--verbose").stdout
 
 
 def test_table_lists_what_failed_only_and_everything_when_asked(tmp_path: Path) -> None:
     done = doctor(tmp_path, "--config", with_config(tmp_path, CONFIG))
-    assert done.stdout.startswith("10 checks, 1 failed\n")
+    assert done.stdout.startswith("11 checks, 1 failed\n")
     assert "not in mine: nowhere:A/B 1h" in done.stdout
     assert "kill switch" not in done.stdout
     healthy = doctor(tmp_path, "--config", with_config(tmp_path, ANY_DISK), "--verbose").stdout
@@ -68,6 +68,28 @@ def test_a_pulled_kill_switch_exits_with_3_and_names_the_reset(tmp_path: Path) -
     assert done.returncode == 3
     assert "s/kill_switch.flag exists" in done.stdout
     assert "--state-dir s" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("sectors", "told"),
+    [
+        (None, "sectors.csv: no such file: mend risk.sectors"),
+        ("symbol,sector\nC/D,coins\n", "sectors.csv: no row of A/B: add the row A/B,<its sector>"),
+    ],
+    ids=["no file", "no row"],
+)
+def test_sector_caps_of_a_backtest_that_cannot_be_read_exit_with_3(
+    tmp_path: Path, sectors: str | None, told: str
+) -> None:
+    text = ANY_DISK + "risk: {sectors: sectors.csv, max_sector_weight: 0.3}\n"
+    if sectors is not None:
+        (tmp_path / "sectors.csv").write_text(sectors)
+    done = doctor(tmp_path, "--config", with_config(tmp_path, text), "--json")
+    assert done.returncode == 3
+    (check,) = (check for check in json.loads(done.stdout) if check["status"] == "fail")
+    assert check["name"] == "sectors"
+    assert check["detail"].startswith(told)
+    assert "take risk.sectors and its caps out of the config" in check["mend"]
 
 
 def test_a_config_with_an_unknown_key_is_a_failed_check(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def context(tmp_path: Path) -> CheckContext:
         min_free_disk_gb=0.0,
         data=NEED,
         bar_faults=lambda: BarFaults((), ()),
+        sectors=lambda: "no sector caps",
         fees=FeeNeed(("binance",), 10.0),
     )
 
@@ -209,6 +210,11 @@ def test_a_check_that_is_not_needed_is_not_run(context: CheckContext) -> None:
 def test_every_gate_asks_the_kill_switch(context: CheckContext) -> None:
     assert set(GATE_CHECKS) == set(DOCTOR_CHECKS) == {"sim", "train", "eval", "live"}
     assert all("kill switch" in needed for needed in GATE_CHECKS.values())
+
+
+def test_a_file_of_sectors_is_asked_for_before_a_live_start_and_by_the_doctor_for_every_mode() -> None:
+    assert all("sectors" in needed for needed in DOCTOR_CHECKS.values())
+    assert [mode for mode, needed in GATE_CHECKS.items() if "sectors" in needed] == ["live"]
 
 
 def test_every_check_is_shown_for_some_mode_and_the_live_ones_for_live_only(context: CheckContext) -> None:
