@@ -40,7 +40,7 @@ strategy: {{class: "keel.strategies.moving_average:MovingAverageCrossover", para
 account: {{initial_cash: 10000}}
 risk: {{max_order_notional: 500, daily_loss_limit: 100, max_drawdown: 0.2, max_orders_per_min: 10}}
 venue: {{address: "{address}"}}
-live: {{filters: {folder}/filters.json}}
+live: {{filters: {folder}/filters.json, max_round_trip_ms: 60000}}
 health: {{port: 0}}
 doctor: {{min_free_disk_gb: 0}}
 """
