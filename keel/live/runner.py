@@ -100,6 +100,7 @@ class LiveRunner:
     flush_s: float = 1.0
     _look: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Future[Ending] | None = None
+    _watching: list[asyncio.Future[None]] = field(default_factory=list)
     _stopping: bool = False
     _copied_on: int | None = None
     """Day, since 1970, of the last copy of the journal."""
@@ -107,10 +108,10 @@ class LiveRunner:
     async def run(self) -> Ending:
         """Trade until something ends the run; then let no order be forgotten. Raises what a failed start raises."""
         self._ending = asyncio.get_running_loop().create_future()
-        watchers = [asyncio.ensure_future(self._guard(beat)) for beat in self._beats()]
+        beats = [asyncio.ensure_future(self._guard(beat)) for beat in self._beats()]
         try:
             await self._start()
-            watchers += [asyncio.ensure_future(self._guard(watch)) for watch in self._watches()]
+            self._watching = [asyncio.ensure_future(self._guard(watch)) for watch in self._watches()]
             ending = await self._ending
             return await self._finish(ending)
         except BaseException as error:
@@ -118,9 +119,7 @@ class LiveRunner:
             self._record_end(str(error) or type(error).__name__, getattr(error, "exit_code", 1))
             raise
         finally:
-            for watcher in watchers:
-                watcher.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+            await _let_go([*beats, *self._watching])
             await self.feed.close()
             await self.venue.close()
             self._publish("stopped")
@@ -187,6 +186,7 @@ class LiveRunner:
         self._publish("stopping")
         _LOG.info("stopping: %s", ending.why)
         await self.stopper.stop(ending.why, killed=self.kill.why is not None)
+        await _let_go(self._watching)  # what a close that is still thought about has come to is written before the end
         if ending.exit_code == 0 and self.trader.desk.trading_state is TradingState.HALTED:
             ending = Ending(f"{ending.why}; the risk guard is HALTED", HaltTradingError.exit_code)
         self._record_end(ending.why, ending.exit_code)
@@ -379,3 +379,9 @@ class LiveRunner:
             section = self.config.clock_sync
             watch = ClockWatch(self.offset_ms, section, self.clock, self.journal, self.blocks, self.status)
             await watch.run()
+
+
+async def _let_go(watchers: Sequence[asyncio.Future[None]]) -> None:
+    for watcher in watchers:
+        watcher.cancel()
+    await asyncio.gather(*watchers, return_exceptions=True)

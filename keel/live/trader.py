@@ -117,7 +117,11 @@ class Trader:
         if why_not is not None:
             self._write([*entries, Note(f"the close at {row.close_ts_ms} is only booked: {why_not}")])
             return
-        wanted, decide_ms = await self._think(entries)
+        try:
+            wanted, decide_ms = await self._think(entries)
+        except asyncio.CancelledError:
+            self._write([*entries, Note(f"the close at {row.close_ts_ms} is only booked: the run has ended")])
+            raise
         if wanted is None:
             self._write(entries)
             return

@@ -21,13 +21,16 @@ from keel.domain.clock import WallClock
 from keel.domain.errors import GateRefusedError, KeelError
 from keel.domain.orders import TradingState
 from keel.journal.entries import (
+    BarsSeen,
     BookAdjusted,
     ExternalSeen,
     FillBooked,
     LatchSet,
+    Note,
     OrderIntent,
     OrderResolved,
     ReportHeard,
+    SessionEnded,
 )
 from keel.journal.lock import RunLock, account_name
 from keel.practice.server import PracticeVenue
@@ -327,6 +330,27 @@ def test_a_loss_of_the_day_is_remembered_over_a_restart(tmp_path: Path, seen: Se
     assert len(intents(second)) == 1, "nothing was opened after the restart"
     check_all(second)
     seen("REDUCING before and after the restart; the entry is denied")
+
+
+@pytest.mark.fault(46)
+def test_a_close_that_is_thought_about_when_the_run_ends_is_in_the_journal(tmp_path: Path, seen: Seen):
+    scene = Scene(tmp_path, strategy="Bad", params={"how": "slow", "after": 2, "seconds": 3.0})
+
+    async def watch(_venue: PracticeVenue, parts: LiveParts) -> None:
+        booked = parts.runner.trader.resumable
+        await until(lambda: parts.runner.counts.decisions == 2, "decisions")
+        before_ms = booked.close_ts_ms
+        await until(lambda: booked.close_ts_ms > before_ms, "a close that is thought about")
+        parts.runner.ask_to_stop("meanwhile")
+
+    outcome = scene.play(NO_END, beside=watch)
+    *_, bars, note, end = (one for one in outcome.entries if isinstance(one, BarsSeen | Note | SessionEnded))
+    assert isinstance(bars, BarsSeen)
+    assert bars.close_ts_ms == outcome.parts.runner.trader.resumable.close_ts_ms
+    assert isinstance(note, Note)
+    assert "only booked: the run has ended" in note.text
+    assert isinstance(end, SessionEnded)
+    seen("what the close came to is written before the end of the session")
 
 
 @pytest.mark.fault(48)
