@@ -67,6 +67,7 @@ def drift_of(record: Record) -> Drift:
 
     from keel.backtest.again import decide_again, send_again
     from keel.backtest.drift import Equities, Filled, Pair, split
+    from keel.domain.holder_messages import ActivityKind
 
     if record.state is None:  # never: a record without one is refused when it is read
         raise TypeError("no state")
@@ -99,6 +100,7 @@ def drift_of(record: Record) -> Drift:
         as_arrived=Decimal(arrived.equity),
         live=record.live_equity(fills, places),
         sizes=_sizes(decided, sent, record, step_sizes),
+        fees_booked=sum((one.cash for one in record.activities if one.what is ActivityKind.FEE), Decimal(0)),
     )
     return split(equities, pairs, _counts(record, simulated))
 

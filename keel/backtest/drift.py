@@ -8,7 +8,7 @@ The run is played again step by step from simulation to reality, one thing at a 
     held back   the orders that reached the venue are sent, no others: what a block, a refusal or a latch stopped
     latency     they arrive when they did
     price       each fill has the price it had: spread and impact beyond the model
-    fees        each fill has the fee it had
+    fees        each fill has the fee it had, and what the account was charged without a trade counts
     rounding    quantities within a step, money within the wire's decimals
     rest        what none of them explains: partial fills, the book set to the venue's, trades that were not ours
 
@@ -81,6 +81,8 @@ class Equities:
     live: Decimal
     sizes: Decimal = Decimal(0)
     """Part of as_sent - decided_only that comes from orders of the same close whose sizes are within a step."""
+    fees_booked: Decimal = Decimal(0)
+    """Part of live that the account was charged without a trade, below 0: what a broker takes at the end of a day."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def split(equities: Equities, pairs: Sequence[Pair], counts: Mapping[str, int] |
     causes["missed bar"] = rounded["decided_only"] - rounded["own_configs"]
     causes["held back"] = rounded["as_sent"] - rounded["decided_only"] - rounded["sizes"]
     causes["rounding"] = rounded["sizes"]
+    causes["fees"] = rounded["fees_booked"]
     causes["latency"] = rounded["as_arrived"] - rounded["as_sent"]
     for pair in pairs:
         _split_order(pair, causes)

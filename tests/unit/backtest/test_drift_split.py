@@ -31,7 +31,7 @@ def pairs(draw: some.DrawFn) -> Pair:
     return Pair(draw(filled(side)), draw(filled(side)), draw(prices), STEP)
 
 
-equities = some.builds(Equities, *[amounts] * 7)
+equities = some.builds(Equities, *[amounts] * 8)
 
 
 def one(qty: str, price: str, fee: str = "0", side: int = 1) -> Filled:
@@ -54,6 +54,14 @@ def of(pair: Pair, *, live: Decimal | None = None, **changed: str) -> Drift:
 
 def named(found: Drift) -> dict[str, Decimal]:
     return {name: value for name, value in found.causes.items() if value}
+
+
+def test_a_fee_that_a_broker_takes_at_the_end_of_the_day_is_a_fee_as_one_of_the_fill_is():
+    pair, there = Pair(one("1", "100"), one("1", "100", fee="0.3"), Decimal(100), STEP), Decimal(1000)
+    found = split(Equities(there, there, there, there, there, there, fees_booked=Decimal("-0.3")), [pair])
+    assert named(found) == {}
+    found = split(Equities(there, there, there, there, there, there - 1, fees_booked=Decimal("-1.3")), [pair])
+    assert named(found) == {"fees": Decimal(-1)}
 
 
 @given(equities, some.lists(pairs(), max_size=5))
