@@ -192,14 +192,15 @@ class Clearer:
 
     async def _until_over(self, refs: Sequence[OrderRef]) -> None:
         """Wait for the end of orders: nothing of theirs is closed meanwhile, or it could be closed twice."""
-        ends_s, known = self._clock.monotonic_s() + self._grace_s, dict.fromkeys(refs, False)
+        ends_s = self._clock.monotonic_s() + self._grace_s
+        known: dict[OrderRef, bool | None] = dict.fromkeys(refs)
         while known and self._clock.monotonic_s() < ends_s:
             for ref in tuple(known):
                 try:
                     state = await self._venue.order(ref)
                 except RetryableError as error:
                     _LOG.warning("%s cannot be asked for: %s", ref.client_order_id, error)
-                    state = None
+                    continue
                 known[ref] = state is not None
                 if state is not None and state.status.is_final:
                     self._journal.append([ReportHeard(state_as_report(state))])
@@ -207,7 +208,7 @@ class Clearer:
             await self._clock.sleep(_AGAIN_S)
         self._standing |= {ref.client_order_id for ref, is_there in known.items() if is_there}
         why = f"the venue knew of no such order for {self._grace_s:.0f} s"
-        for ref in (ref for ref, is_there in known.items() if not is_there):
+        for ref in (ref for ref, is_there in known.items() if is_there is False):
             self._journal.append([OrderResolved(ref.symbol, ref.client_order_id, "not_sent", why)])
 
     async def _note_state(self, ref: OrderRef) -> None:
