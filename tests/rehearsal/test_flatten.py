@@ -28,6 +28,14 @@ from .stage import Stage, ask
 PACED = ("pace=600", "execution.time_in_force=ioc")
 
 
+def planned(*plan: str) -> tuple[str, ...]:
+    """Return what makes a run hold what it has bought: an average that is crossed may sell it before the run ends."""
+    return ("strategy.class=faults.strategies:Planned", f"strategy.params={json.dumps({'plan': plan})}")
+
+
+HOLDS = planned("from 0 target 0.5")
+
+
 class Left:
     """A venue that stays on a loop of its own, and the journal of a run that ended with a position."""
 
@@ -71,7 +79,7 @@ def left_open(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     exchange: Exchange = BINANCE,
-    live: tuple[str, ...] = (),
+    live: tuple[str, ...] = HOLDS,
     venue: tuple[str, ...] = (),
 ) -> Iterator[Left]:
     left = Left(folder, exchange, live, venue)
@@ -122,9 +130,9 @@ def test_what_a_run_left_is_sold_under_the_kill_switch_and_the_journal_knows(
 def test_a_short_that_a_run_left_is_bought_back_and_the_journal_knows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    plan = ("strategy.class=faults.strategies:Planned", 'strategy.params={"plan": ["from 0 target -0.3"]}')
-    live = (*ON_MARGIN, *plan, "live.stale_after_ms=600000")
-    with left_open(tmp_path, monkeypatch, STOCKS, live, ON_MARGIN) as left:
+    live = (*ON_MARGIN, "live.stale_after_ms=600000")
+    short = planned("from 0 target -0.3")
+    with left_open(tmp_path, monkeypatch, STOCKS, (*live, *short), ON_MARGIN) as left:
         owed = left.there.balance("SYNA")
         assert owed < 0
         code, out, told = left.flatten(capsys, "--yes", "--json")
@@ -132,7 +140,7 @@ def test_a_short_that_a_run_left_is_bought_back_and_the_journal_knows(
         tree = json.loads(out)
         assert (tree["flat"], tree["before"]["closes"], tree["left"]["closes"]) == (True, {"SYNA": str(owed)}, {})
         assert left.there.balance("SYNA") == 0
-        left.stage.live = (*live, "strategy.params={plan: []}")
+        left.stage.live = (*live, *planned())
         outcome = left.call(left.stage.run_beside(left.venue, 1))
         assert outcome.positions.tolist() == [0]
     with JournalReader.open(left.stage.journal_path) as reader:
@@ -147,7 +155,8 @@ def test_what_a_shut_market_does_not_close_yet_stands_at_the_exchange_once_and_c
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     nobody_plays = ("pace=lockstep", "execution.time_in_force=day")
-    with left_open(tmp_path, monkeypatch, STOCKS, ("live.unknown_grace_ms=10000",), nobody_plays) as left:
+    live = ("live.unknown_grace_ms=10000", *planned("0 buy 100"))
+    with left_open(tmp_path, monkeypatch, STOCKS, live, nobody_plays) as left:
         held, before = left.there.balance("SYNA"), len(left.there.orders)
         assert held > 0
         code, out, told = left.flatten(capsys, "--yes", "--json")
@@ -158,7 +167,7 @@ def test_what_a_shut_market_does_not_close_yet_stands_at_the_exchange_once_and_c
         (closing,) = left.there.orders[before:]
         assert closing.is_open
         assert tree["left"]["closing"] == [closing.name]
-        left.stage.live = ("strategy.params.short=100", "strategy.params.long=1000")
+        left.stage.live = planned()
         outcome = left.call(left.stage.run_beside(left.venue, 2))
         assert outcome.positions.tolist() == [0]
         assert len(left.there.orders) == before + 1
@@ -169,7 +178,7 @@ def test_a_start_after_flattening_finds_itself_flat(
 ):
     with left_open(tmp_path, monkeypatch) as left:
         assert left.flatten(capsys, "--yes")[0] == 0
-        left.stage.live = ("strategy.params.short=100", "strategy.params.long=1000")
+        left.stage.live = planned()
         outcome = left.call(left.stage.run_beside(left.venue, 2))
         assert outcome.ending.exit_code == 0
         assert 0 <= outcome.positions[0] < BINANCE.step
