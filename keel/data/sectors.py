@@ -41,9 +41,9 @@ def read_sectors(path: Path, symbols: Sequence[str]) -> Sectors:
             told = f"its columns are {listed_columns(names)}: a file of sectors has {', '.join(_COLUMNS)}"
             raise DataError(f"{path}: no column {name}; {told}")
     found, rows = _rows(path, names)
-    for symbol in symbols:
-        if symbol not in found:
-            raise DataError(f"{path}: no row of {symbol}: add the row {symbol},<its sector>")
+    missing = [symbol for symbol in symbols if symbol not in found]
+    if missing:
+        raise DataError(f"{path}: no row of {listed_columns(missing)}: add the row {missing[0]},<its sector>")
     return Sectors(tuple(symbols), tuple(found[symbol] for symbol in symbols), rows)
 
 

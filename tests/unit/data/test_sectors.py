@@ -40,6 +40,11 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, refusal: str
     assert str(caught.value).startswith(f"{tmp_path / 'sectors.csv'}: {refusal}")
 
 
+def test_all_symbols_without_a_row_are_named(tmp_path: Path):
+    with pytest.raises(DataError, match="no row of AAPL, XOM: add the row AAPL,<its sector>"):
+        read_sectors(written(tmp_path, "symbol,sector\nIBM,Technology\n"), ("AAPL", "IBM", "XOM"))
+
+
 def test_a_file_that_is_not_there_is_named_with_its_key(tmp_path: Path):
     with pytest.raises(DataError, match=r"no such file: mend risk\.sectors, or set it to null"):
         read_sectors(tmp_path / "none.csv", ("AAPL",))
