@@ -155,7 +155,7 @@ class _Wiring:
         self.reconciler.holders = self.holders
         self.desk.number_orders_from(self.journal.next_order_id)
         if changes:
-            is_open = bool(self.desk.account_view().position_qty.any()) or any(True for _ in self.tracker.live())
+            is_open = bool(self.desk.account_now().position_qty.any()) or any(True for _ in self.tracker.live())
             text = f"the config has changed{' with something open' if is_open else ''}: {in_few_words(changes)}"
             self.journal.append([Note(text, level=Level.WARN)])
             _LOG.warning(text)
@@ -279,6 +279,7 @@ class _Wiring:
             self.reconciler,
             self.journal,
             self.clock,
+            self.counts,
             self.symbols,
             self.hashes,
             self.base_of,

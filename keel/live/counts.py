@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from keel.domain.live_status import LatencyStatus
+from keel.live.orders import TrackedOrder
 
 _KEPT: Final = 1000
 """Newest durations that percentiles are made of."""
@@ -50,3 +51,9 @@ class Counts:
     submit: Durations = field(default_factory=Durations)
     decide: Durations = field(default_factory=Durations)
     close_to_sent: Durations = field(default_factory=Durations)
+
+    def count_sent(self, *orders: TrackedOrder) -> None:
+        """Count orders that are sent now: they may be among those filled whole."""
+        self.orders_sent += len(orders)
+        for order in orders:
+            order.counted = True

@@ -150,10 +150,10 @@ class Ear:
 
     def _count(self, event: Records, order: TrackedOrder) -> None:
         if order.phase is Phase.OVER and order.end in (None, VenueStatus.FILLED) and event[0]["final"]:
-            self._counts.orders_filled += 1
+            self._counts.orders_filled += order.counted
         elif order.end is VenueStatus.REJECTED:
             self._counts.orders_rejected += 1
-        self._counts.fills += event[0]["price"] > 0.0 and event[0]["qty"] > 0.0 and event[0]["rate"] > 0.0
+        self._counts.fills += bool((event["price"] > 0.0) & (event["qty"] > 0.0) & (event["rate"] > 0.0))
 
     def _hear_of_another(self, report: OrderReport) -> None:
         state = report.state

@@ -19,6 +19,7 @@ from keel.domain.orders import OrderSide, OrderType, TimeInForce
 from keel.domain.venue_messages import OrderTicket, Outcome
 from keel.journal.entries import Alarm, OrderIntent, SubmitAnswered
 from keel.journal.journal import Journal
+from keel.live.counts import Counts
 from keel.live.ear import as_decimal
 from keel.live.orders import OrderTracker, TrackedOrder
 from keel.live.reconcile import Reconciler
@@ -31,6 +32,7 @@ _AGAIN_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 70.0
 """How long an order that closes waits for the venue's rate limits: a minute's free all of themselves within it."""
 _LOOK_S: Final = 0.1
+_MS_PER_S: Final = 1000.0
 
 
 def closable(mine: Decimal, there: Decimal, step: Decimal, least: Decimal) -> Decimal:
@@ -82,6 +84,7 @@ class Flattener:
     reconciler: Reconciler
     journal: Journal
     clock: Clock
+    counts: Counts
     symbols: Sequence[str]
     hashes: Sequence[int]
     base_of: Mapping[str, str]
@@ -106,7 +109,7 @@ class Flattener:
     async def _held(self) -> dict[str, Decimal]:
         """Return what is ours and can be closed, by symbol: never more than the venue says is there and free."""
         account = await self.venue.account()
-        positions, _ = self.desk.holdings()  # no close applies what was heard any more
+        positions = self.desk.account_now().position_qty  # no close applies what was heard any more
         held = {}
         for symbol, mine in zip(self.symbols, positions, strict=True):
             balance = account.balances.get(self.base_of[symbol])
@@ -125,8 +128,11 @@ class Flattener:
         self.journal.append([OrderIntent(ticket, order_id, "flatten")])
         self.tracker.add(order)
         self.desk.number_orders_from(order_id + 1)
+        self.counts.count_sent(order)
+        started_s = self.clock.monotonic_s()
         result = await self.venue.submit(ticket)
-        self.journal.append([SubmitAnswered(symbol, order.name, result, 0.0)])
+        took_ms = (self.clock.monotonic_s() - started_s) * _MS_PER_S
+        self.journal.append([SubmitAnswered(symbol, order.name, result, took_ms)])
         if result.outcome is Outcome.UNKNOWN:
             self.tracker.doubt(order, self.clock.wall_ms())
         elif result.outcome is not Outcome.DONE:

@@ -278,7 +278,7 @@ class HolderWatch:
         return mine / (mine + other) if mine * other > 0 else Decimal(1) if mine else Decimal(0)
 
     def _ours(self, place: int) -> Decimal:
-        return as_decimal(self.resumable.desk.holdings()[0][place])
+        return as_decimal(self.resumable.desk.account_now().position_qty[place])
 
     def _write(self, entries: Sequence[Entry]) -> None:
         """Put entries on the disk with the state they lead to; where it refuses they wait, as all that happened."""

@@ -74,6 +74,8 @@ class TrackedOrder:
     whole: bool = False
     """A part that leaves nothing of its order to be placed when it is filled."""
     refused_for: Reason = Reason.NONE
+    counted: bool = False
+    """It is among the orders that this process has counted as sent."""
     in_line: bool = False
     """It waits for the venue's rate limits: no request has left, so there is nothing to be asked for."""
     trades: set[str] = field(default_factory=set)

@@ -68,7 +68,7 @@ class Sender:
             self._take(second, SubmitResult(Outcome.NOT_SENT, reason="its partner was not sent"), 0.0)
             return
         started_s = self._clock.monotonic_s()
-        self._counts.orders_sent += 2
+        self._counts.count_sent(first, second)
         results = await self._venue.submit_pair(first.ticket, second.ticket)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
         for order, result in zip((first, second), results, strict=True):
@@ -90,7 +90,7 @@ class Sender:
         if not await self._may_go(order):
             return
         started_s = self._clock.monotonic_s()
-        self._counts.orders_sent += 1
+        self._counts.count_sent(order)
         result = await self._venue.submit(order.ticket)
         latency_ms = (self._clock.monotonic_s() - started_s) * _MS_PER_S
         self._measure(result, latency_ms)

@@ -53,7 +53,7 @@ class Standing:
 
     def held(self, instrument: int) -> Decimal:
         """Return a position with all that was heard, signed."""
-        return as_decimal(self.desk.holdings()[0][instrument])
+        return as_decimal(self.desk.account_now().position_qty[instrument])
 
     def promised(self, instrument: int, held: Decimal) -> Decimal:
         """Return what other orders than those we keep will take of a position."""

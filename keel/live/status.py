@@ -45,7 +45,7 @@ class StatusMaker:
 
     def make(self) -> LiveStatus:
         """Return the status as of now."""
-        view, run, counts = self.desk.account_view(), self.desk.run_record, self.counts
+        view, run, counts = self.desk.account_now(), self.desk.run_record, self.counts
         now_ms = self.clock.now_ms()
         state = self.desk.trading_state
         equity, peak = view.equity, max(view.peak_equity, 1e-12)

@@ -7,19 +7,20 @@ returned, not sent: the venue is somebody else's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keel.domain.account import AccountView
 from keel.domain.layout import BAR_PRESENT, EVENT, LOCAL
 from keel.domain.orders import EventKind, OrderStatus, Reason, TradingState
 from keel.risk.sector_caps import SectorCaps, refuse_own_orders
 from keel.sim.event_log import ring_part
 from keel.sim.halves_nb import book_fill_nb, close_local_row_nb, watch_row_nb
 from keel.sim.live_room import LiveRoom
-from keel.sim.room import Records
+from keel.sim.room import Records, account_view_of
 
 _FINAL: Final = {
     EventKind.REJECTED: OrderStatus.REJECTED,
@@ -177,13 +178,20 @@ class LocalDesk(LiveRoom):
         """Set the risk guard's state."""
         self._run[0]["trading_state"] = state
 
-    def holdings(self) -> tuple[NDArray[np.float64], float]:
-        """Return positions, base units (N,), and cash as they are with all that was heard, applied already or not."""
-        view, run = self.account_view(), self._run[0]
-        waiting = ring_part(self._tape, int(run["tape_head"]), int(run["tape_tail"]))
-        fills = waiting[(waiting["known_row"] < 0) & (waiting["kind"] == EventKind.FILLED)]
-        np.add.at(view.position_qty, fills["instrument"], fills["side"] * fills["qty"] - fills["fee_qty"])
-        return view.position_qty, view.cash + float(fills["cash"].sum())
+    def account_now(self) -> AccountView:
+        """Return the account with all that was heard, applied already or not; marks are those of the last close."""
+        run, slots = self._run.copy(), self._slots.copy()
+        for event in self._waiting():
+            if event["kind"] == EventKind.FILLED:
+                _book_fill(run, slots, event)
+            elif event["kind"] == EventKind.SPLIT:
+                slots["qty"][int(event["instrument"]), LOCAL] *= event["reference_price"]
+                slots["avg_price"][int(event["instrument"]), LOCAL] /= event["reference_price"]
+            if event["kind"] >= EventKind.FUNDING:
+                run["cash"][:, LOCAL] += event["cash"]
+        view = account_view_of(run, slots)
+        values = view.position_qty * (view.mark_price * view.rate)
+        return replace(view, equity=sum(values.tolist(), view.cash))
 
     @property
     def has_unheard(self) -> bool:
@@ -229,8 +237,17 @@ class LocalDesk(LiveRoom):
 
     def _book_stray(self, event: np.void) -> None:
         if event["kind"] == EventKind.FILLED:
-            figures = [event[name] for name in ("side", "qty", "price", "fee", "fee_qty", "rate")]
-            book_fill_nb(self._run, self._slots, int(event["instrument"]), *figures)
+            _book_fill(self._run, self._slots, event)
+
+    def _waiting(self) -> Records:
+        """Return what was heard and is applied at the next close."""
+        heard = ring_part(self._tape, int(self._run[0]["tape_head"]), int(self._run[0]["tape_tail"]))
+        return heard[heard["known_row"] < 0]
+
+
+def _book_fill(run: Records, slots: Records, event: np.void) -> None:
+    figures = [event[name] for name in ("side", "qty", "price", "fee", "fee_qty", "rate")]
+    book_fill_nb(run, slots, int(event["instrument"]), *figures)
 
 
 def event_of(kind: EventKind, *, instrument: int, order_id: int, ts_ms: int, known_ms: int) -> Records:

@@ -65,16 +65,7 @@ class Room:
 
     def account_view(self) -> AccountView:
         """Return a snapshot of the local book."""
-        run, slots = self._run[0], self._slots
-        return AccountView(
-            equity=float(run["equity"][LOCAL]),
-            cash=float(run["cash"][LOCAL]),
-            position_qty=slots["qty"][:, LOCAL].copy(),
-            average_price=slots["avg_price"][:, LOCAL].copy(),
-            mark_price=slots["mark"].copy(),
-            rate=slots["rate"].copy(),
-            peak_equity=float(run["peak_equity"]),
-        )
+        return account_view_of(self._run, self._slots)
 
     @property
     def mark_rates(self) -> NDArray[np.float64]:
@@ -149,3 +140,16 @@ class Room:
         grown = np.zeros(2 * len(self._tape), EVENT)
         grown[waiting & (len(grown) - 1)] = self._tape[waiting & (len(self._tape) - 1)]
         self._tape = grown
+
+
+def account_view_of(run: Records, slots: Records) -> AccountView:
+    """Return what RUN (1,) and SLOT (N,) say of the local book, as copies."""
+    return AccountView(
+        equity=float(run[0]["equity"][LOCAL]),
+        cash=float(run[0]["cash"][LOCAL]),
+        position_qty=slots["qty"][:, LOCAL].copy(),
+        average_price=slots["avg_price"][:, LOCAL].copy(),
+        mark_price=slots["mark"].copy(),
+        rate=slots["rate"].copy(),
+        peak_equity=float(run[0]["peak_equity"]),
+    )

@@ -47,7 +47,8 @@ def our_book_is_the_venue_s(outcome: Outcome) -> None:
     runner = outcome.parts.runner
     assert not [order.name for order in runner.tracker.live()], "an order of ours is left open"
     other = runner.reconciler.holdings.other
-    positions, cash = runner.trader.desk.holdings()
+    now = runner.trader.desk.account_now()
+    positions, cash = now.position_qty, now.cash
     for symbol, qty in zip(runner.config.data.symbols, positions.tolist(), strict=True):
         base = symbol.partition("/")[0]
         off = told.balance(base) - other.get(base, Decimal(0)) - Decimal(repr(qty))

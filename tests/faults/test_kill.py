@@ -59,7 +59,7 @@ def test_after_the_kill_flag_nothing_more_is_sent(tmp_path: Path, seen: Seen, po
     assert len(later) == 0 if policy == "cancel" else len(later) <= 2
     assert all(order.status in ("FILLED", "CANCELED", "EXPIRED") for order in orders_of(outcome))
     if policy == "flatten":
-        assert outcome.parts.runner.trader.desk.holdings()[0][0] < exchange.step
+        assert outcome.parts.runner.trader.desk.account_now().position_qty[0] < exchange.step
     check_all(outcome)
     last = max([one["wall_ms"] - touched[0] for one in requests(outcome, exchange.post)] if policy == "cancel" else [0])
     seen(f"{policy}: last order sent {last:+d} ms from the flag; none open, exit 3")
@@ -107,7 +107,7 @@ def test_a_cancel_that_fails_is_repeated_until_nothing_is_open(tmp_path: Path, s
         venue.add_fault(Fault(kind="error_instead", request=exchange.delete, count=5))
         (tmp_path / "state" / "kill_switch.flag").touch()
 
-    outcome = Scene(tmp_path, ("1 buy 0.1 limit 0.8",), exchange=exchange).play(NO_END, beside=watch)
+    outcome = Scene(tmp_path, ("1 buy 0.1 limit 0.8",), exchange=exchange, pace=60).play(NO_END, beside=watch)
     assert outcome.ending.exit_code == 3
     assert len(requests(outcome, exchange.delete)) >= 6
     assert "still open" in texts(outcome)

@@ -210,7 +210,9 @@ def test_too_many_orders_a_minute_are_denied_and_latched(tmp_path: Path, seen: S
 def test_a_protective_stop_that_is_refused_is_never_silent(tmp_path: Path, seen: Seen, exchange: Exchange):
     fault = Fault(kind="error_instead", request=f"{exchange.post} {exchange.stop}", **exchange.refusal)
     ready = stopping(
-        lambda parts: parts.runner.counts.orders_rejected and parts.runner.trader.desk.holdings()[0][0] < 0.001,
+        lambda parts: (
+            parts.runner.counts.orders_rejected and parts.runner.trader.desk.account_now().position_qty[0] < 0.001
+        ),
         "that the position is closed",
     )
     outcome = Scene(tmp_path, ("1 buy 0.5 stop_loss 0.9",), exchange=exchange).play(NO_END, fault, beside=ready)

@@ -307,7 +307,8 @@ def state_hash(outcome: Outcome) -> str:
     """Return the hash of what is ours: cash, positions, orders and what is not ours; not of the market's moves."""
     runner = outcome.parts.runner
     state = runner.trader.resumable.capture()
-    positions, cash = runner.trader.desk.holdings()
+    now = runner.trader.desk.account_now()
+    positions, cash = now.position_qty, now.cash
     ours = {"orders": state["orders"], "other": state["holdings"]["other"]}
     ours |= {"cash": cash, "positions": positions.tolist(), "latch": runner.trader.desk.trading_state.name}
     return hashlib.sha256(json.dumps(ours, sort_keys=True).encode()).hexdigest()

@@ -313,7 +313,7 @@ def test_a_second_connection_that_is_refused_is_said_aloud_and_tried_again_with_
         venue.add_fault(Fault(kind="drop_market_stream" if sockets == "market" else "cut"))
         await until(lambda: any("406" in reason for reason in runner.blocks.reasons), "that it is said")
         reasons.extend(runner.blocks.reasons)
-        assert not parts.board.healthy()[0]
+        await until(lambda: not parts.board.healthy()[0], "that the page says it")
         bought = len([order for order in runner.tracker.remembered() if order.ticket.side > 0])
         await until(lambda: not runner.blocks or runner.counts.orders_sent > 1000, "that all is well again")
         tries.append(await counted(venue, CONNECTIONS) - before)

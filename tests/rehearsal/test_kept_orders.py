@@ -62,7 +62,8 @@ def at_venue(outcome: Outcome) -> list[tuple[str, str, str]]:
 def check_books(outcome: Outcome) -> None:
     """Our book is the venue's, and no coin was sold twice."""
     there, exchange = outcome.there, outcome.exchange
-    holdings, cash = outcome.parts.runner.trader.desk.holdings()
+    now = outcome.parts.runner.trader.desk.account_now()
+    holdings, cash = now.position_qty, now.cash
     assert float(there.balance(exchange.quote)) == pytest.approx(cash, abs=1e-5)
     assert float(there.balance(exchange.asset)) == pytest.approx(holdings[0], abs=1e-8)
     assert there.balance(exchange.asset) >= 0
