@@ -335,7 +335,6 @@ class LiveRunner:
         try:
             await self.reconciler.reconcile()
         except RetryableError as error:
-            self.counts.request_errors += 1
             self.blocks.put("reconcile", f"orders and trades cannot be compared: {error}")
             await self.clock.sleep(_RETRY_S)
             self._look.set()

@@ -210,7 +210,7 @@ def _machine_rows(status: LiveStatus) -> list[tuple[str, Cell]]:
     return [
         ("Submit p50 / p99", _latency(submit.p50_ms, submit.p99_ms)),
         ("Orders unknown", unknown),
-        ("Requests failed", failed),
+        ("Orders, cancels failed", failed),
         ("Streams lost / bad messages", f"{text.count(status.n_stream_drops)} / {text.count(status.n_bad_messages)}"),
         (
             "Orders sent / filled whole",

@@ -72,8 +72,8 @@ def _order_rows(status: LiveStatus) -> list[tuple[str, str | Text]]:
 def _error_rows(status: LiveStatus) -> list[tuple[str, str | Text]]:
     submit = status.submit_latency
     return [
-        ("Requests", text.count(status.n_requests)),
-        ("Failed", f"{text.count(status.n_request_errors)} ({live_text.percent(status.error_rate)})"),
+        ("Orders and cancels asked", text.count(status.n_requests)),
+        ("Of them failed", f"{text.count(status.n_request_errors)} ({live_text.percent(status.error_rate)})"),
         ("Streams lost", text.count(status.n_stream_drops)),
         ("Bad messages", text.count(status.n_bad_messages)),
         ("Submit p50", f"{live_text.milliseconds(submit.p50_ms)} ms"),

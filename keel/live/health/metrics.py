@@ -29,8 +29,8 @@ _COUNTERS: Final = {
     "keel_orders_rejected": ("Orders the venue refused.", "n_orders_rejected"),
     "keel_orders_denied": ("Orders our own risk limits refused.", "n_denied"),
     "keel_fills": ("Trades of our orders.", "n_fills"),
-    "keel_requests": ("Requests to the venue.", "n_requests"),
-    "keel_request_errors": ("Requests to the venue that failed.", "n_request_errors"),
+    "keel_requests": ("Orders and cancels asked of the venue.", "n_requests"),
+    "keel_request_errors": ("Orders and cancels that found no answer, or never left.", "n_request_errors"),
     "keel_stream_drops": ("Streams lost.", "n_stream_drops"),
     "keel_bad_messages": ("Messages of the venue that could not be read.", "n_bad_messages"),
 }

@@ -151,7 +151,7 @@
       ["Orders rejected, denied by us", number(s.n_orders_rejected) + ", " + number(s.n_denied)],
       ["Orders unknown", number(s.n_orders_unknown), s.n_orders_unknown ? "alarm" : ""],
       ["Fills", number(s.n_fills)],
-      ["Requests, failed", number(s.n_requests) + ", " + percent(s.error_rate)],
+      ["Orders and cancels asked, failed", number(s.n_requests) + ", " + percent(s.error_rate)],
       ["Streams lost", number(s.n_stream_drops)],
       ["Messages not readable", number(s.n_bad_messages)],
       ["Clock against the venue's", ms(s.clock_offset_ms)],
