@@ -98,6 +98,17 @@ def load_or_none(config: Path | None) -> LoadedConfig | None:
     return None if config is None else load_config(config)
 
 
+def filters_file(asked: Path | None, loaded: LoadedConfig | None, default: Path) -> Path:
+    """Return the file that an exchange's rules go to: the one asked for, else a live config's live.filters."""
+    from keel.config.modes import LiveRun
+
+    if asked is not None:
+        return asked
+    if loaded is not None and isinstance(loaded.config, LiveRun):
+        return Path(loaded.config.live.filters)
+    return default
+
+
 def host_of(link: BinanceLink) -> str:
     """Return the host that is asked, with its port if it has one."""
     from urllib.parse import urlsplit

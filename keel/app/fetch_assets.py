@@ -27,11 +27,15 @@ _BASE_S, _LONGEST_S = 0.5, 60.0
 _CANCEL_SHARE: Final = 0.2
 """Left of the request limit, for a live run on the same account may need it."""
 _STATE: Final = Path("state")
+_OUTPUT: Final = Path("data/universe/alpaca_symbols.json")
 
 
 def fetch_assets(
     *,
-    output: Annotated[Path, typer.Option(help="File to write.")] = Path("data/universe/alpaca_symbols.json"),
+    output: Annotated[
+        Path | None,
+        typer.Option(help=f"File to write. Default: the config's live.filters, else {_OUTPUT}.", show_default=False),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Live config whose Alpaca is asked, such as configs/config_live_alpaca.yaml.")
     ] = None,
@@ -45,7 +49,7 @@ def fetch_assets(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON, for programs.")] = False,
 ) -> None:
     """Fetch every asset of Alpaca into a JSON file, whole or not at all: tradable, shortable, easy to borrow, \
-fractionable, its exchange, minimums and increments.
+fractionable, its exchange, minimums and increments. With --config it is the file that the config's live.filters names.
 
     Needs ALPACA_API_KEY and ALPACA_API_SECRET (or ALPACA_SECRET_KEY). The doctor compares a live config's \
 market.instrument with this file, and refuses it once it is live.max_filters_age_days (30) old, or of another account. \
@@ -61,7 +65,7 @@ Assets that do not trade are left out unless the config names them.
     """
     from dataclasses import replace
 
-    from keel.app.exchange_options import load_or_none
+    from keel.app.exchange_options import filters_file, load_or_none
     from keel.wire.rules_file import write_rules
 
     loaded = load_or_none(config)
@@ -69,12 +73,13 @@ Assets that do not trade are left out unless the config names them.
     venue = _made(paper=paper, address=address) if loaded is None else _venue_of(config, loaded.config)
     found = asyncio.run(_fetch(_settings(venue)))
     kept = _kept(found.rules, wanted)
-    write_rules(output, replace(found, rules=kept))
+    path = filters_file(output, loaded, _OUTPUT)
+    write_rules(path, replace(found, rules=kept))
     if as_json:
-        told = {"file": str(output), "source": found.source, "environment": found.environment, "symbols": len(kept)}
+        told = {"file": str(path), "source": found.source, "environment": found.environment, "symbols": len(kept)}
         sys.stdout.write(json.dumps(told) + "\n")
     else:
-        sys.stdout.write(f"{len(kept):,} symbols of {found.source} ({found.environment}) in {output}\n")
+        sys.stdout.write(f"{len(kept):,} symbols of {found.source} ({found.environment}) in {path}\n")
 
 
 def _venue_of(path: Path | None, config: object) -> AlpacaSection:

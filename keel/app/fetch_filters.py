@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from keel.app.exchange_options import Address, Environment, host_of, link_to, load_or_none, settings_of, venue_of
+from keel.app.exchange_options import (
+    Address,
+    Environment,
+    filters_file,
+    host_of,
+    link_to,
+    load_or_none,
+    settings_of,
+    venue_of,
+)
 from keel.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,11 +31,15 @@ if TYPE_CHECKING:
 
 _USER: Final = "filters"
 _UNIVERSE: Final = Path("data/universe/symbols.json")
+_OUT: Final = Path("data/binance_filters.json")
 
 
 def fetch_filters(
     *,
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("data/binance_filters.json"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help=f"File to write. Default: the config's live.filters, else {_OUT}.", show_default=False),
+    ] = None,
     universe: Annotated[
         bool,
         typer.Option("--universe", help=f"Only the symbols of {_UNIVERSE}, where it is there, and the config's."),
@@ -38,7 +51,8 @@ def fetch_filters(
     address: Address = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON, for programs.")] = False,
 ) -> None:
-    """Fetch tick size, step size, minimums and status of Binance's symbols into a JSON file, whole or not at all.
+    """Fetch tick size, step size, minimums and status of Binance's symbols into a JSON file, whole or not at all. \
+With --config it is the file that the config's live.filters names.
 
     No key is needed. The doctor compares a live config's market.instrument with this file, and refuses it once it is \
 live.max_filters_age_days (30) old, or of another environment. Symbols that do not trade are left out unless the \
@@ -64,12 +78,13 @@ config names them.
     found = asyncio.run(_fetch(settings))
     only = _listed() if universe else None
     kept = _kept(found.rules, wanted, only)
-    write_rules(out, replace(found, rules=kept))
+    path = filters_file(out, loaded, _OUT)
+    write_rules(path, replace(found, rules=kept))
     if as_json:
-        told = {"file": str(out), "source": found.source, "environment": found.environment, "symbols": len(kept)}
+        told = {"file": str(path), "source": found.source, "environment": found.environment, "symbols": len(kept)}
         sys.stdout.write(json.dumps(told) + "\n")
     else:
-        sys.stdout.write(f"{len(kept):,} symbols of {found.source} ({found.environment}) in {out}\n")
+        sys.stdout.write(f"{len(kept):,} symbols of {found.source} ({found.environment}) in {path}\n")
 
 
 async def _fetch(settings: BinanceSettings) -> RulesFile:

@@ -13,13 +13,16 @@ from typing import Any
 
 import pytest
 from file_server import FileServer, answers, serving
-from practice_here import KEYS, RULES, Here, practising
+from practice_here import KEYS, RULES, Here, practising, running
 
 from keel.app.cli import run_cli
+from keel.app.fetch_assets import fetch_assets
 from keel.app.fetch_filters import fetch_filters
+from keel.app.practice import open_venue
 from keel.app.refresh_fees import refresh_fees
 from keel.app.universe import choose, read_universe, universe
-from keel.config.load import load_config
+from keel.config.load import load_config, load_practice
+from keel.config.practice import PracticeConfig
 from keel.domain.errors import DataError
 from keel.wire.binance_questions import Turnover
 from keel.wire.binance_rules import BinanceRules
@@ -38,6 +41,20 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BINANCE_API_KEY", KEYS.key)
     monkeypatch.setenv("BINANCE_API_SECRET", KEYS.secret)
+
+
+@pytest.fixture
+def brokerage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Serve Alpaca's wire, and return a live config of it that has a file of rules of its own."""
+    monkeypatch.setenv("ALPACA_API_KEY", KEYS.key)
+    monkeypatch.setenv("ALPACA_API_SECRET", KEYS.secret)
+    path, shipped = tmp_path / "alpaca.yaml", ROOT / "configs" / "config_live_alpaca.yaml"
+    config, document = load_practice(ROOT / "configs" / "practice_alpaca.yaml", ["port=0", f"data.store={tmp_path}"])
+    assert isinstance(config, PracticeConfig)
+    with running(open_venue(config, document, {"practice": KEYS})) as address:
+        own = f"venue: {{address: {address}}}\nlive: {{filters: rules/ours.json}}\n"
+        path.write_text(f"extends: {shipped}\nmode: live\n{own}")
+        yield path
 
 
 @pytest.fixture
@@ -64,6 +81,28 @@ def test_filters_of_the_exchange_are_written_with_their_origin(run: Callable[...
     rules = found.rules["BTC/USDT"]
     assert {part: format(getattr(rules, part), "f") for part in RULES} == RULES
     assert [path.name for path in Path("data").iterdir()] == ["binance_filters.json"]
+
+
+def test_filters_go_to_the_file_that_a_config_names_unless_another_is_asked_for(
+    run: Callable[..., str], here: Here
+) -> None:
+    config = str(
+        here.config(("filters: " + f"{here.folder}/filters.json", "filters: rules/ours.json"), name="own.yaml")
+    )
+    assert run(fetch_filters, "--config", config).endswith(" in rules/ours.json\n")
+    assert read_rules(Path("rules/ours.json")).environment == "practice"
+    assert not Path("data").exists()
+    assert json.loads(run(fetch_filters, "--config", config, "--out", "other.json", "--json"))["file"] == "other.json"
+
+
+def test_assets_go_to_the_file_that_a_config_names_unless_another_is_asked_for(
+    run: Callable[..., str], brokerage: Path
+) -> None:
+    assert run(fetch_assets, "--config", str(brokerage)).endswith(" in rules/ours.json\n")
+    assert read_rules(Path("rules/ours.json"), "alpaca").environment == "practice"
+    assert not Path("data").exists()
+    told = json.loads(run(fetch_assets, "--config", str(brokerage), "--output", "other.json", "--json"))
+    assert told["file"] == "other.json"
 
 
 def test_filters_of_the_universe_have_its_symbols_and_the_configs(run: Callable[..., str], here: Here) -> None:
