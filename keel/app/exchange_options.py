@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from keel.domain.errors import UsageError
 if TYPE_CHECKING:
     from keel.config.load import LoadedConfig
     from keel.config.venue import BinanceSection
+    from keel.domain.errors import RetryableError
     from keel.wire.binance_link import BinanceLink, BinanceSettings
 
 Environment: TypeAlias = Annotated[
@@ -107,6 +109,12 @@ def filters_file(asked: Path | None, loaded: LoadedConfig | None, default: Path)
     if loaded is not None and isinstance(loaded.config, LiveRun):
         return Path(loaded.config.live.filters)
     return default
+
+
+def unanswered(host: str, error: RetryableError, hint: str = "is it up, and the address right?") -> UsageError:
+    """Return how a command ends that got no answer: with a hint, or with the time that rate limits ask for."""
+    mend = hint if error.wait_s is None else f"wait {ceil(error.wait_s)} s, then try again"
+    return UsageError(f"{host}: {error}; {mend}")
 
 
 def host_of(link: BinanceLink) -> str:

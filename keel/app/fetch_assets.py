@@ -27,6 +27,7 @@ _BASE_S, _LONGEST_S = 0.5, 60.0
 _CANCEL_SHARE: Final = 0.2
 """Left of the request limit, for a live run on the same account may need it."""
 _STATE: Final = Path("state")
+_HINT: Final = "is it up, and are the keys this account's?"
 _OUTPUT: Final = Path("data/universe/alpaca_symbols.json")
 
 
@@ -129,6 +130,7 @@ def _settings(venue: AlpacaSection) -> AlpacaSettings:
 async def _fetch(settings: AlpacaSettings) -> RulesFile:
     from urllib.parse import urlsplit
 
+    from keel.app.exchange_options import unanswered
     from keel.domain.clock import WallClock
     from keel.domain.errors import HaltTradingError, RetryableError
     from keel.wire.alpaca_link import AlpacaLink
@@ -139,8 +141,10 @@ async def _fetch(settings: AlpacaSettings) -> RulesFile:
     host = urlsplit(link.addresses.trading).netloc
     try:
         rules: Mapping[str, Any] = await AlpacaSymbols(link).refresh()
-    except (RetryableError, HaltTradingError) as error:
-        raise UsageError(f"{host}: {error}; is it up, and are the keys this account's?") from None
+    except RetryableError as error:
+        raise unanswered(host, error, _HINT) from None
+    except HaltTradingError as error:
+        raise UsageError(f"{host}: {error}; {_HINT}") from None
     finally:
         await link.close(_USER)
     return RulesFile(settings.environment, host, link.clock.wall_ms(), rules, "alpaca")

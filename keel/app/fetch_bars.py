@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 
 from keel.app.console import ending_tidily, progress_bar
-from keel.app.exchange_options import Address, Environment, host_of, link_to, load_or_none, settings_of, venue_of
+from keel.app.exchange_options import (
+    Address,
+    Environment,
+    host_of,
+    link_to,
+    load_or_none,
+    settings_of,
+    unanswered,
+    venue_of,
+)
 from keel.app.update_bars import alone_in
 from keel.domain.errors import RetryableError, UsageError
 
@@ -212,7 +221,7 @@ async def _fetch_all(link: BinanceLink, wanted: Wanted, bar: Progress) -> list[F
         store = BarStore(wanted.store)
         return [await _fetch(link, known, wanted, symbol, store, bar) for symbol in wanted.symbols]
     except RetryableError as error:
-        raise UsageError(f"{host_of(link)}: {error}; is it up, and the address right?") from None
+        raise unanswered(host_of(link), error) from None
     finally:
         await link.close(_USER)
 

@@ -18,6 +18,7 @@ from keel.app.exchange_options import (
     link_to,
     load_or_none,
     settings_of,
+    unanswered,
     venue_of,
 )
 from keel.domain.errors import UsageError
@@ -96,7 +97,7 @@ async def _fetch(settings: BinanceSettings) -> RulesFile:
     try:
         rules = await BinanceSymbols(link).refresh()
     except RetryableError as error:
-        raise UsageError(f"{host_of(link)}: {error}; is it up, and the address right?") from None
+        raise unanswered(host_of(link), error) from None
     finally:
         await link.close(_USER)
     return RulesFile(settings.environment, host_of(link), link.clock.wall_ms(), rules)

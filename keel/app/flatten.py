@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from keel.config.modes import LiveRun
     from keel.domain.clock import Clock
+    from keel.domain.errors import RetryableError
     from keel.journal.journal import Journal
     from keel.live.clearing import Clearer, Plan
     from keel.runs.live_logs import LiveLogs
@@ -62,7 +64,7 @@ what is left, and what is sold or bought when a market that is shut opens.
             work = _flatten(run, journal, clock, None if yes else _asked, with_others=all_, quiet=as_json)
             before, after = asyncio.run(work)
         except RetryableError as error:
-            raise HaltTradingError(f"the exchange does not answer, so nothing is known to be flat: {error}") from None
+            raise HaltTradingError(_unanswered(error)) from None
     if as_json:
         told = {"flat": after.is_flat(with_others=all_), "before": _tree(before), "left": _tree(after)}
         sys.stdout.write(json.dumps(told) + "\n")
@@ -70,6 +72,13 @@ what is left, and what is sold or bought when a market that is shut opens.
         raise HaltTradingError(f"not flat: {'; '.join(_lines(after, with_others=all_))}")
     if not as_json:
         sys.stdout.write("flat\n")
+
+
+def _unanswered(error: RetryableError) -> str:
+    if error.wait_s is None:
+        return f"the exchange does not answer, so nothing is known to be flat: {error}"
+    told = f"rate limits let nothing be asked, so nothing is known to be flat: {error}"
+    return f"{told}; run this again in {ceil(error.wait_s)} s"
 
 
 def _check_keys(run: LiveRun) -> None:

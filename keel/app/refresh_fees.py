@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from keel.app.exchange_options import Address, Environment, host_of, link_to, load_or_none, settings_of, venue_of
+from keel.app.exchange_options import (
+    Address,
+    Environment,
+    host_of,
+    link_to,
+    load_or_none,
+    settings_of,
+    unanswered,
+    venue_of,
+)
 from keel.domain.errors import RetryableError, UsageError
 
 if TYPE_CHECKING:
@@ -101,6 +110,6 @@ async def _ask(settings: BinanceSettings, symbols: Sequence[str]) -> tuple[str, 
         await known.refresh()
         return host_of(link), [await commission(link, known.rules(symbol).wire_symbol) for symbol in symbols]
     except RetryableError as error:
-        raise UsageError(f"{host_of(link)}: {error}; is it up, and the address right?") from None
+        raise unanswered(host_of(link), error) from None
     finally:
         await link.close(_USER)

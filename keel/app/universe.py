@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from keel.app.exchange_options import Address, Environment, host_of, link_to, settings_of, venue_of
+from keel.app.exchange_options import Address, Environment, host_of, link_to, settings_of, unanswered, venue_of
 from keel.domain.errors import DataError, RetryableError, UsageError
 
 if TYPE_CHECKING:
@@ -116,6 +116,6 @@ async def _ask(settings: BinanceSettings) -> tuple[str, Mapping[str, BinanceRule
         rules = await BinanceSymbols(link).refresh()
         return host_of(link), rules, await turnovers(link), link.clock.wall_ms()
     except RetryableError as error:
-        raise UsageError(f"{host_of(link)}: {error}; is it up, and the address right?") from None
+        raise unanswered(host_of(link), error) from None
     finally:
         await link.close(_USER)

@@ -47,7 +47,11 @@ class HaltTradingError(KeelError):
 
 
 class RetryableError(KeelError):
-    """Report a passing fault: the same call may succeed later."""
+    """Report a passing fault: the same call may succeed later, where `wait_s` is set not before so many seconds."""
+
+    def __init__(self, told: str, wait_s: float | None = None) -> None:
+        super().__init__(told)
+        self.wait_s = wait_s
 
 
 def reason_of(error: BaseException) -> str:

@@ -43,6 +43,8 @@ from keel.venues.base import Venue
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 40
 _AGAIN_S: Final = 0.5
+_SELDOM_S: Final = 2.0
+"""Longest time between two questions for an order that closes: that of a market that is shut takes long to fill."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,9 @@ class Clearer:
 
     async def _until_over(self, refs: Sequence[OrderRef]) -> None:
         """Wait for the end of orders: nothing of theirs is closed meanwhile, or it could be closed twice."""
-        ends_s = self._clock.monotonic_s() + self._grace_s
+        ends_s, pause_s = self._clock.monotonic_s() + self._grace_s, _AGAIN_S
         known: dict[OrderRef, bool | None] = dict.fromkeys(refs)
-        while known and self._clock.monotonic_s() < ends_s:
+        while known:
             for ref in tuple(known):
                 try:
                     state = await self._venue.order(ref)
@@ -205,7 +207,11 @@ class Clearer:
                 if state is not None and state.status.is_final:
                     self._journal.append([ReportHeard(state_as_report(state))])
                     del known[ref]
-            await self._clock.sleep(_AGAIN_S)
+            left_s = ends_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                break
+            await self._clock.sleep(min(pause_s, left_s))
+            pause_s = min(2 * pause_s, _SELDOM_S)
         self._standing |= {ref.client_order_id for ref, is_there in known.items() if is_there}
         why = f"the venue knew of no such order for {self._grace_s:.0f} s"
         for ref in (ref for ref, is_there in known.items() if is_there is False):

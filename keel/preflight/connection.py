@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keel.preflight.check import CheckResult
 from keel.preflight.findings import VenueFindings
-from keel.preflight.live_checks import failed, not_applicable, passed, warned
+from keel.preflight.live_checks import ask_again, failed, not_applicable, passed, warned
 from keel.preflight.live_need import LiveNeed
 
 
@@ -13,6 +13,8 @@ def check_round_trip(need: LiveNeed, name: str) -> CheckResult:
     time = need.venue_answers().time
     if time.shut_out:
         return not_applicable(name, "the exchange did not take the key")
+    if time.value is None and time.wait_s is not None:
+        return failed(name, time.why, ask_again(time))
     if time.value is None:
         mend = (
             "start it: python -m services.practice_venue --config, with configs/practice.yaml or practice_alpaca.yaml"

@@ -9,7 +9,7 @@ from keel.domain.timeframe import MS_PER_DAY, utc_text
 from keel.domain.venue_messages import LiveBar
 from keel.preflight.check import CheckResult
 from keel.preflight.findings import FeedAnswer, VenueFindings
-from keel.preflight.live_checks import failed, passed, warned
+from keel.preflight.live_checks import ask_again, failed, passed, warned
 from keel.preflight.live_need import LiveNeed, StoredClose
 
 _FEE_TOLERANCE_BPS: Final = 1e-6
@@ -21,7 +21,7 @@ def check_account_fees(need: LiveNeed, name: str, found: VenueFindings) -> Check
     """Check that the config's fees are not below what the account pays; above is on the careful side."""
     pays = found.fees.value
     if pays is None:
-        return warned(name, f"not known: {found.fees.why}", "try again when the exchange answers")
+        return warned(name, f"not known: {found.fees.why}", ask_again(found.fees))
     told = (("taker_bps", need.taker_bps, pays.taker_bps), ("maker_bps", need.maker_bps, pays.maker_bps))
     low = [
         f"fees.{key} is {ours:g}, the account pays {theirs:g} before any discount"
@@ -37,7 +37,7 @@ def check_feed(need: LiveNeed, name: str, found: VenueFindings) -> CheckResult:
     """Check that the exchange's newest bars are of this timeframe, fresh, and the same as those stored."""
     missing = [f"{symbol}: {answer.why}" for symbol, answer in found.feed.items() if answer.value is None]
     if missing:
-        return failed(name, "; ".join(missing), "try again when the exchange answers", soft=True)
+        return failed(name, "; ".join(missing), ask_again(*found.feed.values()), soft=True)
     answers = {symbol: answer.value for symbol, answer in found.feed.items() if answer.value is not None}
     faults = [f"{symbol}: {fault}" for symbol, one in answers.items() for fault in _faults(need, symbol, one)]
     if faults:

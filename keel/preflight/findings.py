@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from keel.domain.errors import HaltTradingError, KeelError
+from keel.domain.errors import HaltTradingError, KeelError, RetryableError
 from keel.domain.venue_messages import LiveBar
 from keel.preflight.probe import FeeAnswer, HoldingsAnswer, KeyAnswer, TimeAnswer, VenueProbe
 from keel.wire.retry_after import BannedError
@@ -15,15 +15,20 @@ from keel.wire.venue_rules import VenueRules
 T = TypeVar("T")
 _NO_KEY: Final = "the key was not taken"
 _NOT_REACHED: Final = "the exchange does not answer"
+_NOT_ASKED: Final = "the exchange could not be asked"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """Hold an answer, or why there is none; `shut_out` says that the venue refused to answer us."""
+    """Hold an answer, or why there is none; `shut_out` says that the venue refused to answer us.
+
+    `wait_s` is set where it is rate limits that let nothing be asked: after so many seconds it may be.
+    """
 
     value: T | None = None
     why: str = ""
     shut_out: bool = False
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,9 @@ async def ask(
     try:
         time = await _answer(probe.time())
         if time.value is None:
-            return _shut_out(time, symbols) if time.shut_out and with_keys else unreached(time.why, symbols)
+            return (
+                _shut_out(time, symbols) if time.shut_out and with_keys else unreached(time.why, symbols, time.wait_s)
+            )
         rules = await _answer(probe.rules(symbols))
         feed = {symbol: await _answer(_feed(probe, symbol, timeframe, stored_open_ts_ms)) for symbol in symbols}
         if not with_keys:
@@ -89,6 +96,8 @@ async def _answer(question: Awaitable[T]) -> Answer[T]:
         return Answer(why=str(error))
     except HaltTradingError as error:
         return Answer(why=str(error), shut_out=True)
+    except RetryableError as error:
+        return Answer(why=str(error), wait_s=error.wait_s)
     except KeelError as error:
         return Answer(why=str(error))
 
@@ -111,14 +120,15 @@ def _shut_out(time: Answer[TimeAnswer], symbols: Sequence[str]) -> VenueFindings
     )
 
 
-def unreached(why: str, symbols: Sequence[str]) -> VenueFindings:
-    """Return what is known where a venue did not answer at all."""
-    missing: Answer[FeedAnswer] = Answer(why=_NOT_REACHED)
+def unreached(why: str, symbols: Sequence[str], wait_s: float | None = None) -> VenueFindings:
+    """Return what is known where a venue did not answer at all, or could not be asked before a time."""
+    rest = _NOT_REACHED if wait_s is None else _NOT_ASKED
+    missing: Answer[FeedAnswer] = Answer(why=rest)
     return VenueFindings(
-        Answer(why=why),
-        Answer(why=_NOT_REACHED),
+        Answer(why=why, wait_s=wait_s),
+        Answer(why=rest),
         dict.fromkeys(symbols, missing),
-        Answer(why=_NOT_REACHED),
-        Answer(why=_NOT_REACHED),
-        Answer(why=_NOT_REACHED),
+        Answer(why=rest),
+        Answer(why=rest),
+        Answer(why=rest),
     )

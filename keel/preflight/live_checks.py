@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from math import ceil
+from typing import Any, Final, TypeAlias
 
 from keel.preflight.check import CheckContext, CheckResult, CheckStatus
-from keel.preflight.findings import VenueFindings
+from keel.preflight.findings import Answer, VenueFindings
 from keel.preflight.live_need import LiveNeed
 
 LiveCheck: TypeAlias = Callable[[LiveNeed, str], CheckResult]
@@ -55,6 +56,14 @@ def warned(name: str, detail: str, mend: str) -> CheckResult:
 def not_applicable(name: str, why: str) -> CheckResult:
     """Return a check that does not apply here."""
     return CheckResult(name, CheckStatus.NOT_APPLICABLE, why)
+
+
+def ask_again(*answers: Answer[Any]) -> str:
+    """Return the mend of answers that are missing: when to ask again."""
+    waits_s = [answer.wait_s for answer in answers if answer.wait_s is not None]
+    if waits_s:
+        return f"wait {ceil(max(waits_s))} s, then try again: rate limits let nothing be asked"
+    return "try again when the exchange answers"
 
 
 def with_keys_only(need: LiveNeed, result: CheckResult) -> CheckResult:

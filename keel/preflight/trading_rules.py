@@ -10,7 +10,7 @@ from keel.domain.errors import UsageError
 from keel.domain.timeframe import MS_PER_DAY, utc_text
 from keel.preflight.check import CheckResult
 from keel.preflight.findings import VenueFindings
-from keel.preflight.live_checks import failed, not_applicable, passed
+from keel.preflight.live_checks import ask_again, failed, not_applicable, passed
 from keel.preflight.live_need import ConfiguredRules, LiveNeed
 from keel.wire.rules_file import RulesFile, read_rules
 from keel.wire.venue_rules import VenueRules
@@ -71,7 +71,7 @@ def check_symbol_status(need: LiveNeed, name: str, found: VenueFindings) -> Chec
     """Check that the exchange trades every symbol now."""
     rules = found.rules.value
     if rules is None:
-        return failed(name, f"not known: {found.rules.why}", "try again when the exchange answers")
+        return failed(name, f"not known: {found.rules.why}", ask_again(found.rules))
     unknown = [symbol for symbol in need.symbols if symbol not in rules]
     if unknown:
         return failed(name, f"the exchange knows no {', '.join(unknown)}", "correct data.symbols")

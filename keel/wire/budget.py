@@ -215,10 +215,9 @@ class Budget:
         if self._retry_after.is_ban(now_ms):
             raise BannedError(f"{self._rules.venue} has banned our address; it may be asked again in {wait_s:.0f} s")
         if self._retry_after.left_s(now_ms) > 0:
-            raise RetryableError(f"{self._rules.venue} wants no request for another {wait_s:.0f} s")
-        raise RetryableError(
-            f"a request ({spend.name.lower()}) would pass {self._rules.venue}'s rate limits for {wait_s:.1f} s"
-        )
+            raise RetryableError(f"{self._rules.venue} wants no request for another {wait_s:.0f} s", wait_s)
+        what = f"a request ({spend.name.lower()}) would pass {self._rules.venue}'s rate limits for {wait_s:.1f} s"
+        raise RetryableError(what, wait_s)
 
 
 def _amount(limit: RateLimit, spend: Spend, weight: int) -> int:

@@ -65,7 +65,7 @@ class NoAnswerError(RetryableError):
     """Report that a question has no answer now; `fault` is what happened."""
 
     def __init__(self, venue: str, fault: Fault) -> None:
-        super().__init__(f"{venue} gave no answer: {fault.reason}")
+        super().__init__(f"{venue} gave no answer: {fault.reason}", fault.pause_s)
         self.fault = fault
 
 
@@ -73,7 +73,7 @@ class RefusedError(RetryableError):
     """Report that a venue refused a question: `code` is its own, `status` that of the answer."""
 
     def __init__(self, venue: str, fault: Fault) -> None:
-        super().__init__(f"{venue} refused a question: {fault.reason}")
+        super().__init__(f"{venue} refused a question: {fault.reason}", fault.pause_s)
         self.code = fault.code
         self.status = fault.status
         self.is_late = fault.is_late

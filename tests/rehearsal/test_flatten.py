@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -64,6 +66,11 @@ class Left:
             await self.stage.run_beside(self.venue, 10_000, while_running=until_held)
 
         self.call(run())
+
+    def questions(self) -> int:
+        """Return how often the venue was asked anything by the wire."""
+        counts = self.call(ask(self.venue, "log"))["counts"]
+        return sum(count for what, count in counts.items() if what.startswith("request GET /"))
 
     def flatten(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
         path = self.stage.folder / "live.yaml"
@@ -159,7 +166,9 @@ def test_what_a_shut_market_does_not_close_yet_stands_at_the_exchange_once_and_c
     with left_open(tmp_path, monkeypatch, STOCKS, live, nobody_plays) as left:
         held, before = left.there.balance("SYNA"), len(left.there.orders)
         assert held > 0
+        asked = left.questions()
         code, out, told = left.flatten(capsys, "--yes", "--json")
+        assert left.questions() - asked < 34, "an order of a shut market is looked at now and then"
         assert code == HaltTradingError.exit_code
         assert f"not flat: SELL {held} SYNA stands at the exchange until its market opens" in told
         tree = json.loads(out)
@@ -183,6 +192,20 @@ def test_a_start_after_flattening_finds_itself_flat(
         assert outcome.ending.exit_code == 0
         assert 0 <= outcome.positions[0] < BINANCE.step
         assert outcome.cash == pytest.approx(float(left.there.balance("USDT")), abs=1e-4)
+
+
+def test_a_window_in_which_nothing_may_be_asked_is_not_told_as_an_exchange_that_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with left_open(tmp_path, monkeypatch) as left:
+        place = left.venue.address.removeprefix("http://").replace(":", "_")
+        until = {"until_ms": int(time.time() * 1000) + 42_000, "banned": False}
+        (tmp_path / "state" / f"{place}.retry_after.json").write_text(json.dumps(until))
+        code, _, told = left.flatten(capsys, "--yes")
+    assert code == HaltTradingError.exit_code
+    assert "rate limits let nothing be asked, so nothing is known to be flat: Binance wants no request" in told
+    assert re.search(r"run this again in 4\d s$", told.strip())
+    assert "does not answer" not in told
 
 
 def test_a_sale_that_the_exchange_refuses_is_not_flat(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,16 @@ def test_a_venue_that_is_not_there_is_told_once_with_the_command_that_starts_it(
     assert not result.soft
     assert "python -m services.practice_venue" in result.mend
     assert checks(config)["key validity"].status == "na"
+
+
+def test_rate_limits_that_let_nothing_be_asked_are_not_told_as_an_exchange_that_is_down(here: Here) -> None:
+    place = here.address.removeprefix("http://").replace(":", "_")
+    until = {"until_ms": WallClock().wall_ms() + 42_000, "banned": False}
+    (here.folder / "state" / f"{place}.retry_after.json").write_text(json.dumps(until))
+    result = only_failure(here.config(), "round trip")
+    assert result.detail.startswith("Binance wants no request for another 4")
+    assert re.fullmatch(r"wait 4\d s, then try again: rate limits let nothing be asked", result.mend)
+    assert checks(here.config())["open at the exchange"].status == "na"
 
 
 def test_a_slow_way_is_a_soft_failure(here: Here) -> None:

@@ -281,6 +281,28 @@ def test_a_venue_that_does_not_answer_is_asked_once_and_let_go() -> None:
     assert probe.closed
 
 
+class Spent(Silent):
+    """Be a venue of whose limit nothing is left."""
+
+    async def time(self) -> Any:
+        from keel.domain.errors import RetryableError
+
+        raise RetryableError("a request (read) would pass Alpaca's rate limits for 12.3 s", wait_s=12.3)
+
+
+def test_our_own_rate_limit_is_told_with_the_time_to_wait_and_not_as_the_exchanges_silence() -> None:
+    import asyncio
+
+    probe: Any = Spent()
+    found = asyncio.run(ask(probe, ["BTC/USDT"], "1h", {}, with_keys=True))
+    told = check_round_trip(need(found, environment="practice"), "round trip")
+    assert (told.detail, told.soft) == ("a request (read) would pass Alpaca's rate limits for 12.3 s", False)
+    assert told.mend == "wait 13 s, then try again: rate limits let nothing be asked"
+    assert found.holdings.why == "the exchange could not be asked"
+    slow: Answer[Any] = Answer(why="would pass the limits for 2.1 s", wait_s=2.1)
+    assert check_feed(need(), "feed", replace(FOUND, feed={"BTC/USDT": slow})).mend.startswith("wait 3 s")
+
+
 class Locked(Silent):
     """Tell nothing, not even the time, to whom it does not know."""
 
