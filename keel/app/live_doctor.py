@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keel.config.yaml_tree import Document
     from keel.preflight.exposure import Exposure
     from keel.preflight.findings import VenueFindings
-    from keel.preflight.live_need import ConfiguredRules, LiveNeed, StoredClose
+    from keel.preflight.live_need import ConfiguredRules, LiveNeed, Rehearsal, StoredClose
 
 _COMPARED: Final = ("tick_size", "step_size", "min_qty", "min_notional")
 
@@ -61,6 +61,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
         lock_holder=lambda: _lock_holder(config),
         health_page=lambda: _health_page(config),
         journal_exposure=cache(lambda: _journal_exposure(config)),
+        rehearsal=None if real else _rehearsal(config),
     )
 
 
@@ -83,6 +84,31 @@ def ask_venue(config: LiveRun) -> VenueFindings:
         return await ask(probe, config.data.symbols, config.data.timeframe, stored, with_keys=with_keys)
 
     return asyncio.run(look())
+
+
+def _rehearsal(config: LiveRun) -> Rehearsal:
+    from keel.app.run_journal import journal_path
+    from keel.preflight.journal_book import newest_close_ts_ms
+    from keel.preflight.live_need import Rehearsal
+
+    path = journal_path(config)
+    return Rehearsal(path, lambda: newest_close_ts_ms(path), lambda: asyncio.run(_market_now_ms(config)))
+
+
+async def _market_now_ms(config: LiveRun) -> int:
+    """Return the practice market's time. Raises RetryableError where there is none."""
+    from keel.app.live_ways import clock_of, market_of
+    from keel.domain.errors import RetryableError
+
+    clock = clock_of(config)
+    market = market_of(config, clock)
+    if market is None:
+        raise RetryableError("there is no practice market")
+    try:
+        await market.open()
+        return clock.now_ms()
+    finally:
+        await market.close()
 
 
 def _asked_timeframe(config: LiveRun) -> str:

@@ -87,6 +87,13 @@ class JournalReader:
         """Return the entries asked for, oldest first."""
         return read_entries(self.path, self._engine.connect, selection)
 
+    def newest(self, kind: str) -> Recorded | None:
+        """Return the newest entry of a kind, None if there is none. Raises as `entries` does."""
+        query = select(ENTRIES).where(ENTRIES.c.kind == kind).order_by(ENTRIES.c.seq.desc()).limit(1)
+        with errors_named(self.path), self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _recorded(row, self.path)
+
     def last_seq(self) -> int:
         """Return the number of the newest entry, 0 if there is none."""
         with errors_named(self.path), self._engine.connect() as connection:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from keel.domain.errors import GateRefusedError
-from keel.preflight import checks, connection, consents, feed, keys, open_book, trading_rules
+from keel.preflight import checks, connection, consents, feed, keys, market_clock, open_book, trading_rules
 from keel.preflight.check import CheckContext, CheckResult, CheckStatus
 from keel.preflight.live_checks import LiveCheck, asking, of_live
 
@@ -46,6 +46,7 @@ _ASKED: Final[Mapping[str, LiveCheck]] = MappingProxyType(
     {
         "round trip": connection.check_round_trip,
         "clock": asking(connection.check_clock),
+        "market clock": asking(market_clock.check_market_clock),
         "instrument rules": trading_rules.check_instrument_rules,
         "symbol status": asking(trading_rules.check_symbol_status),
         "feed": asking(feed.check_feed),

@@ -9,6 +9,7 @@ from typing import Final
 
 from keel.domain.venue_messages import OrderTicket, Outcome
 from keel.journal.entries import (
+    BarsSeen,
     BookAdjusted,
     Entry,
     FillBooked,
@@ -40,6 +41,15 @@ def journal_exposure(path: Path) -> Exposure:
     with JournalReader.open(path) as reader:
         kinds = tuple(kind.__name__ for kind in _KINDS)
         return exposure_of_entries(recorded.entry for recorded in reader.entries(Selection(kinds=kinds)))
+
+
+def newest_close_ts_ms(path: Path) -> int | None:
+    """Return the newest close that a journal has decided on, None where there is none. Raises as `journal_exposure`."""
+    if not path.exists():
+        return None
+    with JournalReader.open(path) as reader:
+        newest = reader.newest(BarsSeen.__name__)
+    return newest.entry.close_ts_ms if newest is not None and isinstance(newest.entry, BarsSeen) else None
 
 
 def exposure_of_entries(entries: Iterable[Entry]) -> Exposure:

@@ -30,6 +30,18 @@ class StoredClose:
     close: float
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Hold a run's journal, how to learn the newest close it decided on (None: none yet), and the market's time.
+
+    Both raise KeelError where they cannot.
+    """
+
+    journal: Path
+    newest_close_ts_ms: Callable[[], int | None]
+    market_now_ms: Callable[[], int]
+
+
 @dataclass(frozen=True)
 class LiveNeed:
     """Hold what a live config asks for, and how to look at what it depends on.
@@ -39,7 +51,7 @@ class LiveNeed:
     the last of them in the store. `venue_answers()` asks the venue, once;
     `market_now_ms` is None where the market has a clock of its own, as in a rehearsal. `strategy()` loads it and says
     what it is, `lock_holder()` who holds the lock, `health_page()` where it will be, `journal_exposure()` what the
-    journal has open: all four raise KeelError where they cannot.
+    journal has open: all four raise KeelError where they cannot. `rehearsal` is None beside any other market.
     """
 
     environment: str
@@ -69,6 +81,7 @@ class LiveNeed:
     health_page: Callable[[], str | None]
     journal_exposure: Callable[[], Exposure]
     venue: str = "binance"
+    rehearsal: Rehearsal | None = None
 
     @property
     def has_keys(self) -> bool:

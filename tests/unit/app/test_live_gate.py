@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from practice_here import Here
+from practice_here import MINUTE_MS, START_MS, WARM_UP, Here
 
 from keel.app.live_gate import LiveStart, gate_live
 from keel.config.load import load_config
@@ -15,7 +15,7 @@ from keel.domain.clock import WallClock
 from keel.domain.errors import GateRefusedError
 from keel.domain.orders import OrderSide
 from keel.domain.venue_messages import VenueFill
-from keel.journal.entries import FillBooked
+from keel.journal.entries import BarsSeen, FillBooked
 from keel.journal.journal import Journal
 from keel.journal.names import JournalName
 
@@ -44,6 +44,13 @@ def hold(here: Here) -> None:
     )
     with Journal.open(path, clock=WallClock(), redact=str) as journal:
         journal.append([FillBooked(fill)])
+
+
+def decide_at(here: Here, close_ts_ms: int) -> None:
+    """Journal the bars of a decision as a run before this one would have."""
+    path = JournalName("live", "binance", "practice", dry_run=False).path(here.folder / "state")
+    with Journal.open(path, clock=WallClock(), redact=str) as journal:
+        journal.append([BarsSeen(close_ts_ms, ())])
 
 
 SLOW = ("max_round_trip_ms: 60000", "max_round_trip_ms: 1.0e-6")
@@ -89,6 +96,21 @@ def test_a_kill_switch_refuses_before_the_exchange_is_asked_and_goes_on_record(h
         start(here.config())
     assert requests(here) == asked
     assert '"tripped"' in (here.folder / "state" / "kill_switch.log").read_text()
+
+
+def test_a_practice_market_that_began_anew_behind_the_journal_refuses(here: Here) -> None:
+    market_ms = START_MS + WARM_UP * MINUTE_MS
+    decide_at(here, market_ms)
+    assert start(here.config()).verdict == "trade"
+    decide_at(here, market_ms + 26 * 60 * MINUTE_MS)
+    with pytest.raises(GateRefusedError) as refused:
+        start(here.config())
+    told = str(refused.value)
+    assert "market clock: the practice market is at 2024-01-01 10:0" in told
+    assert "the journal has decided on bars up to 2024-01-02 12:00 UTC: the venue was started anew" in told
+    assert "run.name" in told
+    assert start(here.config(), "run.name=another").verdict == "trade"
+    assert start(here.config(), "dry_run=true").verdict == "trade"  # has a journal of its own
 
 
 def test_a_dry_run_passes_without_keys(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
