@@ -73,7 +73,7 @@ is a failure, for the journal would be gone.
     open_now = _exposure(context)
     if open_now is not None and open_now.is_open:
         may = "a start would only reduce it" if restart_verdict(results, open_now) == "reduce" else "no run may start"
-        sys.stderr.write(f"error: {may}{_clean(left_open(open_now))}\n")
+        sys.stderr.write(f"error: {may}{_clean(left_open(results, open_now))}\n")
     raise typer.Exit(GateRefusedError.exit_code)
 
 

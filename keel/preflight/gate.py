@@ -10,6 +10,7 @@ from keel.domain.errors import GateRefusedError
 from keel.preflight import checks, connection, consents, feed, keys, market_clock, open_book, trading_rules
 from keel.preflight.check import CheckContext, CheckResult, CheckStatus
 from keel.preflight.live_checks import LiveCheck, asking, of_live
+from keel.preflight.verdict import LOCK
 
 _GENERAL: Final[Mapping[str, Callable[[CheckContext], CheckResult]]] = MappingProxyType(
     {
@@ -32,7 +33,7 @@ _LOCAL: Final[Mapping[str, LiveCheck]] = MappingProxyType(
         "consents": consents.check_consents,
         "risk limits": consents.check_risk_limits,
         "strategy": consents.check_strategy,
-        "lock": consents.check_lock,
+        LOCK: consents.check_lock,
         "health page": consents.check_health_page,
         "journal": open_book.check_journal,
         "keys": keys.check_keys,

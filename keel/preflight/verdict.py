@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from keel.domain.errors import GateRefusedError
 from keel.preflight.check import CheckResult, CheckStatus
 from keel.preflight.exposure import Exposure
 
+LOCK: Final = "lock"
+"""Name of the check that fails while another process has the run's lock."""
 Verdict: TypeAlias = Literal["trade", "reduce", "refuse"]
 
 
@@ -29,9 +31,16 @@ def refuse_start(results: Iterable[CheckResult], exposure: Exposure) -> GateRefu
     """Return the refusal (exit 3) of a start: each failure with its mend, and what is left open."""
     failed = [result for result in results if result.status is CheckStatus.FAIL]
     named = "; ".join(f"{result.name}: {result.detail} ({result.mend})" for result in failed)
-    return GateRefusedError(f"the run does not start: {named}{left_open(exposure)}")
+    return GateRefusedError(f"the run does not start: {named}{left_open(failed, exposure)}")
 
 
-def left_open(exposure: Exposure) -> str:
-    """Return what is left open, to be put behind a refusal; empty where nothing is."""
-    return f". LEFT OPEN, with nobody watching: {'; '.join(exposure.lines)}" if exposure.is_open else ""
+def left_open(results: Iterable[CheckResult], exposure: Exposure) -> str:
+    """Return what is left open, to be put behind a refusal; empty where nothing is.
+
+    That nobody watches it is said only where no other process has the lock.
+    """
+    if not exposure.is_open:
+        return ""
+    is_locked = any(result.name == LOCK and result.status is CheckStatus.FAIL for result in results)
+    how = "OPEN, and whoever has the lock may be watching" if is_locked else "LEFT OPEN, with nobody watching"
+    return f". {how}: {'; '.join(exposure.lines)}"

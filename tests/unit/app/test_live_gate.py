@@ -17,6 +17,7 @@ from keel.domain.orders import OrderSide
 from keel.domain.venue_messages import VenueFill
 from keel.journal.entries import BarsSeen, FillBooked
 from keel.journal.journal import Journal
+from keel.journal.lock import RunLock
 from keel.journal.names import JournalName
 
 
@@ -84,6 +85,14 @@ def test_a_hard_failure_refuses_and_lists_the_position_left_open(here: Here, mon
         start(here.config())
     assert "LEFT OPEN, with nobody watching: 0.5 BTC by the journal" in str(refused.value)
     assert "another-key" not in str(refused.value)
+
+
+def test_a_second_instance_is_refused_without_the_claim_that_nobody_watches(here: Here) -> None:
+    hold(here)
+    with RunLock(here.folder / "state", "live.run", clock=WallClock()), pytest.raises(GateRefusedError) as refused:
+        start(here.config())
+    assert "lock: " in str(refused.value)
+    assert "OPEN, and whoever has the lock may be watching: 0.5 BTC by the journal" in str(refused.value)
 
 
 def test_a_kill_switch_refuses_before_the_exchange_is_asked_and_goes_on_record(here: Here) -> None:

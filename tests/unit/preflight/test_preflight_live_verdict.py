@@ -70,7 +70,16 @@ def test_a_refusal_names_each_failure_its_mend_and_all_that_is_left_open() -> No
         "the run does not start: disk: full (free some); keys: not set (export them). LEFT OPEN, with nobody watching: "
         "0.5 BTC at binance; order k1: SELL 0.1 BTC/USDT, working; what else is open is not known: no answer"
     )
-    assert left_open(NOTHING) == ""
+    assert left_open([HARD], NOTHING) == ""
+
+
+def test_a_refused_second_instance_does_not_claim_that_nobody_watches() -> None:
+    locked = CheckResult("lock", CheckStatus.FAIL, "process 7 has it", "stop it")
+    told = str(refuse_start([PASSED, locked], OPEN))
+    assert told.endswith(". OPEN, and whoever has the lock may be watching: 0.5 BTC at binance")
+    assert "nobody" not in told
+    free = CheckResult("lock", CheckStatus.PASS, "free")
+    assert "with nobody watching" in str(refuse_start([free, HARD], OPEN))
 
 
 def ticket(name: str, side: OrderSide = OrderSide.BUY) -> OrderTicket:
