@@ -65,6 +65,7 @@ def drift_of(record: Record) -> Drift:
     """Return the drift of a run that was read from its journal. Raises UsageError where it cannot be played again."""
     from dataclasses import replace
 
+    from keel.app.live_assets import assets_of
     from keel.backtest.again import decide_again, send_again
     from keel.backtest.drift import Equities, Filled, Pair, split
     from keel.domain.holder_messages import ActivityKind
@@ -86,7 +87,8 @@ def drift_of(record: Record) -> Drift:
     sent = send_again(begun, steps, own, {})
     arrived = send_again(begun, steps, own, record.arrivals)
     prices, step_sizes = record.last_prices, _steps(_live(loaded[first]))
-    fills, places = record.live_fills(), {**_places(record), **arrived.instruments}
+    _, quote_of = assets_of(_live(loaded[first]))
+    fills, places = record.live_fills(quote_of), {**_places(record), **arrived.instruments}
     pairs = []
     for number in sorted({*fills, *arrived.fills}):
         place = places[number]

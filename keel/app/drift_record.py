@@ -73,16 +73,15 @@ class Record:
             ]
         return [Decimal(price) for price in prices]
 
-    def live_fills(self) -> dict[int, Filled]:
-        """Return what was filled up to the last close, by the order's number."""
+    def live_fills(self, quote_of: Mapping[str, str]) -> dict[int, Filled]:
+        """Return what was filled up to the last close, by the order's number. `quote_of` are the symbols' currencies."""
         found: dict[int, Filled] = {}
         for fill in self.booked:
             number = self.numbers.get(fill.client_order_id)
             if number is None or fill.ts_ms > self.steps[-1].close_ts_ms:
                 continue
-            base, _, quote = fill.symbol.partition("/")
-            paid = fill.fee if fill.fee_currency == quote else Decimal(0)
-            kept = fill.fee if fill.fee_currency == base else Decimal(0)
+            paid = fill.fee if fill.fee_currency == quote_of[fill.symbol] else Decimal(0)
+            kept = fill.fee if fill.fee_currency == fill.symbol.partition("/")[0] else Decimal(0)
             found.setdefault(number, Filled()).add(fill.side.value, fill.qty, fill.price, paid, kept)
         return found
 

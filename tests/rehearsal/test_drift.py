@@ -16,9 +16,11 @@ from keel.app.drift import closes_in, drift_of
 from keel.app.drift_record import read_record
 from keel.backtest.drift import Drift
 from keel.config.faults import Fault
+from keel.journal.entries import FillBooked
 from keel.journal.reading import JournalReader
 from keel.practice.server import PracticeVenue
 
+from .exchanges import COINS, STOCKS, Exchange
 from .stage import Stage, ask
 
 FREE = Decimal("1e-6")
@@ -31,6 +33,18 @@ def drift_in(stage: Stage) -> Drift:
 
 def adds_up(found: Drift) -> bool:
     return sum(found.causes.values(), Decimal(0)) == found.difference == found.live - found.simulated
+
+
+@pytest.mark.parametrize("exchange", [STOCKS, COINS], ids=str)
+def test_a_dry_run_on_alpaca_has_no_drift_whatever_its_fees_are(tmp_path: Path, exchange: Exchange):
+    fees = ("fees.taker_bps=5", "fees.sell_fee_bps=0.3")
+    stage = Stage(tmp_path, exchange=exchange, live=fees)
+    outcome = asyncio.run(stage.play(100, dry_run=True))
+    found = drift_in(stage)
+    assert sum(one.fill.fee for one in outcome.of_kind(FillBooked)) > 10
+    assert abs(found.difference) < FREE, found
+    assert adds_up(found)
+    assert all(abs(value) < FREE for value in found.causes.values()), found
 
 
 @pytest.mark.parametrize("symbols", ["[SYNBTC/USDT]", "[SYNBTC/USDT, SYNETH/USDT]"])
