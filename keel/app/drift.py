@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
     from keel.app.drift_record import Record
     from keel.backtest.again import Chooser, Parameters, Played, Step
-    from keel.backtest.drift import Drift
+    from keel.backtest.drift import Drift, Filled, Pair
     from keel.config.load import LoadedConfig
     from keel.config.modes import LiveRun
     from keel.journal.entries import SessionStarted
@@ -65,46 +67,65 @@ def drift_of(record: Record) -> Drift:
     """Return the drift of a run that was read from its journal. Raises UsageError where it cannot be played again."""
     from dataclasses import replace
 
+    from keel.app.drift_by_hand import with_hand_trades
     from keel.app.live_assets import assets_of
     from keel.backtest.again import decide_again, send_again
-    from keel.backtest.drift import Equities, Filled, Pair, split
+    from keel.backtest.drift import Equities, split
     from keel.domain.holder_messages import ActivityKind
 
     if record.state is None:  # never: a record without one is refused when it is read
         raise TypeError("no state")
     loaded = {number: _loaded(started) for number, started in record.sessions.items()}
     first = min(loaded)
-    own = _parameters(loaded)
-    begun, steps = record.state, _allowed(record.steps, loaded)
-    same_config = [replace(step, session=first) for step in steps]
-    simulated = decide_again(begun, same_config, own, _chooser(loaded[first], record, everywhere=True))
-    configs = simulated
-    if len({started.config for started in record.sessions.values()}) > 1:
-        configs = decide_again(begun, steps, own, _chooser(loaded[first], record, everywhere=True))
-    decided = configs
-    if any(step.is_missed for step in steps):
-        decided = decide_again(begun, steps, own, _chooser(loaded[first], record, everywhere=False))
-    sent = send_again(begun, steps, own, {})
-    arrived = send_again(begun, steps, own, record.arrivals)
-    prices, step_sizes = record.last_prices, _steps(_live(loaded[first]))
+    begun, own = record.state, _parameters(loaded)
     _, quote_of = assets_of(_live(loaded[first]))
+    steps = _allowed(record.steps, loaded)
+
+    def decided(steps: list[Step], *, everywhere: bool) -> Played:
+        return decide_again(begun, steps, own, _chooser(loaded[first], record, everywhere=everywhere))
+
+    simulated = configs = decided([replace(step, session=first) for step in steps], everywhere=True)
+    if len({started.config for started in record.sessions.values()}) > 1:
+        configs = decided(steps, everywhere=True)
+    only = configs
+    if any(step.is_missed for step in steps):
+        only = decided(steps, everywhere=False)
+    by_hand, steps = only, with_hand_trades(record, steps, quote_of)
+    if any(step.by_hand for step in steps):
+        by_hand = decided(steps, everywhere=False)
+    sent, arrived = send_again(begun, steps, own, {}), send_again(begun, steps, own, record.arrivals)
     fills, places = record.live_fills(quote_of), {**_places(record), **arrived.instruments}
-    pairs = []
-    for number in sorted({*fills, *arrived.fills}):
-        place = places[number]
-        pair = Pair(fills.get(number, Filled()), arrived.fills.get(number, Filled()), prices[place], step_sizes[place])
-        pairs.append(pair)
+    step_sizes = _steps(_live(loaded[first]))
     equities = Equities(
         simulated=Decimal(simulated.equity),
         own_configs=Decimal(configs.equity),
-        decided_only=Decimal(decided.equity),
+        decided_only=Decimal(only.equity),
+        by_hand=Decimal(by_hand.equity),
         as_sent=Decimal(sent.equity),
         as_arrived=Decimal(arrived.equity),
         live=record.live_equity(fills, places),
-        sizes=_sizes(decided, sent, record, step_sizes),
+        sizes=_sizes(by_hand, sent, record, step_sizes),
         fees_booked=sum((one.cash for one in record.activities if one.what is ActivityKind.FEE), Decimal(0)),
     )
-    return split(equities, pairs, _counts(record, simulated))
+    return split(equities, _pairs(fills, arrived.fills, places, record, step_sizes), _counts(record, simulated))
+
+
+def _pairs(
+    live: Mapping[int, Filled],
+    simulated: Mapping[int, Filled],
+    places: Mapping[int, int],
+    record: Record,
+    steps: list[Decimal],
+) -> list[Pair]:
+    """Return the orders as they were filled and as they are when they are played again, by number."""
+    from keel.backtest.drift import Filled, Pair
+
+    prices, found = record.last_prices, []
+    for number in sorted({*live, *simulated}):
+        place = places[number]
+        both = live.get(number, Filled()), simulated.get(number, Filled())
+        found.append(Pair(*both, prices[place], steps[place]))
+    return found
 
 
 @dataclass
@@ -282,6 +303,7 @@ def _counts(record: Record, simulated: Played) -> dict[str, int]:
         "orders sent": sum(len(step.sent) for step in record.steps),
         "orders simulated": len(simulated.sizes),
         "trades": len(record.booked),
+        "trades by hand": sum(record.numbers.get(one.client_order_id) in record.by_hand for one in record.booked),
     }
 
 

@@ -34,6 +34,7 @@ from keel.journal.entries import (
 from keel.journal.market_entries import ActivityBooked, SplitBooked
 from keel.journal.reading import Recorded
 from keel.live.closes import Closes
+from keel.live.flattening import FLATTENING
 from keel.live.rows import bar_records
 from keel.sim.room import Records
 
@@ -51,6 +52,8 @@ class Record:
     steps: list[Step] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     """Numbers of our orders by name."""
+    by_hand: set[int] = field(default_factory=set)
+    """Those of orders that no decision led to: they flattened."""
     arrivals: dict[int, int] = field(default_factory=dict)
     booked: list[VenueFill] = field(default_factory=list)
     adjusted: list[BookAdjusted] = field(default_factory=list)
@@ -74,15 +77,13 @@ class Record:
         return [Decimal(price) for price in prices]
 
     def live_fills(self, quote_of: Mapping[str, str]) -> dict[int, Filled]:
-        """Return what was filled up to the last close, by the order's number. `quote_of` are the symbols' currencies."""
+        """Return what was filled up to the last close, by the order's number; `quote_of` is each symbol's currency."""
         found: dict[int, Filled] = {}
         for fill in self.booked:
             number = self.numbers.get(fill.client_order_id)
             if number is None or fill.ts_ms > self.steps[-1].close_ts_ms:
                 continue
-            paid = fill.fee if fill.fee_currency == quote_of[fill.symbol] else Decimal(0)
-            kept = fill.fee if fill.fee_currency == fill.symbol.partition("/")[0] else Decimal(0)
-            found.setdefault(number, Filled()).add(fill.side.value, fill.qty, fill.price, paid, kept)
+            found.setdefault(number, Filled()).take(fill, quote_of[fill.symbol])
         return found
 
     def live_equity(self, fills: Mapping[int, Filled], instruments: Mapping[int, int]) -> Decimal:
@@ -160,7 +161,10 @@ class _Reader:
             self._stopped_at = len(record.steps)
         elif isinstance(entry, OrderIntent):
             decided = entry.ticket.record  # of one that waited for its time the number is another than its own
-            record.numbers[entry.ticket.client_order_id] = entry.order_id if decided is None else int(decided["id"])
+            number = entry.order_id if decided is None else int(decided["id"])
+            record.numbers[entry.ticket.client_order_id] = number
+            if decided is None and entry.why in FLATTENING:
+                record.by_hand.add(number)
             if decided is not None:
                 self._change(lambda step: replace(step, sent=(*step.sent, np.array([decided], ORDER))))
         elif record.state is not None and self._is_wanted:

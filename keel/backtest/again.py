@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from keel.backtest.by_hand import HandTrade, close_again, trade_again
 from keel.backtest.drift import Filled
 from keel.domain.layout import LOCAL, VENUE
 from keel.domain.orders import EventKind
@@ -24,7 +25,7 @@ class Step:
     """Hold one close: its bars, BAR (N,), the journalled weights (N,) or None, and what was sent after it.
 
     `sent` are ORDER (1,) records of orders that reached the venue, `cancels` numbers of orders. `activity` is what the
-    run's sessions allow there.
+    run's sessions allow there. `by_hand` is what was traded since the close before without a decision.
     """
 
     close_ts_ms: int
@@ -34,6 +35,7 @@ class Step:
     sent: tuple[Records, ...] = ()
     cancels: tuple[int, ...] = ()
     activity: Activity = Activity.TRADE
+    by_hand: tuple[HandTrade, ...] = ()
 
     @property
     def is_decided(self) -> bool:
@@ -81,6 +83,12 @@ class Played:
             amounts = (Decimal(float(value)) for value in (event["qty"], event["price"], paid, kept))
             self.fills.setdefault(number, Filled()).add(int(event["side"]), *amounts)
 
+    def note_by_hand(self, number: int, instrument: int, booked: Filled) -> None:
+        """Note a trade that was booked beside the orders."""
+        self.instruments[number] = instrument
+        amounts = booked.qty, booked.price, booked.fee, booked.fee_qty
+        self.fills.setdefault(number, Filled()).add(booked.side, *amounts)
+
     def note_sent(self, close_ts_ms: int, orders: Records) -> None:
         """Note the quantities of ORDER records that were sent after a close."""
         for order in orders:
@@ -108,7 +116,10 @@ def begin(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def decide_again(state: Mapping[str, Any], steps: Sequence[Step], parameters: Parameters, chooser: Chooser) -> Played:
-    """Play the steps from a captured state, deciding as `chooser` says; a session's parameters begin with it."""
+    """Play the steps from a captured state, deciding as `chooser` says; a session's parameters begin with it.
+
+    Where somebody flattened by hand, what is held here is closed at the price that this had.
+    """
     ours, theirs = begin(state)
     played, session = Played(), steps[0].session
     desk, exchange = _halves(parameters(session), ours, theirs)
@@ -136,7 +147,10 @@ def decide_again(state: Mapping[str, Any], steps: Sequence[Step], parameters: Pa
 def send_again(
     state: Mapping[str, Any], steps: Sequence[Step], parameters: Parameters, arrivals: Mapping[int, int]
 ) -> Played:
-    """Play the steps with the orders that were sent; those in `arrivals`, by number, arrive when that says."""
+    """Play the steps with the orders that were sent; those in `arrivals`, by number, arrive when that says.
+
+    What was traded by hand is traded as it was.
+    """
     _, theirs = begin(state)
     played, session = Played(), steps[0].session
     exchange = _exchange(parameters(session), theirs)
@@ -146,6 +160,8 @@ def send_again(
             exchange = _exchange(parameters(session), exchange.capture())
         exchange.begin_row(step.bars)
         played.note(exchange.end_row())
+        for trade in step.by_hand:
+            played.note_by_hand(trade.number, trade.instrument, trade_again(exchange, trade))
         for order in step.sent:
             record, number = order.copy(), int(order[0]["id"])
             record["look_row"] = exchange.row - 1  # rows are counted anew here
@@ -169,6 +185,8 @@ def _move(desk: LocalDesk, exchange: Exchange, step: Step, played: Played) -> No
         there = exchange.order(int(order["id"]))
         if there is not None:
             desk.follow(there)
+    for trade in step.by_hand:
+        close_again(desk, exchange, trade, step.close_ts_ms)
     desk.close_row(step.bars, step.close_ts_ms)
 
 

@@ -5,6 +5,7 @@ The run is played again step by step from simulation to reality, one thing at a 
     simulated   every close is decided on, under the first session's config
     config      each session has its own config
     missed bar  only the closes that were decided on are
+    by hand     what scripts/flatten.py or the kill switch closed is closed, at the price that this had
     held back   the orders that reached the venue are sent, no others: what a block, a refusal or a latch stopped
     latency     they arrive when they did
     price       each fill has the price it had: spread and impact beyond the model
@@ -22,7 +23,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-CAUSES: Final = ("config", "missed bar", "held back", "latency", "price", "fees", "rounding", "rest")
+from keel.domain.venue_messages import VenueFill
+
+CAUSES: Final = ("config", "missed bar", "by hand", "held back", "latency", "price", "fees", "rounding", "rest")
 _WIRE: Final = Decimal("1e-8")
 """The wire's decimals, of a quantity or an amount."""
 _CENT: Final = Decimal("1e-10")
@@ -48,6 +51,12 @@ class Filled:
         self.fee += fee
         self.fee_qty += fee_qty
         self.n += 1
+
+    def take(self, fill: VenueFill, quote: str) -> None:
+        """Add a trade as its venue told it; a fee in a currency that is neither side's is not in this book."""
+        paid = fill.fee if fill.fee_currency == quote else Decimal(0)
+        kept = fill.fee if fill.fee_currency == fill.symbol.partition("/")[0] else Decimal(0)
+        self.add(fill.side.value, fill.qty, fill.price, paid, kept)
 
     @property
     def price(self) -> Decimal:
@@ -76,11 +85,12 @@ class Equities:
     simulated: Decimal
     own_configs: Decimal
     decided_only: Decimal
+    by_hand: Decimal
     as_sent: Decimal
     as_arrived: Decimal
     live: Decimal
     sizes: Decimal = Decimal(0)
-    """Part of as_sent - decided_only that comes from orders of the same close whose sizes are within a step."""
+    """Part of as_sent - by_hand that comes from orders of the same close whose sizes are within a step."""
     fees_booked: Decimal = Decimal(0)
     """Part of live that the account was charged without a trade, below 0: what a broker takes at the end of a day."""
 
@@ -106,7 +116,8 @@ def split(equities: Equities, pairs: Sequence[Pair], counts: Mapping[str, int] |
     causes = dict.fromkeys(CAUSES, Decimal(0))
     causes["config"] = rounded["own_configs"] - rounded["simulated"]
     causes["missed bar"] = rounded["decided_only"] - rounded["own_configs"]
-    causes["held back"] = rounded["as_sent"] - rounded["decided_only"] - rounded["sizes"]
+    causes["by hand"] = rounded["by_hand"] - rounded["decided_only"]
+    causes["held back"] = rounded["as_sent"] - rounded["by_hand"] - rounded["sizes"]
     causes["rounding"] = rounded["sizes"]
     causes["fees"] = rounded["fees_booked"]
     causes["latency"] = rounded["as_arrived"] - rounded["as_sent"]

@@ -34,7 +34,7 @@ from keel.journal.entries import (
     SubmitAnswered,
 )
 from keel.journal.journal import Journal
-from keel.live.flattening import closable, closing_ticket, until_orders_may_go
+from keel.live.flattening import BY_HAND, closable, closing_ticket, until_orders_may_go
 from keel.live.orders import state_as_report
 from keel.live.our_book import OurBook
 from keel.live.recovery import unsent
@@ -163,11 +163,11 @@ class Clearer:
     def _give_up(self, tickets: Sequence[OrderTicket]) -> None:
         """Have the next start send none of the orders that wait with us."""
         refs = [OrderRef(one.symbol, one.client_order_id) for one in tickets]
-        self._journal.append([CancelIntent(ref, "flatten by hand") for ref in refs])
+        self._journal.append([CancelIntent(ref, BY_HAND) for ref in refs])
 
     async def _cancel(self, states: Sequence[OrderState]) -> None:
         refs = [OrderRef(one.symbol, one.client_order_id, one.venue_order_id) for one in states]
-        self._journal.append([CancelIntent(ref, "flatten by hand") for ref in refs])
+        self._journal.append([CancelIntent(ref, BY_HAND) for ref in refs])
         for ref in refs:
             started_s = self._clock.monotonic_s()
             result = await self._venue.cancel(ref)
@@ -182,7 +182,7 @@ class Clearer:
         await until_orders_may_go(self._venue, self._clock)
         one, now_ms = self._instruments[symbol], self._clock.now_ms()
         ticket, order_id = closing_ticket(self._journal, symbol, one.instrument_hash, qty, now_ms)
-        self._journal.append([OrderIntent(ticket, order_id, "flatten by hand")])
+        self._journal.append([OrderIntent(ticket, order_id, BY_HAND)])
         started_s = self._clock.monotonic_s()
         result = await self._venue.submit(ticket)
         latency_ms = (self._clock.monotonic_s() - started_s) * 1000

@@ -26,6 +26,10 @@ from keel.live.reconcile import Reconciler
 from keel.sim.local import LocalDesk
 from keel.venues.base import Venue
 
+BY_KILL_SWITCH: Final = "flatten"
+BY_HAND: Final = "flatten by hand"
+FLATTENING: Final = (BY_KILL_SWITCH, BY_HAND)
+"""Why an order is sent that closes what is ours, by the journal's words: no decision led to it."""
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 20
 _AGAIN_S: Final = 0.5
@@ -125,7 +129,7 @@ class Flattener:
         place, now_ms = self.symbols.index(symbol), self.clock.now_ms()
         ticket, order_id = closing_ticket(self.journal, symbol, self.hashes[place], qty, now_ms)
         order = TrackedOrder(ticket, order_id, place, self.clock.wall_ms())
-        self.journal.append([OrderIntent(ticket, order_id, "flatten")])
+        self.journal.append([OrderIntent(ticket, order_id, BY_KILL_SWITCH)])
         self.tracker.add(order)
         self.desk.number_orders_from(order_id + 1)
         self.counts.count_sent(order)

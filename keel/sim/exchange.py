@@ -13,9 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from keel.domain.layout import EVENT, VENUE
+from keel.domain.grid_nb import grid_floor_nb
+from keel.domain.layout import EVENT, ORDER, VENUE
 from keel.domain.orders import EventKind, Reason, RunStatus
+from keel.portfolio.books_nb import apply_fill_nb, equity_nb
 from keel.sim.event_log import ring_part
+from keel.sim.fees_nb import charge_match_nb
 from keel.sim.halves_nb import take_cancel_nb, take_order_nb, watch_row_nb
 from keel.sim.live_room import LiveRoom
 from keel.sim.room import Records
@@ -109,6 +112,29 @@ class Exchange(LiveRoom):
             for name in fields:
                 self._orders[place][name] = order[0][name]
         self._replay()
+
+    def book(self, instrument: int, side: int, qty: float, price: float, fee: float, fee_qty: float) -> None:
+        """Book a trade that was made without an order of here, between two rows; equity is that of after it.
+
+        `fee` is account currency; where `fee_qty` (base units) is kept from what is bought, no cash is paid for it.
+        """
+        run, slot = self._run[0], self._slots[instrument]
+        apply_fill_nb(run, slot, VENUE, side, qty, price, fee, fee_qty, slot["rate"])
+        run["equity"][VENUE] = equity_nb(run, self._slots, VENUE)
+
+    def fee_of(self, instrument: int, side: int, qty: float, price: float) -> float:
+        """Return what the parameters charge a taker for one trade, account currency."""
+        order = np.zeros(1, ORDER)[0]
+        order["side"], order["match_qty"], order["match_price"] = side, qty, price
+        charge_match_nb(self._slots[instrument], order)
+        return float(order["match_fee"])
+
+    def closable(self, instrument: int) -> float:
+        """Return the whole steps of a position in the venue's book, base units, below 0 of a short."""
+        slot = self._slots[instrument]
+        held = float(slot["qty"][VENUE])
+        steps = float(grid_floor_nb(abs(held), slot["step_mantissa"], slot["step_scale"]))
+        return steps if held > 0.0 else -steps
 
     def play_row(self, bars: Records, rates: NDArray[np.float64] | None = None) -> Records:
         """Play a row whole; return the EVENT records whose responses are known at its close, in their order."""

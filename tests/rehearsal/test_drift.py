@@ -14,14 +14,16 @@ from keel.app.cli import run_cli
 from keel.app.commands import app
 from keel.app.drift import closes_in, drift_of
 from keel.app.drift_record import read_record
+from keel.app.wire_live import LiveParts
 from keel.backtest.drift import Drift
 from keel.config.faults import Fault
 from keel.journal.entries import FillBooked
 from keel.journal.reading import JournalReader
 from keel.practice.server import PracticeVenue
 
-from .exchanges import COINS, STOCKS, Exchange
-from .stage import Stage, ask
+from .exchanges import COINS, EVERY, STOCKS, Exchange
+from .stage import Outcome, Stage, ask
+from .test_flatten import PACED, left_open, planned
 
 FREE = Decimal("1e-6")
 
@@ -128,6 +130,58 @@ def test_another_config_is_told_as_config(tmp_path: Path):
     assert abs(found.causes["config"]) > 1
     assert adds_up(found)
     assert only(found, "config", "missed bar"), found
+
+
+LITTLE, LESS = planned("from 0 target 0.05"), planned("from 0 target 0.03")
+
+
+def check_flattened(found: Drift) -> None:
+    assert found.counts["sessions"] == 2
+    assert found.counts["trades by hand"] >= 1
+    assert adds_up(found)
+    assert abs(found.causes["by hand"]) > Decimal("0.1"), found
+    assert abs(found.causes["rest"]) < Decimal("0.01"), found
+
+
+@pytest.mark.parametrize("exchange", EVERY, ids=str)
+def test_what_was_flattened_by_hand_between_two_sessions_is_told_as_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], exchange: Exchange
+):
+    with left_open(tmp_path, monkeypatch, exchange, LITTLE) as left:
+        code, _, told = left.flatten(capsys, "--yes")
+        assert code == 0, told
+        left.stage.live = LESS
+        outcome = left.call(left.stage.run_beside(left.venue, 15))
+    assert outcome.positions[0] > 0, "it bought again"
+    found = drift_in(left.stage)
+    check_flattened(found)
+    assert abs(found.causes["fees"]) < Decimal("0.01"), found
+
+
+def test_what_the_kill_switch_flattened_is_told_as_by_hand(tmp_path: Path):
+    stage = Stage(tmp_path, venue=PACED, live=(*LITTLE, "live.kill_policy=flatten"))
+    flag = tmp_path / "state" / "kill_switch.flag"
+
+    async def kill(_venue: PracticeVenue, parts: LiveParts) -> None:
+        while not parts.runner.trader.desk.account_view().position_qty.any():
+            await asyncio.sleep(0.02)
+        flag.touch()
+
+    async def play() -> Outcome:
+        venue = stage.open_venue()
+        await venue.start()
+        try:
+            killed = await stage.run_beside(venue, 10_000, while_running=kill)
+            assert 0 <= killed.positions[0] < stage.exchange.step
+            flag.unlink()
+            stage.live = LESS
+            return await stage.run_beside(venue, 15)
+        finally:
+            await venue.stop()
+
+    outcome = asyncio.run(play())
+    assert outcome.positions[0] > stage.exchange.step, "it bought again: the flag is gone"
+    check_flattened(drift_in(stage))
 
 
 def test_the_command_prints_json_that_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

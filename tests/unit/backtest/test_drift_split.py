@@ -31,7 +31,7 @@ def pairs(draw: some.DrawFn) -> Pair:
     return Pair(draw(filled(side)), draw(filled(side)), draw(prices), STEP)
 
 
-equities = some.builds(Equities, *[amounts] * 8)
+equities = some.builds(Equities, *[amounts] * 9)
 
 
 def one(qty: str, price: str, fee: str = "0", side: int = 1) -> Filled:
@@ -46,10 +46,11 @@ def of(pair: Pair, *, live: Decimal | None = None, **changed: str) -> Drift:
     known = {name: Decimal(value) for name, value in changed.items()}
     simulated, own = there, known.get("own_configs", there)
     decided = known.get("decided_only", own)
-    sent = known.get("as_sent", decided)
+    by_hand = known.get("by_hand", decided)
+    sent = known.get("as_sent", by_hand)
     arrived = known.get("as_arrived", sent)
     came_to = arrived + pair.live.gain(pair.last_price) - pair.simulated.gain(pair.last_price)
-    return split(Equities(simulated, own, decided, sent, arrived, came_to if live is None else live), [pair])
+    return split(Equities(simulated, own, decided, by_hand, sent, arrived, came_to if live is None else live), [pair])
 
 
 def named(found: Drift) -> dict[str, Decimal]:
@@ -58,9 +59,9 @@ def named(found: Drift) -> dict[str, Decimal]:
 
 def test_a_fee_that_a_broker_takes_at_the_end_of_the_day_is_a_fee_as_one_of_the_fill_is():
     pair, there = Pair(one("1", "100"), one("1", "100", fee="0.3"), Decimal(100), STEP), Decimal(1000)
-    found = split(Equities(there, there, there, there, there, there, fees_booked=Decimal("-0.3")), [pair])
+    found = split(Equities(there, there, there, there, there, there, there, fees_booked=Decimal("-0.3")), [pair])
     assert named(found) == {}
-    found = split(Equities(there, there, there, there, there, there - 1, fees_booked=Decimal("-1.3")), [pair])
+    found = split(Equities(there, there, there, there, there, there, there - 1, fees_booked=Decimal("-1.3")), [pair])
     assert named(found) == {"fees": Decimal(-1)}
 
 
@@ -94,7 +95,13 @@ def test_a_step_more_is_rounding_and_a_fill_that_never_came_is_not():
 
 @pytest.mark.parametrize(
     ("name", "cause"),
-    [("own_configs", "config"), ("decided_only", "missed bar"), ("as_sent", "held back"), ("as_arrived", "latency")],
+    [
+        ("own_configs", "config"),
+        ("decided_only", "missed bar"),
+        ("by_hand", "by hand"),
+        ("as_sent", "held back"),
+        ("as_arrived", "latency"),
+    ],
 )
 def test_each_playing_is_a_cause_of_its_own(name: str, cause: str):
     same = Pair(one("2", "100"), one("2", "100"), Decimal(110), STEP)
