@@ -126,6 +126,7 @@ def resume(parts: Resumable, state: Mapping[str, Any], journal: Journal, wall_ms
     """Bring the parts to where a state and the entries after it leave them. Raises GateRefusedError."""
     try:
         parts.desk.restore(state["desk"])
+        parts.desk.lift_kill_switch()  # what stopped the last process may be in the state; this one asks the flag
         for values in state["orders"]:
             parts.tracker.remember(_restored_order(values))
         for values in state["kept"]:

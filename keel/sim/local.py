@@ -207,6 +207,10 @@ class LocalDesk(LiveRoom):
         """Deny every order from here on (rule 17)."""
         self._run[0]["kill_switch"] = 1
 
+    def lift_kill_switch(self) -> None:
+        """Deny no order for the kill switch any more: a process that begins goes by the flag alone."""
+        self._run[0]["kill_switch"] = 0
+
     def number_orders_from(self, order_id: int) -> None:
         """Let the next order have this id."""
         self._run[0]["next_order_id"] = order_id
