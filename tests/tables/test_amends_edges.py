@@ -131,3 +131,28 @@ def test_amend_does_not_make_the_part_that_opens_larger():
         margin_account=True,
         shortable=True,
     )
+
+
+def test_amend_leaves_others_that_rest_what_they_hold():
+    """Rules 7, 23: of 1000 the first holds 5 × 90 = 450; 6 × 95 = 570 is more than the 550 that are left."""
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        """,
+        """
+        60   SUBMITTED       A  buy 5 @ 90
+        60   SUBMITTED       A  buy 6 @ 90
+        60   ACCEPTED        A  buy 5
+        60   ACCEPTED        A  buy 6
+        120  AMEND_REJECTED  A  buy 6  INSUFFICIENT_FUNDS
+        180  CANCELED        A  buy 5  END_OF_RUN
+        180  CANCELED        A  buy 6  END_OF_RUN
+        """,
+        """
+        0  buy 5 A limit 90
+        0  buy 6 A limit 90 as x
+        1  amend x limit 95
+        """,
+    )

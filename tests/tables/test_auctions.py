@@ -151,6 +151,26 @@ def test_order_for_the_opening_is_not_taken_while_the_session_lasts():
     )
 
 
+def test_order_for_the_opening_finds_none_after_a_break_in_the_day():
+    """Rule 29: the day has had its opening before the break in which the order comes, and has no other."""
+    check_table(
+        """
+        100 100 100 100 8   .
+        100 100 100 100 8   .
+        110 110 110 110 8   .
+        110 110 110 110 8   .
+        """,
+        """
+        60   SUBMITTED  A  buy 2
+        60   ACCEPTED   A  buy 2
+        240  EXPIRED    A  buy 2  AUCTION_OVER
+        """,
+        "0  buy 2 A at_open",
+        sessions="rerc",
+        **AUCTIONS,
+    )
+
+
 def test_opening_of_an_instrument_is_its_first_bar_of_the_session():
     """Rule 29: A is not traded in the session's first minute, B is."""
     check_table(

@@ -97,6 +97,23 @@ def test_order_for_the_close_comes_too_late_from_the_cutoff_on(entry_ms: int, cu
     )
 
 
+def test_order_for_a_close_that_is_far_is_never_too_late():
+    """Rule 29: at 120 s the close, at 9060 s, is 149 minutes off, which 127 stand for; the cutoff is at 1260 s."""
+    check_table(
+        SESSION,
+        """
+        60        SUBMITTED  A  buy 2
+        60        ACCEPTED   A  buy 2
+        9059.999  FILLED     A  buy 2 @ 113
+        """,
+        "0  buy 2 A at_close",
+        opens=[0, 60, 9000],
+        sessions="rrc",
+        close_cutoff_ms=7_800_000,
+        **AUCTIONS,
+    )
+
+
 def test_order_for_a_close_without_a_bar_expires_with_the_session():
     """Rule 29: A is not traded in the session's last minute, so no price is known for it."""
     check_table(

@@ -246,3 +246,29 @@ def test_trailing_stop_follows_the_finer_bars():
         """,
         **LONG,
     )
+
+
+def test_trailing_stop_knows_nothing_of_the_finer_bar_that_begins_with_the_next():
+    """Rule 10: the best price at 120 s is 100, so the trigger is 97, and 100 is not there yet. Then 100 → 104 → 94, 14
+    long, reaches 101 at 4 + 3 = 7: half-way.
+    """
+    check_table(
+        """
+        100 100 100 100 9   .
+        100 100 100 100 9   .
+        100 104  94  94 9   .
+        """,
+        """
+        60   SUBMITTED  A  sell 5
+        60   ACCEPTED   A  sell 5
+        150  TRIGGERED  A  sell 5 @ 101
+        150  FILLED     A  sell 5 @ 101
+        """,
+        "0  sell 5 A trail 3",
+        price_model=PriceModel.REFERENCE,
+        fine="""
+        60   120  100 100 100 100
+        120  180  100 104  94  94
+        """,
+        **LONG,
+    )

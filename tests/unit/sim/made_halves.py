@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from made_markets import Market, make_bars, make_run, make_slots
 
-from keel.domain.layout import EVENT
-from keel.domain.orders import EventKind
+from keel.domain.layout import EVENT, ORDER
+from keel.domain.orders import EventKind, OrderStatus, OrderType, TimeInForce
 from keel.sim.exchange import Exchange
 from keel.sim.local import LocalDesk, Sent
 
@@ -30,6 +30,21 @@ def make_market(seed: int, rows: int = 60, n: int = 2, **fields: object) -> Mark
     slots = make_slots(n)
     slots["hash"], slots["fee_rate"], slots["maker_rate"] = np.arange(n) + 17, 0.001, 0.0005
     return Market(bars, targets, make_run(seed=seed, **{**COSTS, **fields}), slots)
+
+
+def make_order(order_id: int, ts_ms: int, *, instrument: int = 0, side: int = 1, qty: float = 1.0, **more: object):
+    """Return an ORDER, (1,), at market, decided at a time; its way is to be drawn."""
+    order = np.zeros(1, ORDER)
+    order["id"], order["instrument"], order["side"], order["qty"] = order_id, instrument, side, qty
+    order["type"], order["time_in_force"], order["status"] = OrderType.MARKET, TimeInForce.GTC, OrderStatus.IN_FLIGHT
+    order["birth_ts_ms"], order["submit_ts_ms"], order["last_response_ts_ms"] = ts_ms - 60_000, ts_ms, ts_ms
+    order["opening_qty"] = qty if side > 0 else 0.0
+    for name in ("arrival_ts_ms", "active_ts_ms", "reach_ts_ms", "amend_ts_ms", "expire_ts_ms"):
+        order[name] = -1
+    order["tag"] = order["parent_id"] = order["pair"] = -1
+    for name, value in more.items():
+        order[name] = value
+    return order
 
 
 def play_halves(market: Market, rooms: Callable[[Market], tuple[LocalDesk, Exchange]] | None = None) -> tuple:

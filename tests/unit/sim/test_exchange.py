@@ -6,29 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_halves import make_market, of_venue, play_halves, send, step, told
+from made_halves import make_market, make_order, of_venue, play_halves, send, step, told
 
-from keel.domain.layout import ORDER
-from keel.domain.orders import EventKind, OrderStatus, OrderType, Reason, TimeInForce
+from keel.domain.orders import EventKind, OrderType, Reason
 from keel.sim.exchange import Exchange
 from keel.sim.local import LocalDesk
 
 MARKETS = st.integers(0, 10_000)
-
-
-def make_order(order_id: int, ts_ms: int, *, instrument: int = 0, side: int = 1, qty: float = 1.0, **more: object):
-    """Return an ORDER, (1,), at market, decided at a time; its way is to be drawn."""
-    order = np.zeros(1, ORDER)
-    order["id"], order["instrument"], order["side"], order["qty"] = order_id, instrument, side, qty
-    order["type"], order["time_in_force"], order["status"] = OrderType.MARKET, TimeInForce.GTC, OrderStatus.IN_FLIGHT
-    order["birth_ts_ms"], order["submit_ts_ms"], order["last_response_ts_ms"] = ts_ms - 60_000, ts_ms, ts_ms
-    order["opening_qty"] = qty if side > 0 else 0.0
-    for name in ("arrival_ts_ms", "active_ts_ms", "reach_ts_ms", "amend_ts_ms", "expire_ts_ms"):
-        order[name] = -1
-    order["tag"] = order["parent_id"] = order["pair"] = -1
-    for name, value in more.items():
-        order[name] = value
-    return order
 
 
 @settings(max_examples=25, deadline=None)
@@ -187,8 +171,9 @@ def test_a_run_captured_and_restored_goes_on_as_if_nothing_had_been(seed: int, r
     assert first.account_view().position_qty.tolist() == desk.account_view().position_qty.tolist()
 
 
-def test_a_watched_row_moves_marks_and_nothing_else():
-    market = make_market(8)
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_watched_row_moves_marks_and_nothing_else(n: int):
+    market = make_market(8, n=n)
     watched, played = Exchange(market.run, market.slots), Exchange(market.run, market.slots)
     for bars in market.bars[:20]:
         watched.watch_row(bars)
