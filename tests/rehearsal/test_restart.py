@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from keel.app.wire_live import LiveParts
 from keel.domain.clock import WallClock
 from keel.domain.errors import GateRefusedError, HaltTradingError
 from keel.domain.orders import TradingState
@@ -15,6 +16,7 @@ from keel.journal.journal import Journal
 from keel.journal.reading import JournalReader
 from keel.live.recovery import OPERATOR, narrowed
 from keel.live.session import changes_since, session_started
+from keel.practice.server import PracticeVenue
 
 from .exchanges import BINANCE, STOCKS, Exchange
 from .stage import Outcome, Stage
@@ -84,6 +86,32 @@ def test_a_drawdown_halts_until_somebody_says_why_it_is_safe(tmp_path: Path):
     assert states[:2] == [TradingState.HALTED, TradingState.HALTED]
     assert third.ending.exit_code == 0
     assert latch_of(third) is TradingState.ACTIVE
+
+
+@EXCHANGES
+def test_a_run_trades_again_once_its_kill_switch_is_reset(tmp_path: Path, exchange: Exchange):
+    stage = Stage(tmp_path, exchange=exchange)
+    flag = tmp_path / "state" / "kill_switch.flag"
+
+    async def kill_when_it_has_traded(_venue: PracticeVenue, parts: LiveParts) -> None:
+        while not parts.runner.counts.fills:
+            await asyncio.sleep(0.01)
+        flag.touch()
+
+    async def play() -> list[Outcome]:
+        venue = stage.open_venue()
+        await venue.start()
+        try:
+            killed = await stage.run_beside(venue, 1_000, while_running=kill_when_it_has_traded)
+            flag.unlink()
+            return [killed, await stage.run_beside(venue, 60)]
+        finally:
+            await venue.stop()
+
+    killed, again = asyncio.run(play())
+    assert killed.ending.exit_code == GateRefusedError.exit_code
+    assert again.parts.runner.counts.denied == 0
+    assert again.parts.runner.counts.orders_filled > 0
 
 
 def test_a_changed_config_is_told_with_what_is_open(tmp_path: Path):
