@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def drift(
-    run: Annotated[str, typer.Argument(help="Run name, run id (one session of it), or the journal's path.")],
+    run: Annotated[str, typer.Argument(help="Journal's name or its beginning, run id (one session of it), or path.")],
     *,
     state_dir: Annotated[Path, typer.Option(help="State folder: run.state_dir in the config.")] = Path("state"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
@@ -40,13 +40,16 @@ def drift(
     """Play a live run's bars again in the simulator and split the difference in equity by cause, in money.
 
     The causes add up to the difference. Decisions are those of the journal; where the run made none, the strategy is \
-asked again. Nothing is sent, and the run may be running.
+asked again. Nothing is sent, and the run may be running. A journal's name is run.name, exchange and environment, \
+and dry of a dry run, such as live-binance-practice.
 
     Exit code 0; 2 for a run or journal that is not there, or in which nothing was decided.
 
     [bold]Examples[/bold]
 
-    python -m keel drift live
+    python -m keel drift live-binance-practice
+
+    python -m keel drift live-alpaca-alpaca-practice-dry
 
     python -m keel drift state/live-binance-practice.journal.sqlite --json
     """
@@ -310,7 +313,6 @@ def _counts(record: Record, simulated: Played) -> dict[str, int]:
 def _find(run: str, state_dir: Path) -> tuple[Path, str | None]:
     """Return the journal of a run and, where one session of it is meant, that one's run id."""
     from keel.app.journal import find_journal
-    from keel.domain.errors import UsageError
     from keel.journal.entries import SessionStarted
     from keel.journal.names import SUFFIX, journals_in
     from keel.journal.reading import JournalReader, Selection
@@ -322,10 +324,7 @@ def _find(run: str, state_dir: Path) -> tuple[Path, str | None]:
             for recorded in reader.entries(Selection(kinds=(SessionStarted.__name__,))):
                 if isinstance(recorded.entry, SessionStarted) and recorded.entry.run_id == run:
                     return path, run
-    try:
-        return find_journal(state_dir, run), None
-    except UsageError as error:
-        raise UsageError(f"{error}; a run is told by its name, its run id or its journal's path") from None
+    return find_journal(state_dir, run, "python -m keel drift"), None
 
 
 def _tree(found: Drift, path: Path) -> dict[str, Any]:

@@ -33,7 +33,12 @@ _COLOURS: Final = {"error": "bold red", "warn": "yellow", "info": ""}
 
 def journal(
     *,
-    run: Annotated[str | None, typer.Option(help="Run whose journal to read: run.name in its config.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            help="Journal's name, such as live-binance-practice or live-binance-practice-dry, or its beginning (run.name)."
+        ),
+    ] = None,
     path: Annotated[Path | None, typer.Option(help="File to read instead of a run's.")] = None,
     state_dir: Annotated[Path, typer.Option(help="State folder: run.state_dir in the config.")] = Path("state"),
     last: Annotated[str | None, typer.Option(help="How far back, such as 90s, 30m, 1h, 2d, 1w; default: all.")] = None,
@@ -72,20 +77,27 @@ def journal(
                 _print_table(found, at_once=follow)
 
 
-def find_journal(state_dir: Path, run: str | None) -> Path:
-    """Return the journal of a run, or the only one there is. Raises UsageError for none and for several."""
+def find_journal(state_dir: Path, run: str | None, asked_by: str = "--run") -> Path:
+    """Return the journal of a run, by its whole name or by a beginning that only one has, or the only one there is.
+
+    Raises UsageError for none and for several; `asked_by` is what a name follows on the command line. A dry run's is
+    not taken for that of the run itself, whose whole name its own begins with.
+    """
     from keel.domain.errors import UsageError
-    from keel.journal.names import SUFFIX, journals_in
+    from keel.journal.names import DRY, SUFFIX, journals_in
 
     stems = {found.name.removesuffix(SUFFIX): found for found in journals_in(state_dir)}
     wanted = {name: found for name, found in stems.items() if run is None or name == run or name.startswith(f"{run}-")}
     if run in stems:
         return stems[run]
+    of_run = "" if run is None else f" of {run}"
     if not wanted:
-        of_run = "" if run is None else f" of {run}"
         raise UsageError(f"there is no journal{of_run} in {state_dir}; there is {', '.join(stems) or 'none at all'}")
     if len(wanted) > 1:
-        raise UsageError(f"{state_dir} holds several journals: choose one by --run {' or --run '.join(wanted)}")
+        ways = " or ".join(f"{asked_by} {name}" for name in sorted(wanted))
+        raise UsageError(f"{state_dir} holds several journals{of_run}: choose one by its whole name, {ways}")
+    if f"{run}-{DRY}" in wanted:
+        raise UsageError(f"there is no journal{of_run} in {state_dir} but that of its dry run: {asked_by} {run}-{DRY}")
     return next(iter(wanted.values()))
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 SUFFIX: Final = ".journal.sqlite"
+DRY: Final = "dry"
+"""Last part of the name of a dry run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class JournalName:
     dry_run: bool
 
     def __str__(self) -> str:
-        return "-".join((self.run, self.venue, self.environment, *(("dry",) if self.dry_run else ())))
+        return "-".join((self.run, self.venue, self.environment, *((DRY,) if self.dry_run else ())))
 
     def path(self, state_dir: Path) -> Path:
         """Return where it is below the state folder."""

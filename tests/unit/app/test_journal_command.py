@@ -115,8 +115,33 @@ def test_run_is_found_by_its_name_and_several_are_told_apart(writer, show, tmp_p
         for options in ((), ("--run", "momentum")):
             code, _, error = show(*options)
             assert code == 2
-            assert "choose one by --run momentum-binance-practice or --run momentum-binance-real-dry" in error
+            assert "by its whole name, --run momentum-binance-practice or --run momentum-binance-real-dry" in error
         assert show("--run", "momentum-binance-real-dry")[1] == "no such entry\n"
+
+
+def test_a_dry_run_s_journal_is_not_shown_for_that_of_the_run_itself(show, tmp_path):
+    with Journal.open(
+        JournalName("momentum", "binance", "practice", dry_run=True).path(tmp_path), clock=WallClock(), redact=str
+    ):
+        code, out, error = show("--run", "momentum-binance-practice")
+        assert (code, out) == (2, "")
+        assert "of momentum-binance-practice in " in error
+        assert error.endswith(" but that of its dry run: --run momentum-binance-practice-dry\n")
+        assert show("--run", "momentum")[0] == 0, "a beginning that only one has"
+
+
+def test_drift_tells_of_several_journals_in_its_own_words(writer, tmp_path, capsys):
+    with (
+        Journal.open(
+            JournalName("momentum", "binance", "practice", dry_run=True).path(tmp_path), clock=WallClock(), redact=str
+        ),
+        pytest.raises(SystemExit) as ended,
+    ):
+        run_cli(app, ["drift", "momentum", "--state-dir", str(tmp_path)])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    ways = [f"python -m keel drift momentum-binance-practice{dry}" for dry in ("", "-dry")]
+    assert told.endswith(f" several journals of momentum: choose one by its whole name, {' or '.join(ways)}\n")
 
 
 @pytest.mark.parametrize(
