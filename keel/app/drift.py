@@ -75,10 +75,13 @@ def drift_of(record: Record) -> Drift:
     from keel.backtest.again import decide_again, send_again
     from keel.backtest.drift import Equities, split
     from keel.domain.holder_messages import ActivityKind
+    from keel.live.session import refuse_other_model
 
     if record.state is None:  # never: a record without one is refused when it is read
         raise TypeError("no state")
     loaded = {number: _loaded(started) for number, started in record.sessions.items()}
+    for number, started in record.sessions.items():
+        refuse_other_model(started, _live(loaded[number]))
     first = min(loaded)
     begun, own = record.state, _parameters(loaded)
     _, quote_of = assets_of(_live(loaded[first]))

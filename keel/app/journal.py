@@ -35,9 +35,7 @@ def journal(
     *,
     run: Annotated[
         str | None,
-        typer.Option(
-            help="Journal's name, such as live-binance-practice or live-binance-practice-dry, or its beginning (run.name)."
-        ),
+        typer.Option(help="Journal's name, as live-binance-practice, or its beginning."),
     ] = None,
     path: Annotated[Path | None, typer.Option(help="File to read instead of a run's.")] = None,
     state_dir: Annotated[Path, typer.Option(help="State folder: run.state_dir in the config.")] = Path("state"),

@@ -88,6 +88,8 @@ class SessionStarted(Entry):
     symbols: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     """The resolved config as YAML, in parts (keel.journal.texts); may be empty."""
+    model: str = ""
+    """Hash of the weights of the model that the strategy serves; empty without one, and where an older Keel wrote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import zipfile
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from keel.app.drift import drift_of
+from keel.app.drift_record import Record
 from keel.app.wire_live import LiveParts
 from keel.domain.clock import WallClock
-from keel.domain.errors import GateRefusedError, HaltTradingError
+from keel.domain.errors import GateRefusedError, HaltTradingError, UsageError
 from keel.domain.orders import TradingState
 from keel.journal.entries import Alarm, Decision, LatchCleared, LatchSet, Level, Note, OrderIntent, SessionEnded
 from keel.journal.journal import Journal
 from keel.journal.reading import JournalReader
 from keel.live.recovery import OPERATOR, narrowed
-from keel.live.session import changes_since, session_started
+from keel.live.session import changes_since, refuse_other_model, session_started
 from keel.practice.server import PracticeVenue
+from keel.runs.model_file import CARD, FORMAT, ModelCard
 
 from .exchanges import BINANCE, STOCKS, Exchange
 from .stage import Outcome, Stage
@@ -134,6 +140,35 @@ def test_a_journal_of_another_market_is_refused(tmp_path: Path, changed: str):
 def test_a_config_that_is_the_same_tells_nothing(tmp_path: Path):
     config, _ = Stage(tmp_path).live_config("http://127.0.0.1:1", dry_run=True)
     assert changes_since(session_started(config, "run", "hash", "code"), config) == ()
+
+
+def write_card(path: Path, weights_hash: str) -> None:
+    told = dict.fromkeys((field.name for field in fields(ModelCard)), "")
+    told |= {"format": FORMAT, "symbols": [], "weight_range": [0, 1], "weights_hash": weights_hash}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(CARD, json.dumps(told))
+
+
+def test_other_weights_in_the_same_model_s_file_are_told_and_not_played_again(tmp_path: Path):
+    path = tmp_path / "model.zip"
+    serves = ("strategy.class=keel.strategies.trained:Policy", f"strategy.params={{model: {path}}}")
+    config, _ = Stage(tmp_path, live=serves).live_config("http://127.0.0.1:1", dry_run=True)
+    write_card(path, "a" * 64)
+    started = session_started(config, "run", "hash", "code")
+    assert started.model == "a" * 64
+    assert changes_since(started, config) == ()
+    refuse_other_model(started, config)
+    write_card(path, "b" * 64)
+    assert changes_since(started, config) == ("weights of strategy.params.model aaaaaaaaaaaa → bbbbbbbbbbbb",)
+    assert changes_since(replace(started, model=""), config) == (), "an older Keel wrote no hash"
+    record = Record(sessions={1: started}, state={})
+    with pytest.raises(
+        UsageError, match=f"{path}: its weights are b{{12}}, session run ran with a{{12}}: put that model"
+    ):
+        drift_of(record)
+    path.unlink()
+    with pytest.raises(UsageError, match="its weights are not there, session run ran with a"):
+        drift_of(record)
 
 
 @EXCHANGES
