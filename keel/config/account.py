@@ -13,7 +13,11 @@ class AccountSection(Section):
     """Hold the account's terms (docs/execution.md, rule 7)."""
 
     initial_cash: float = Field(
-        100_000.0, gt=0, le=1e12, description="Cash at the start, account currency; above 0, to 1e12."
+        100_000.0,
+        gt=0,
+        le=1e12,
+        description="Cash at the start, live what the run may trade with of what the account holds, account currency; "
+        "above 0, to 1e12.",
     )
     currency: Currency = Field("USDT", description="Account currency, such as USDT or USD.")
     type: Literal["cash", "margin"] = Field(

@@ -74,7 +74,7 @@ def check_folders(context: CheckContext) -> CheckResult:
         make_folder(context.store)
         for folder in written:
             if context.fail_closed and folder == context.state_dir and not folder.exists():
-                mend = f"mkdir {folder} if nothing was traded from here before; otherwise bring it back"
+                mend = f"mkdir -p {folder} if nothing was traded from here before; otherwise bring it back"
                 return CheckResult("folders", CheckStatus.FAIL, f"there is no {folder}", mend)
             make_folder(folder)
             with disk_errors_named(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:

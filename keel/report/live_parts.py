@@ -211,7 +211,10 @@ def _machine_rows(status: LiveStatus) -> list[tuple[str, Cell]]:
         ("Submit p50 / p99", _latency(submit.p50_ms, submit.p99_ms)),
         ("Orders unknown", unknown),
         ("Orders, cancels failed", failed),
-        ("Streams lost / bad messages", f"{text.count(status.n_stream_drops)} / {text.count(status.n_bad_messages)}"),
+        (
+            "Streams lost / messages not taken",
+            f"{text.count(status.n_stream_drops)} / {text.count(status.n_bad_messages)}",
+        ),
         (
             "Orders sent / filled whole",
             f"{text.count(status.n_orders_sent)} / {live_text.percent(status.fill_rate, 0)}",

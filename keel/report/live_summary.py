@@ -75,7 +75,7 @@ def _error_rows(status: LiveStatus) -> list[tuple[str, str | Text]]:
         ("Orders and cancels asked", text.count(status.n_requests)),
         ("Of them failed", f"{text.count(status.n_request_errors)} ({live_text.percent(status.error_rate)})"),
         ("Streams lost", text.count(status.n_stream_drops)),
-        ("Bad messages", text.count(status.n_bad_messages)),
+        ("Messages not taken", text.count(status.n_bad_messages)),
         ("Submit p50", f"{live_text.milliseconds(submit.p50_ms)} ms"),
         ("Submit p99", f"{live_text.milliseconds(submit.p99_ms)} ms"),
     ]

@@ -98,6 +98,8 @@ class KillSwitch:
 
     def mend(self) -> str:
         """Return what to do about a switch that is tripped, or whose flag went without a reason: the commands."""
+        if self._is_folder_missing():
+            return f"mkdir -p {self._state_dir} if nothing was traded from here before; otherwise bring it back"
         commands = [flag.reset_command for flag in self._flags if _needs_reset(flag)]
         return "find out who pulled it and why, then: " + " and: ".join(commands or [self._flags[0].reset_command])
 
@@ -109,6 +111,15 @@ class KillSwitch:
         except OSError as error:
             return self._unreadable(error)
         return None
+
+    def _is_folder_missing(self) -> bool:
+        try:
+            os.scandir(self._state_dir).close()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _unreadable(self, error: OSError) -> str:
         said = (error.strerror or str(error)).lower()

@@ -32,7 +32,10 @@ _COUNTERS: Final = {
     "keel_requests": ("Orders and cancels asked of the venue.", "n_requests"),
     "keel_request_errors": ("Orders and cancels that found no answer, or never left.", "n_request_errors"),
     "keel_stream_drops": ("Streams lost.", "n_stream_drops"),
-    "keel_bad_messages": ("Messages of the venue that could not be read.", "n_bad_messages"),
+    "keel_bad_messages": (
+        "Messages that were not taken: not readable, a bar that cannot be, or one revised after its close.",
+        "n_bad_messages",
+    ),
 }
 _GAUGES: Final = {
     "keel_equity_account_currency": ("What the account is worth.", "equity"),

@@ -153,7 +153,7 @@
       ["Fills", number(s.n_fills)],
       ["Orders and cancels asked, failed", number(s.n_requests) + ", " + percent(s.error_rate)],
       ["Streams lost", number(s.n_stream_drops)],
-      ["Messages not readable", number(s.n_bad_messages)],
+      ["Messages not taken", number(s.n_bad_messages)],
       ["Clock against the venue's", ms(s.clock_offset_ms)],
       ["Loop silent for", lasted(s.loop_silence_s)],
     ];

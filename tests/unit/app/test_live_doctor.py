@@ -115,7 +115,8 @@ def test_a_missing_state_folder_fails_and_is_not_made(here: Here) -> None:
     found = failed(here.config())
     assert {"folders", "kill switch"} <= set(found)
     assert not (here.folder / "state").exists()
-    assert "otherwise bring it back" in found["folders"].mend
+    mend = f"mkdir -p {here.folder}/state if nothing was traded from here before; otherwise bring it back"
+    assert (found["folders"].mend, found["kill switch"].mend) == (mend, mend)
 
 
 def test_a_flag_removed_by_hand_asks_for_a_reason(here: Here) -> None:
