@@ -77,8 +77,7 @@ config names them.
     wanted = () if loaded is None else loaded.config.data.symbols
     settings = settings_of(venue_of(loaded, environment, address))
     found = asyncio.run(_fetch(settings))
-    only = _listed() if universe else None
-    kept = _kept(found.rules, wanted, only)
+    kept = _kept(found.rules, wanted, _listed() if universe else None)
     path = filters_file(out, loaded, _OUT)
     write_rules(path, replace(found, rules=kept))
     if as_json:
