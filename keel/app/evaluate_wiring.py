@@ -65,12 +65,21 @@ class Subject:
         return (*self.data.records, model)
 
     def inputs(self, profile: ProfileSection) -> BacktestInputs:
-        """Return the inputs of a backtest of the model on all bars under a profile."""
+        """Return the inputs of a backtest of the model on all bars under a profile.
+
+        Raises UsageError where another model has taken its file's place since.
+        """
         params = {"model": self.config.evaluation.model, "scale": profile.weight_scale}
         strategy = StrategySection.model_validate(
             {"class": _CLASS, "params": params | {"most_weight": profile.most_weight}}
         )
-        return wire_backtest(self.config.simulated(profile, strategy), None, self.data, self.panel)[0]
+        inputs = wire_backtest(self.config.simulated(profile, strategy), None, self.data, self.panel)[0]
+        if isinstance(inputs.strategy, Policy) and inputs.strategy.card.weights_hash != self.policy.card.weights_hash:
+            raise UsageError(
+                f"{self.config.evaluation.model}: another model has taken its place since the evaluation began: "
+                "start it again, with --model artifacts/<run>/best_model.zip of the run that is meant"
+            )
+        return inputs
 
     def span_of(self, rows: Rows) -> SpanMs:
         """Return the time that rows take."""

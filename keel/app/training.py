@@ -149,7 +149,7 @@ def _learn(
                 else:
                     outcome = _learn_alone(task, config, folder.path, board, reporter, resume=resume)
         except BaseException as error:
-            _LOG.error("stopped: %s", error or type(error).__name__)
+            _LOG.error("stopped: %s", str(error) or type(error).__name__)
             with suppress(UsageError):  # a full disk, say, is told by the error itself
                 folder.write_manifest(manifest.finish("failed", None))
             raise

@@ -36,7 +36,10 @@ class TrainingSection(Section):
     n_envs: int = Field(8, ge=1, le=65_536, description="Environments that are stepped together.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU where there is one; cpu; cuda.")
     threads: int | None = Field(
-        None, ge=1, le=1024, description="Threads of networks and environments; null = the processors of this machine."
+        None,
+        ge=1,
+        le=1024,
+        description="Threads of networks and environments; null = the processors, for batches below 1024 one.",
     )
     evaluate_every: int = Field(
         50_000, ge=1, le=_MOST_STEPS, description="Steps between looks at the validation span, up to a whole rollout."

@@ -13,6 +13,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -80,11 +81,15 @@ class ModelCard:
 
 
 class ModelFile:
-    """Read a model's members. Every member is checked against the zip's own checksum when it is read."""
+    """Hold a model as it was when it was opened, whatever takes its place since, and read its members.
+
+    Every member is checked against the zip's own checksum when it is read.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open a model. Raises UsageError where there is none, where it is damaged, or where it is not Keel's."""
         self.path = path
+        self._content = self._whole()
         self._members = self._list()
         if CARD not in self._members:
             # stable-baselines3's own zips hold pickled objects: loading one runs whatever code it was given.
@@ -100,7 +105,7 @@ class ModelFile:
         if name not in self._members:
             raise UsageError(f"{self.path}: lacks {name}: it is cut short or was changed; {_MEND}")
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with zipfile.ZipFile(BytesIO(self._content)) as archive:
                 if name == CARD and archive.getinfo(name).file_size > _LARGEST_CARD:
                     raise zipfile.BadZipFile("its card is too large")
                 return archive.read(name)
@@ -112,16 +117,20 @@ class ModelFile:
         for name in self._members:
             self.read(name)
 
-    def _list(self) -> frozenset[str]:
+    def _whole(self) -> bytes:
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                return frozenset(archive.namelist())
+            return self.path.read_bytes()
         except FileNotFoundError:
             raise UsageError(f"{self.path}: no such model: give the path of a model's zip") from None
-        except zipfile.BadZipFile:
-            raise UsageError(f"{self.path}: is no whole zip, perhaps cut short: {_MEND}") from None
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be read ({error.strerror}): {_MEND}") from None
+
+    def _list(self) -> frozenset[str]:
+        try:
+            with zipfile.ZipFile(BytesIO(self._content)) as archive:
+                return frozenset(archive.namelist())
+        except zipfile.BadZipFile:
+            raise UsageError(f"{self.path}: is no whole zip, perhaps cut short: {_MEND}") from None
 
 
 def write_model(path: Path, card: ModelCard, members: Mapping[str, bytes]) -> None:

@@ -33,6 +33,8 @@ from keel.strategies.actions import Actions
 
 WARN_KL: Final = 0.1
 """KL divergence of an update above which the policy moves too fast to be trusted."""
+_SHARED_FROM: Final = 1024
+"""Samples of a batch from which threads share it out."""
 _LOG_EVERY: Final = 5_000
 """Least steps between figures: some ways of learning have no rollouts to speak of."""
 
@@ -110,15 +112,26 @@ def train(
     """
     if section.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device: cuda, but torch finds no GPU here: set it to auto or cpu")
-    threads = section.threads or (None if resume is None else threads_of(resume)) or processor_count()
+    threads = section.threads or (None if resume is None else threads_of(resume)) or threads_for(section)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    env = TradingVecEnv(task.world, task.actions, section.n_envs, threads, task.card.weight_range)
+    stepping = section.threads or processor_count()
+    env = TradingVecEnv(task.world, task.actions, section.n_envs, stepping, task.card.weight_range)
     try:
         return _Training(task, section, folder, reporter, env).run(board, resume)
     finally:
         env.close()
         torch.set_num_threads(before)
+
+
+def threads_for(section: TrainingSection) -> int:
+    """Return by how many threads networks learn where the config leaves it open: small batches by one.
+
+    To share such a batch out takes longer than to compute it, many times as long where processors are busy.
+    """
+    way = section.algorithm
+    batch: int = getattr(way, "batch_size", 0) or getattr(way, "n_steps", 1) * section.n_envs
+    return processor_count() if batch >= _SHARED_FROM else 1
 
 
 class _Training:

@@ -24,6 +24,7 @@ from keel.config.load import load_config
 from keel.risk.kill_switch import KillSwitch
 from keel.runs.ledger import TrialLedger
 from keel.runs.model_file import CARD, OBSERVATION, WEIGHTS, ModelFile, write_model
+from keel.strategies import trained
 
 MODEL = Path("artifacts/best_model.zip")
 SMALL = "evaluation: { resamples: 100, random_traders: 5, attribution_bars: 60 }\n"
@@ -149,6 +150,21 @@ def test_same_config_and_seed_give_the_same_hash_and_another_model_another(model
     write_untrained(MODEL, seed=4)
     assert manifest_of(tell())["result_hash"] != first
     assert [one["instrument"] for one in manifest_of(tell())["data"]][-1] == "model"
+
+
+def test_a_model_that_another_replaces_while_it_is_judged_is_refused(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    serve = trained.serve
+
+    def serve_and_replace(path: Path) -> object:
+        served = serve(path)
+        write_untrained(MODEL, seed=4)
+        return served
+
+    monkeypatch.setattr(trained, "serve", serve_and_replace)
+    assert run("--quick") == 2
+    assert f"error: {MODEL}: another model has taken its place" in capsys.readouterr().err
 
 
 def test_every_evaluation_is_a_trial_first_and_all_trials_deflate(model, tell):

@@ -235,7 +235,7 @@ def test_too_little_disk_is_a_soft_failure(context: CheckContext) -> None:
 def test_where_it_fails_closed_a_missing_state_folder_is_not_made(context: CheckContext) -> None:
     result = checks.check_folders(replace(context, fail_closed=True))
     assert result.status is CheckStatus.FAIL
-    assert f"mkdir {context.state_dir}" in result.mend
+    assert f"mkdir -p {context.state_dir}" in result.mend
     assert not context.state_dir.exists()
     assert checks.check_folders(context).status is CheckStatus.PASS
     assert checks.check_folders(replace(context, fail_closed=True)).status is CheckStatus.PASS

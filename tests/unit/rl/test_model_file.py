@@ -41,6 +41,14 @@ def model(trained: bytes, tmp_path: Path) -> Path:
     return path
 
 
+def test_a_model_stays_as_it_was_opened_whatever_takes_its_place(model: Path, trained: bytes):
+    opened = ModelFile(model)
+    model.write_bytes(b"another")
+    with zipfile.ZipFile(io.BytesIO(trained)) as archive:
+        for name in archive.namelist():
+            assert opened.read(name) == archive.read(name)
+
+
 def change(path: Path, edit: Callable[[Members], object]) -> None:
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}

@@ -13,10 +13,13 @@ from made_training import ALGORITHMS, Told, config_of, learn, write_bars
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keel.app.wire_environment import wire_environment
+from keel.config.training import TrainingSection
 from keel.domain.errors import UsageError
+from keel.rl.crew import processor_count
 from keel.rl.training.figures import bars_per_day
 from keel.rl.training.judge import Judge
 from keel.rl.training.keeping import newest_checkpoint
+from keel.rl.training.loop import threads_for
 from keel.runs.model_file import ModelFile
 from keel.strategies.policy import ServedPolicy
 
@@ -183,3 +186,8 @@ def test_validation_plays_on_after_a_latch_as_a_backtest_does():
     held = judge.judge(lambda seen, state: (np.full(len(seen), 2), state))
     assert held["bars"] == end - first - 1
     assert held["max_drawdown"] < -0.0002
+
+
+def test_small_batches_are_learnt_by_one_thread_and_large_ones_by_all():
+    assert threads_for(TrainingSection()) == 1
+    assert threads_for(TrainingSection.model_validate({"preset": "fast"})) == processor_count()
