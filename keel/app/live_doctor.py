@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keel.config.yaml_tree import Document
     from keel.preflight.exposure import Exposure
     from keel.preflight.findings import VenueFindings
-    from keel.preflight.live_need import ConfiguredRules, LiveNeed, Rehearsal, StoredClose
+    from keel.preflight.live_need import ConfiguredRules, LiveNeed, OpeningCash, Rehearsal, StoredClose
 
 _COMPARED: Final = ("tick_size", "step_size", "min_qty", "min_notional")
 
@@ -62,6 +62,7 @@ def live_need(config: LiveRun, document: Document, config_path: Path | None = No
         health_page=lambda: _health_page(config),
         journal_exposure=cache(lambda: _journal_exposure(config)),
         rehearsal=None if real else _rehearsal(config),
+        opening=None if config.dry_run else _opening(config),
     )
 
 
@@ -84,6 +85,17 @@ def ask_venue(config: LiveRun) -> VenueFindings:
         return await ask(probe, config.data.symbols, config.data.timeframe, stored, with_keys=with_keys)
 
     return asyncio.run(look())
+
+
+def _opening(config: LiveRun) -> OpeningCash:
+    from keel.app.run_journal import journal_path
+    from keel.preflight.journal_book import newest_close_ts_ms
+    from keel.preflight.live_need import OpeningCash
+
+    path = journal_path(config)
+    return OpeningCash(
+        config.account.initial_cash, config.account.currency, lambda: newest_close_ts_ms(path) is not None
+    )
 
 
 def _rehearsal(config: LiveRun) -> Rehearsal:

@@ -54,6 +54,7 @@ _ASKED: Final[Mapping[str, LiveCheck]] = MappingProxyType(
         "key validity": asking(keys.check_key_validity, with_keys=True),
         "key permissions": asking(keys.check_key_permissions, with_keys=True),
         "account fees": asking(feed.check_account_fees, with_keys=True),
+        "cash": asking(open_book.check_cash, with_keys=True),
         "open at the exchange": asking(open_book.check_holdings, with_keys=True),
     }
 )

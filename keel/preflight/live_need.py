@@ -42,6 +42,15 @@ class Rehearsal:
     market_now_ms: Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True)
+class OpeningCash:
+    """Hold what a run's book begins with, and how to learn whether it has begun: KeelError where that cannot be."""
+
+    amount: float
+    currency: str
+    has_begun: Callable[[], bool]
+
+
 @dataclass(frozen=True)
 class LiveNeed:
     """Hold what a live config asks for, and how to look at what it depends on.
@@ -51,7 +60,8 @@ class LiveNeed:
     the last of them in the store. `venue_answers()` asks the venue, once;
     `market_now_ms` is None where the market has a clock of its own, as in a rehearsal. `strategy()` loads it and says
     what it is, `lock_holder()` who holds the lock, `health_page()` where it will be, `journal_exposure()` what the
-    journal has open: all four raise KeelError where they cannot. `rehearsal` is None beside any other market.
+    journal has open: all four raise KeelError where they cannot. `rehearsal` is None beside any other market,
+    `opening` of a dry run.
     """
 
     environment: str
@@ -82,6 +92,7 @@ class LiveNeed:
     journal_exposure: Callable[[], Exposure]
     venue: str = "binance"
     rehearsal: Rehearsal | None = None
+    opening: OpeningCash | None = None
 
     @property
     def has_keys(self) -> bool:

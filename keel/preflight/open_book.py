@@ -6,8 +6,8 @@ from keel.domain.errors import KeelError
 from keel.preflight.check import CheckResult
 from keel.preflight.exposure import Exposure, exposure_of
 from keel.preflight.findings import VenueFindings
-from keel.preflight.live_checks import failed, passed, warned
-from keel.preflight.live_need import LiveNeed
+from keel.preflight.live_checks import failed, not_applicable, passed, warned
+from keel.preflight.live_need import LiveNeed, OpeningCash
 
 
 def check_journal(need: LiveNeed, name: str) -> CheckResult:
@@ -25,6 +25,26 @@ def check_holdings(need: LiveNeed, name: str, found: VenueFindings) -> CheckResu
     if known.unknown:
         return warned(name, known.lines[-1], "look there by hand before you start")
     return passed(name, "; ".join(known.lines) or "nothing is open there")
+
+
+def check_cash(need: LiveNeed, name: str, found: VenueFindings) -> CheckResult:
+    """Check that the account holds what the book of a first start begins with: orders are sized by the book."""
+    opening, holdings = need.opening, found.holdings.value
+    if opening is None or holdings is None or _has_begun(opening):
+        return not_applicable(name, "a first start's only, and only where the exchange tells it")
+    balance = holdings.balances.get(opening.currency)
+    there = 0.0 if balance is None else float(balance.total)
+    told = f"the account holds {there:g} {opening.currency}, the run's book begins with {opening.amount:g}"
+    if there < opening.amount:
+        return warned(name, told, f"set account.initial_cash to {there:g} or less: orders are sized by the book")
+    return passed(name, told)
+
+
+def _has_begun(opening: OpeningCash) -> bool:
+    try:
+        return opening.has_begun()
+    except KeelError:
+        return True  # the journal's own check tells what is wrong with it
 
 
 def exposure(need: LiveNeed, *, asked: bool = True) -> Exposure:

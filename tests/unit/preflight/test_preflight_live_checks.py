@@ -21,8 +21,8 @@ from keel.preflight.exposure import Exposure, exposure_of
 from keel.preflight.feed import check_account_fees, check_feed
 from keel.preflight.findings import Answer, FeedAnswer, VenueFindings, ask, unreached
 from keel.preflight.keys import check_key_permissions, check_key_validity
-from keel.preflight.live_need import ConfiguredRules, LiveNeed, StoredClose
-from keel.preflight.open_book import check_holdings, check_journal, exposure
+from keel.preflight.live_need import ConfiguredRules, LiveNeed, OpeningCash, StoredClose
+from keel.preflight.open_book import check_cash, check_holdings, check_journal, exposure
 from keel.preflight.probe import FeeAnswer, HoldingsAnswer, KeyAnswer, TimeAnswer
 from keel.preflight.trading_rules import check_filters_age, check_symbol_status
 from keel.wire.binance_rules import BinanceRules
@@ -256,6 +256,21 @@ def test_what_the_journal_and_the_venue_know_is_told_together() -> None:
     unknown = replace(FOUND, holdings=Answer(why="no answer"))
     assert exposure(need(unknown)).is_open
     assert check_holdings(need(), "open", unknown).status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("held", "begun", "wanted"),
+    [("10000", False, "pass"), ("9999.5", False, "warn"), (None, False, "warn"), ("1", True, "na")],
+)
+def test_a_first_start_is_warned_where_the_account_holds_less_than_its_book(
+    held: str | None, begun: bool, wanted: str
+) -> None:
+    balances = {} if held is None else {"USDT": Balance(Decimal(held), Decimal(0))}
+    found = replace(FOUND, holdings=Answer(HoldingsAnswer(balances, ())))
+    opening = OpeningCash(10_000.0, "USDT", lambda: begun)
+    result = check_cash(need(found, opening=opening), "cash", found)
+    assert result.status.value == wanted
+    assert check_cash(need(found), "cash", found).status.value == "na", "of a dry run"
 
 
 class Silent:
