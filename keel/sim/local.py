@@ -179,16 +179,13 @@ class LocalDesk(LiveRoom):
         self._run[0]["trading_state"] = state
 
     def account_now(self) -> AccountView:
-        """Return the account with all that was heard, applied already or not; marks are those of the last close."""
-        run, slots = self._run.copy(), self._slots.copy()
-        for event in self._waiting():
-            if event["kind"] == EventKind.FILLED:
-                _book_fill(run, slots, event)
-            elif event["kind"] == EventKind.SPLIT:
-                slots["qty"][int(event["instrument"]), LOCAL] *= event["reference_price"]
-                slots["avg_price"][int(event["instrument"]), LOCAL] /= event["reference_price"]
-            if event["kind"] >= EventKind.FUNDING:
-                run["cash"][:, LOCAL] += event["cash"]
+        """Return the account with every fill that was heard, applied already or not; marks are the last close's."""
+        run, slots, waiting = self._run, self._slots, self._waiting()
+        fills = waiting[waiting["kind"] == EventKind.FILLED]
+        if len(fills):
+            run, slots = run.copy(), slots.copy()
+        for event in fills:
+            _book_fill(run, slots, event)
         view = account_view_of(run, slots)
         values = view.position_qty * (view.mark_price * view.rate)
         return replace(view, equity=sum(values.tolist(), view.cash))
