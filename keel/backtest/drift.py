@@ -6,7 +6,8 @@ The run is played again step by step from simulation to reality, one thing at a 
     config      each session has its own config
     missed bar  only the closes that were decided on are
     by hand     what scripts/flatten.py or the kill switch closed is closed, at the price that this had
-    held back   the orders that reached the venue are sent, no others: what a block, a refusal or a latch stopped
+    held back   the orders that reached the venue are sent, no others: what a block, a refusal or a latch stopped,
+                and what the stop of a session cancelled
     latency     they arrive when they did
     price       each fill has the price it had: spread and impact beyond the model
     fees        each fill has the fee it had, and what the account was charged without a trade counts
