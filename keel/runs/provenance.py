@@ -31,8 +31,17 @@ class CodeRevision:
     source_hash: str
 
 
-def code_revision(package: Path = _PACKAGE) -> CodeRevision:
-    """Return the revision of the package folder `package`; never fails for want of git or a checkout."""
+@cache
+def code_revision() -> CodeRevision:
+    """Return the revision of the code that this process runs: as it lay on the disk when this was first asked.
+
+    Files that change later do not change a process that has read them.
+    """
+    return revision_of(_PACKAGE)
+
+
+def revision_of(package: Path) -> CodeRevision:
+    """Return the revision of a package folder; never fails for want of git or a checkout."""
     revision = dirty = None
     if _is_checkout(package.parent):
         revision = _git(package.parent, "rev-parse", "HEAD") or None

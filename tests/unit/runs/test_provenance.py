@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keel.runs.provenance import code_revision, own_sources, package_versions, source_hash
+from keel.runs.provenance import code_revision, own_sources, package_versions, revision_of, source_hash
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -29,7 +29,7 @@ def git(root: Path, *arguments: str) -> None:
 
 
 def test_outside_a_checkout_there_is_no_revision_but_a_source_hash(tmp_path: Path) -> None:
-    code = code_revision(make_package(tmp_path))
+    code = revision_of(make_package(tmp_path))
     assert (code.git_revision, code.dirty) == (None, None)
     assert len(code.source_hash) == 64
 
@@ -40,12 +40,12 @@ def test_in_a_checkout_the_revision_is_read_and_changes_make_it_dirty(tmp_path: 
     git(tmp_path, "init")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-m", "first")
-    clean = code_revision(package)
+    clean = revision_of(package)
     assert clean.git_revision is not None
     assert len(clean.git_revision) == 40
     assert clean.dirty is False
     (package / "a.py").write_text("A = 3\n")
-    changed = code_revision(package)
+    changed = revision_of(package)
     assert (changed.git_revision, changed.dirty) == (clean.git_revision, True)
     assert changed.source_hash != clean.source_hash
 
@@ -55,7 +55,14 @@ def test_a_package_installed_inside_another_checkout_does_not_take_its_revision(
     package = make_package(tmp_path / "environment")
     git(tmp_path, "init")
     git(tmp_path, "commit", "--allow-empty", "-m", "somebody else's")
-    assert code_revision(package).git_revision is None
+    assert revision_of(package).git_revision is None
+
+
+def test_the_code_of_a_process_is_what_it_was_when_first_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = code_revision()
+    monkeypatch.setattr("keel.runs.provenance._PACKAGE", make_package(tmp_path))
+    assert code_revision() is first
+    assert first.source_hash == source_hash()
 
 
 def test_the_source_hash_knows_contents_names_and_nothing_else(tmp_path: Path) -> None:
