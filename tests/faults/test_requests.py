@@ -157,13 +157,13 @@ def test_a_request_that_hangs_is_given_up_at_its_deadline(tmp_path: Path, seen: 
         loop, runner = asyncio.get_running_loop(), parts.runner
         await until(lambda: list(runner.tracker.live()), "an order on its way")
         began_s = loop.time()
-        await until(runner.tracker.unknown, "the deadline")
+        await until(lambda: runner.tracker.unknown() or runner.counts.fills, "the deadline")  # the first is short
         waited.append(loop.time() - began_s)
         await until(lambda: runner.counts.fills, "a fill")
         runner.ask_to_stop("seen enough")
 
     hangs = Fault(kind="slow", request=exchange.post, seconds=8.0)
-    deaf = Fault(kind="mute", request=exchange.post, sockets="user", seconds=1.5)
+    deaf = Fault(kind="mute", request=exchange.post, sockets="user", seconds=3.0)
     scene = Scene(tmp_path, ("1 buy 0.5",), live=("latency.timeout_ms=500",), exchange=exchange)
     outcome = scene.play(NO_END, hangs, deaf, beside=watch)
     assert answers(outcome) == ["unknown"]
