@@ -157,6 +157,8 @@ async def kill(stage: HoldingStage, venue: PracticeVenue, when: Callable[[LivePa
     image.rename(state)
 
 
+SETTLES_S = 2.1
+"""Wall time, passed overnight, after which a start asks for an order that is not among the open ones."""
 LONG_20 = (SPLIT, (), 20, (OrderSide.SELL, Decimal(20), Decimal(45)))
 SHORT_1 = (REVERSE, SHORT, -1, (OrderSide.BUY, Decimal(1), Decimal(1100)))
 
@@ -185,6 +187,7 @@ def test_a_run_that_is_killed_after_a_split_books_it_once(
 
         try:
             await kill(stage, venue, has_split)
+            await asyncio.sleep(SETTLES_S)
             return await stage.run_beside(venue, 8)
         finally:
             await venue.stop()
