@@ -55,7 +55,7 @@ class Portfolio:
         whole = ("execution={time_in_force: gtc, max_participation: null, reserve_bps: 400}", "impact.coefficient=0")
         venue = ("alpaca.requests_1m=200", "data.provider.initial_price=40", "sockets.queue_s=60", *whole)
         strategy = f"strategy={{class: rehearsal.test_portfolio:Rotation, params: {{minutes: {self.minutes}}}}}"
-        patience = ("live.bar_wait_ms=20000", "live.decide_timeout_ms=60000", "latency.timeout_ms=10000")
+        patience = ("live.bar_wait_ms=20000", "live.decide_timeout_ms=60000", "latency.timeout_ms=90000")
         live = (strategy, "live.poll_ms=30000", *patience, *whole)
         symbols = f"[{', '.join(SYMBOLS)}]"
         return Stage(self.folder, venue=venue, live=live, symbols=symbols, exchange=STOCKS, patience_s=3000.0)
