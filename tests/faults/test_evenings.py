@@ -25,7 +25,7 @@ from keel.practice.server import PracticeVenue
 
 from . import child
 from .checks import check_all
-from .scene import NO_END, STOCKS, Scene, ask, intents, requests, stopping, until
+from .scene import LONG, NO_END, STOCKS, Scene, ask, intents, requests, stopping, until
 from .scene import Outcome as Played
 
 Seen = Callable[[str], None]
@@ -155,7 +155,9 @@ def test_order_for_the_open_waits_for_the_evening_and_meets_its_auction(tmp_path
 
 
 @pytest.mark.fault(10)
-@pytest.mark.parametrize("sent", [False, True], ids=["while it waits", "once it is sent"])
+@pytest.mark.parametrize(
+    "sent", [pytest.param(False, id="while it waits"), pytest.param(True, id="once it is sent", marks=LONG)]
+)
 def test_order_that_waits_outlives_a_kill_and_is_sent_once(tmp_path: Path, seen: Seen, sent: bool):
     scene = evening_of(tmp_path)
 
@@ -183,7 +185,7 @@ def test_order_that_waits_outlives_a_kill_and_is_sent_once(tmp_path: Path, seen:
 
 
 @pytest.mark.fault(42)
-@pytest.mark.parametrize("how", ["stopped", "kill switch"])
+@pytest.mark.parametrize("how", [pytest.param("stopped", marks=LONG), "kill switch"])
 def test_order_that_waits_is_gone_with_a_run_that_stops(tmp_path: Path, seen: Seen, how: str):
     flag = tmp_path / "state" / "kill_switch.flag"
     scene = evening_of(tmp_path)
@@ -231,6 +233,7 @@ def test_order_whose_auction_passed_while_nobody_was_there_expires(tmp_path: Pat
 
 
 @pytest.mark.fault(52)
+@LONG
 def test_order_that_waits_is_given_up_by_flattening_beside_no_run(tmp_path: Path, seen: Seen):
     scene = evening_of(tmp_path)
 
