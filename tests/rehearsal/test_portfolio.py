@@ -96,8 +96,10 @@ def test_fifty_stocks_are_turned_over_as_in_the_backtest_and_the_broker_refuses_
     outcome = portfolio.play(4)
     asked = check(portfolio, outcome)
     assert asked["POST /v2/orders"] >= 75, "25 bought, then sold, and 25 others bought"
-    questions = sum(asked.values()) - asked["POST /v2/orders"] - asked["DELETE /v2/orders/{order_id}"]
-    assert questions < 60, asked
+    of_orders = ("POST /v2/orders", "DELETE /v2/orders/{order_id}", "GET /v2/orders:by_client_order_id")
+    questions = sum(asked.values()) - sum(asked[what] for what in of_orders)
+    assert questions < 2 * len(SYMBOLS), asked
+    assert asked["GET /v2/orders:by_client_order_id"] < 2 * len(SYMBOLS), "of what the stop cancels, one each"
     assert asked["GET /v2/stocks/bars"] < 10, "history comes of all symbols at once"
 
 
