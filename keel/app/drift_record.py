@@ -56,6 +56,8 @@ class Record:
     """Those of orders that no decision led to: they flattened."""
     arrivals: dict[int, int] = field(default_factory=dict)
     booked: list[VenueFill] = field(default_factory=list)
+    booked_after: list[int] = field(default_factory=list)
+    """How many of the steps had closed when each of these was booked."""
     adjusted: list[BookAdjusted] = field(default_factory=list)
     activities: list[ActivityBooked] = field(default_factory=list)
 
@@ -79,12 +81,17 @@ class Record:
     def live_fills(self, quote_of: Mapping[str, str]) -> dict[int, Filled]:
         """Return what was filled up to the last close, by the order's number; `quote_of` is each symbol's currency."""
         found: dict[int, Filled] = {}
-        for fill in self.booked:
+        for fill, closed in zip(self.booked, self.booked_after, strict=True):
             number = self.numbers.get(fill.client_order_id)
-            if number is None or fill.ts_ms > self.steps[-1].close_ts_ms:
+            if number is None or self._is_later(fill, closed):
                 continue
             found.setdefault(number, Filled()).take(fill, quote_of[fill.symbol])
         return found
+
+    def _is_later(self, fill: VenueFill, closed: int) -> bool:
+        """Say whether a fill is of a bar after the last; one of its last moment may be of the next one's first."""
+        last_ms = self.steps[-1].close_ts_ms
+        return fill.ts_ms > last_ms or (fill.ts_ms == last_ms and closed >= len(self.steps))
 
     def live_equity(self, fills: Mapping[int, Filled], instruments: Mapping[int, int]) -> Decimal:
         """Return equity at the last close: what there was, what the fills added, what the book was set to."""
@@ -224,6 +231,7 @@ class _Reader:
         elif isinstance(entry, FillBooked):
             self._arrived(entry.fill.client_order_id, entry.fill.ts_ms)
             record.booked.append(entry.fill)
+            record.booked_after.append(len(record.steps))
         elif isinstance(entry, BookAdjusted):
             record.adjusted.append(entry)
         elif isinstance(entry, ActivityBooked):

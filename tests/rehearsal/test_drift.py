@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import numpy as np
 import pytest
 
 from keel.app.cli import run_cli
 from keel.app.commands import app
 from keel.app.drift import closes_in, drift_of
-from keel.app.drift_record import read_record
+from keel.app.drift_record import Record, read_record
 from keel.app.wire_live import LiveParts
+from keel.backtest.again import Step
 from keel.backtest.drift import Drift
 from keel.config.faults import Fault
+from keel.domain.layout import BAR
+from keel.domain.orders import OrderSide
+from keel.domain.venue_messages import VenueFill
 from keel.journal.entries import FillBooked
 from keel.journal.reading import JournalReader
 from keel.practice.server import PracticeVenue
@@ -70,6 +76,15 @@ def test_a_rehearsal_without_faults_differs_by_the_wire_s_decimals_only(tmp_path
     assert all(abs(value) < FREE for value in others.values()), found
     assert abs(found.causes["rounding"]) < CENT
     assert adds_up(found)
+
+
+def test_a_fill_at_the_last_close_that_came_after_it_is_of_the_next_bar():
+    """A run was told to stop between the two: an order filled bar by bar had gone on filling."""
+    names, money = ("1", "BTC/USDT", "ours", "7"), (Decimal(2), Decimal(30_000), Decimal(0), "USDT")
+    sell = VenueFill(*names, OrderSide.SELL, *money, maker=False, ts_ms=2000)
+    steps = [Step(close_ts_ms, np.zeros(1, BAR), 1) for close_ts_ms in (1000, 2000)]
+    record = Record(numbers={"ours": 5}, steps=steps, booked=[sell, replace(sell, qty=Decimal(3))], booked_after=[1, 2])
+    assert record.live_fills({"BTC/USDT": "USDT"})[5].qty == 2
 
 
 async def in_turn(
